@@ -1,0 +1,120 @@
+"""Mirrored invoices and their lines: Odoo's ``account.move`` (not entries) and ``account.move.line``."""
+
+from typing import Any
+
+from django.db import models
+
+from odoo_bridge.models import MirroredModel
+
+
+def money(**options: Any) -> models.DecimalField:
+    """Six decimal places are the most an Odoo currency can have; a value carries its own."""
+    return models.DecimalField(max_digits=24, decimal_places=6, null=True, **options)
+
+
+def measure() -> models.DecimalField:
+    """Quantities, prices and discounts: floats in Odoo, kept to their last digit."""
+    return models.DecimalField(max_digits=36, decimal_places=16, null=True)
+
+
+class Invoice(MirroredModel):
+    """One customer or vendor invoice, refund or receipt.
+
+    ``amount_*`` are in the invoice's currency, ``amount_*_signed`` in the company's, negative for
+    refunds and vendor bills.
+    """
+
+    name = models.TextField(blank=True, help_text="The number; empty while it has none.")
+    move_type = models.TextField(help_text="out_invoice, out_refund, in_invoice, in_refund ...")
+    state = models.TextField(help_text="draft, posted, cancel.")
+    payment_state = models.TextField(blank=True, help_text="Text: Odoo versions and modules differ.")
+    # An invoice may arrive before its contact and outlive it; keep Odoo's id either way.
+    contact = models.ForeignKey(
+        "contacts.Contact",
+        null=True,
+        db_constraint=False,
+        on_delete=models.DO_NOTHING,
+        related_name="invoices",
+    )
+    commercial_contact = models.ForeignKey(
+        "contacts.Contact",
+        null=True,
+        db_constraint=False,
+        on_delete=models.DO_NOTHING,
+        related_name="commercial_invoices",
+    )
+    shipping_contact = models.ForeignKey(
+        "contacts.Contact",
+        null=True,
+        db_constraint=False,
+        on_delete=models.DO_NOTHING,
+        related_name="shipping_invoices",
+    )
+    invoice_date = models.DateField(null=True)
+    invoice_date_due = models.DateField(null=True)
+    date = models.DateField(null=True, help_text="Accounting date.")
+    ref = models.TextField(blank=True)
+    payment_reference = models.TextField(blank=True)
+    invoice_origin = models.TextField(blank=True)
+    currency_id = models.BigIntegerField(null=True)
+    currency_code = models.TextField(blank=True, help_text="ISO 4217.")
+    company_id = models.BigIntegerField(null=True)
+    journal_id = models.BigIntegerField(null=True)
+    fiscal_position_id = models.BigIntegerField(null=True)
+    payment_term_id = models.BigIntegerField(null=True)
+    salesperson_id = models.BigIntegerField(null=True)
+    amount_untaxed = money()
+    amount_tax = money()
+    amount_total = money()
+    amount_residual = money(help_text="Still to be paid.")
+    amount_untaxed_signed = money()
+    amount_tax_signed = money()
+    amount_total_signed = money()
+    amount_residual_signed = money()
+    reversed_entry_id = models.BigIntegerField(null=True, help_text="The invoice this one refunds.")
+    line_ids = models.JSONField(default=list, blank=True, help_text="Ids of its lines, in order.")
+
+    class Meta:
+        ordering = ["odoo_id"]
+        indexes = [
+            models.Index(fields=["name"]),
+            models.Index(fields=["invoice_date"]),
+            models.Index(fields=["state", "payment_state"]),
+            models.Index(fields=["write_date"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or f"{self.move_type} {self.odoo_id}"
+
+
+class InvoiceLine(MirroredModel):
+    """One line shown on an invoice: a product, a section or a note."""
+
+    # A line may arrive before its invoice; keep Odoo's id either way.
+    invoice = models.ForeignKey(
+        Invoice,
+        null=True,
+        db_constraint=False,
+        on_delete=models.DO_NOTHING,
+        related_name="lines",
+    )
+    sequence = models.IntegerField(default=0)
+    display_type = models.TextField(help_text="product, line_section, line_subsection, line_note.")
+    name = models.TextField(blank=True)
+    product_id = models.BigIntegerField(null=True)
+    quantity = measure()
+    unit_id = models.BigIntegerField(null=True, help_text="Unit of measure.")
+    price_unit = measure()
+    discount = measure()
+    tax_ids = models.JSONField(default=list, blank=True)
+    account_id = models.BigIntegerField(null=True)
+    currency_id = models.BigIntegerField(null=True, help_text="The invoice's.")
+    price_subtotal = money()
+    price_total = money()
+
+    class Meta:
+        ordering = ["invoice_id", "sequence", "odoo_id"]
+        indexes = [models.Index(fields=["write_date"])]
+
+    def __str__(self) -> str:
+        return self.name or f"line {self.odoo_id}"

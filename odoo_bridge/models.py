@@ -1,0 +1,186 @@
+"""What a sync keeps: the shape of a mirrored row, where each stream stands, what each run did."""
+
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+
+class MirroredQuerySet(models.QuerySet[Any]):
+    def present(self) -> Self:
+        """Rows whose record Odoo still shows, archived ones included."""
+        return self.filter(gone_at=None)
+
+
+class MirroredModel(models.Model):
+    """A row that is a copy of one Odoo record. Only ``sync/store.py`` writes it."""
+
+    odoo_id = models.BigIntegerField(primary_key=True, help_text="The record's id in Odoo.")
+    create_date = models.DateTimeField(null=True)
+    write_date = models.DateTimeField(
+        null=True, help_text="The record's stamp: Odoo's clock, UTC, whole seconds."
+    )
+    extra = models.JSONField(default=dict, blank=True, help_text="The ODOO_EXTRA_FIELDS.")
+    gone_at = models.DateTimeField(
+        null=True, db_index=True, help_text="When Odoo was first seen not to show the record."
+    )
+    change_seq = models.BigIntegerField(
+        db_index=True, help_text="Grows with each change of content: the order of the changes feed."
+    )
+    stored_at = models.DateTimeField(help_text="When the row was last written here.")
+
+    objects = MirroredQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class Reference(models.Model):
+    """A row of one of the small Odoo tables that give ids their names."""
+
+    class Kind(models.TextChoices):
+        CURRENCY = "res.currency", "currency"
+        COUNTRY = "res.country", "country"
+        STATE = "res.country.state", "state"
+        COMPANY = "res.company", "company"
+        JOURNAL = "account.journal", "journal"
+        TAX = "account.tax", "tax"
+        TAG = "res.partner.category", "contact tag"
+        USER = "res.users", "user"
+        UNIT = "uom.uom", "unit of measure"
+
+    kind = models.CharField(max_length=32, choices=Kind)
+    odoo_id = models.BigIntegerField()
+    name = models.TextField(blank=True)
+    code = models.TextField(blank=True, help_text="ISO code, journal code; empty where there is none.")
+    active = models.BooleanField(default=True)
+    decimal_places = models.PositiveSmallIntegerField(null=True, help_text="Of a currency.")
+    currency_id = models.BigIntegerField(null=True, help_text="Of a company.")
+    type = models.TextField(blank=True, help_text="Of a journal: sale, purchase, bank ...")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "odoo_id"], name="reference_once")]
+        ordering = ["kind", "odoo_id"]
+
+    def __str__(self) -> str:
+        return self.name or f"{self.kind} {self.odoo_id}"
+
+
+class SyncState(models.Model):
+    """Where one stream stands. Locked by every transaction that stores rows of the stream, so
+    its commits have an order, and a holder whose lease was taken over is found out."""
+
+    stream = models.CharField(max_length=64, primary_key=True)
+    watermark = models.DateTimeField(
+        null=True, help_text="All that was written in Odoo up to here, on its clock, is stored."
+    )
+    change_seq = models.BigIntegerField(default=0, help_text="The last change_seq given to a row.")
+    unavailable_fields = models.JSONField(
+        default=list, blank=True, help_text="Odoo fields this version lacks or our user may not read."
+    )
+    lease_token = models.BigIntegerField(default=0, help_text="Grows with each lease.")
+    lease_holder = models.CharField(max_length=200, blank=True)
+    lease_until = models.DateTimeField(null=True, help_text="On the database's clock.")
+
+    class Meta:
+        ordering = ["stream"]
+        verbose_name = "stream"
+
+    def __str__(self) -> str:
+        return self.stream
+
+
+class SyncRun(models.Model):
+    """One execution of a stream: what it was asked, what it did, how it ended."""
+
+    class Kind(models.TextChoices):
+        CHANGES = "changes"
+        RECONCILE = "reconcile"
+        FULL = "full"
+        RECORDS = "records"
+
+    class Trigger(models.TextChoices):
+        SCHEDULE = "schedule"
+        COMMAND = "command"
+        ADMIN = "admin"
+        API = "api", "API"
+        HINT = "hint"
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        SUCCEEDED_WITH_ISSUES = "succeeded_with_issues", "succeeded with issues"
+        NEEDS_CONFIRMATION = "needs_confirmation", "needs confirmation"
+        FAILED = "failed"
+        SKIPPED = "skipped"
+        INTERRUPTED = "interrupted"
+
+    stream = models.CharField(max_length=64)
+    kind = models.CharField(max_length=16, choices=Kind)
+    trigger = models.CharField(max_length=16, choices=Trigger)
+    status = models.CharField(max_length=24, choices=Status, default=Status.QUEUED)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    requested_ids = models.JSONField(default=list, blank=True, help_text="The ids of a records run.")
+    confirm_gone = models.BooleanField(default=False)
+    holder = models.CharField(max_length=200, blank=True, help_text="Host and process that ran it.")
+    lease_token = models.BigIntegerField(null=True)
+    queued_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    watermark_before = models.DateTimeField(null=True)
+    watermark_after = models.DateTimeField(null=True)
+    # read = created + updated + unchanged + issues
+    inventoried_count = models.PositiveIntegerField("inventoried", default=0)
+    planned_count = models.PositiveIntegerField("planned", default=0)
+    read_count = models.PositiveIntegerField("read", default=0)
+    created_count = models.PositiveIntegerField("created", default=0)
+    updated_count = models.PositiveIntegerField("updated", default=0)
+    unchanged_count = models.PositiveIntegerField("unchanged", default=0)
+    gone_count = models.PositiveIntegerField("gone", default=0)
+    restored_count = models.PositiveIntegerField("restored", default=0)
+    issue_count = models.PositiveIntegerField("issues", default=0)
+    odoo_calls = models.PositiveIntegerField(default=0)
+    odoo_seconds = models.FloatField(default=0, help_text="Summed over the connections.")
+    error = models.TextField(blank=True, help_text="Why it failed, was skipped, or waits.")
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["stream", "-id"]),
+            models.Index(fields=["status"]),
+        ]
+        verbose_name = "run"
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.kind} #{self.pk}"
+
+
+class SyncIssue(models.Model):
+    """A record that could not be copied, with the reason. Tried again by every run."""
+
+    stream = models.CharField(max_length=64)
+    odoo_id = models.BigIntegerField()
+    reason = models.TextField()
+    record = models.JSONField(default=dict, help_text="What Odoo sent, if it sent anything.")
+    attempts = models.PositiveIntegerField(default=1)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, db_index=True)
+
+    class Meta:
+        ordering = ["-last_seen_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stream", "odoo_id"],
+                condition=models.Q(resolved_at=None),
+                name="one_open_issue_per_record",
+            )
+        ]
+        verbose_name = "issue"
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.odoo_id}: {self.reason}"

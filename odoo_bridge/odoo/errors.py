@@ -1,0 +1,72 @@
+"""What can go wrong with Odoo: one class per decision of the caller."""
+
+
+class BridgeError(Exception):
+    """Anything the bridge says in a sentence. Never holds a password, a key or a traceback."""
+
+
+class OdooUnavailable(BridgeError):
+    """Odoo gave no usable answer (network, timeout, 5xx, cut or foreign body): try again later."""
+
+
+class OdooTimeout(OdooUnavailable):
+    """No complete answer within ODOO_TIMEOUT_SECONDS: a smaller question may get one."""
+
+
+class OdooBusy(OdooUnavailable):
+    """Odoo asked us to wait: ``retry_after`` seconds, if it said how long."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class OdooRefused(BridgeError):
+    """Login, key, rights, or RPC switched off: a person must act. Never retried, because five bad
+    logins lock our address out for a minute."""
+
+
+class OdooForbidden(OdooRefused):
+    """The login is good, but may not read this model or one of these records."""
+
+
+class OdooRejected(BridgeError):
+    """Odoo's own code said no. ``reason`` is its message, ``exception`` its class name."""
+
+    def __init__(self, message: str, *, reason: str = "", exception: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message
+        self.exception = exception
+
+
+class OdooMissing(BridgeError):
+    """The record, model or method does not exist."""
+
+
+class RecordRejected(BridgeError):
+    """One record cannot be mapped. Kept as an issue; the run goes on."""
+
+
+def from_exception_name(name: str, reason: str, where: str) -> BridgeError:
+    """The error for an exception raised inside Odoo.
+
+    ``name`` is its class with the module (``odoo.exceptions.AccessError``), ``reason`` Odoo's
+    message, ``where`` what was called (``res.partner.read at https://odoo.example.com``).
+    Source: ``serialize_exception`` in ``odoo/http.py``, 14 to 19.
+    """
+    reason = reason.strip()
+    sentence = f"{where}: {reason or name}"
+    match name.rpartition(".")[2]:
+        case "AccessDenied":
+            return OdooRefused(f"{where}: Odoo refused the login")
+        case "SessionExpiredException":
+            return OdooRefused(sentence)
+        case "AccessError":
+            return OdooForbidden(sentence)
+        case "MissingError" | "NotFound":
+            return OdooMissing(sentence)
+        case "SerializationFailure" | "OperationalError" | "LockError" | "LockNotAvailable":
+            return OdooUnavailable(sentence)
+        case "PoolError" | "InterfaceError":
+            return OdooUnavailable(sentence)
+    return OdooRejected(sentence, reason=reason, exception=name)

@@ -1,0 +1,410 @@
+"""What the rest of the bridge may ask of Odoo, and ``connect()``, which picks how.
+
+The transports differ in how one call travels (``Transport.invoke``); what is asked, with which
+context, and how an answer is checked is the same for both and stands here, once.
+"""
+
+import json
+import threading
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import tenacity
+from django.conf import settings
+
+from odoo_bridge.odoo.errors import (
+    OdooBusy,
+    OdooRefused,
+    OdooTimeout,
+    OdooUnavailable,
+)
+from odoo_bridge.odoo.http import Client
+
+T = TypeVar("T")
+Record = dict[str, Any]
+Domain = Sequence[Any]
+
+# One answer holds at most so many ids or stamps: 8 and 50 bytes each on the wire, so memory stays
+# flat at any number of rows and no single call runs for long.
+IDS_PER_CALL = 100_000
+STAMPS_PER_CALL = 20_000
+READ_ATTEMPTS = 4
+
+
+class Version(NamedTuple):
+    """``text`` as Odoo spells it (``19.0``, ``saas~18.4``), ``major`` for decisions."""
+
+    major: int
+    text: str
+
+
+class Stamps(NamedTuple):
+    """Ids in order, and beside each its ``write_date`` as Odoo spells it, naive UTC."""
+
+    ids: Sequence[int]
+    write_dates: Sequence[str]
+
+
+class Totals(NamedTuple):
+    count: int
+    id_sum: int
+
+
+class Transport(Protocol):
+    """One way for a call to reach Odoo."""
+
+    name: str
+
+    def invoke(self, model: str, method: str, *, ids: Sequence[int] | None, **arguments: Any) -> Any:
+        """Return what Odoo's method returned. ``arguments`` carry Odoo's own parameter names."""
+
+
+class Gateway(Protocol):
+    """All that may be asked of Odoo. Raises only the errors of ``errors.py``."""
+
+    url: str
+    transport: str
+
+    def version(self) -> Version: ...
+    def server_time(self) -> datetime: ...
+    def fields(self, model: str) -> dict[str, dict[str, Any]]: ...
+    def forget_fields(self, model: str) -> None: ...
+    def search(self, model: str, domain: Domain, limit: int | None = None) -> Sequence[int]: ...
+    def stamps(self, model: str, domain: Domain) -> Iterator[Stamps]: ...
+    def totals(self, model: str, domain: Domain) -> Totals: ...
+    def sums(
+        self, model: str, domain: Domain, groupby: Sequence[str], fields: Sequence[str]
+    ) -> list[Record]: ...
+    def read(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> list[Record]: ...
+    def create(self, model: str, values: Record) -> int: ...
+    def call(self, model: str, method: str, ids: Sequence[int], **arguments: Any) -> Any: ...
+    def usage(self) -> tuple[int, float]: ...
+
+
+@dataclass
+class OdooGateway:
+    """A ``Gateway`` over one transport. Safe between threads; keep one per process."""
+
+    url: str
+    client: Client
+    _transport: Transport
+    _version: Version
+    company_ids: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        self.transport = self._transport.name
+        self._fields: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def version(self) -> Version:
+        return self._version
+
+    def usage(self) -> tuple[int, float]:
+        return self.client.usage()
+
+    def server_time(self) -> datetime:
+        """Odoo's clock, aware UTC, from the ``Date`` header of an answer not older than 2 s."""
+        moment = self.client.recent_server_time()
+        if moment is None:
+            _reading(lambda: ask_version(self.client))
+            moment = self.client.recent_server_time()
+        if moment is None:
+            raise OdooUnavailable(f"{self.client.host} sends no Date header, so we lack its clock")
+        return moment
+
+    def fields(self, model: str) -> dict[str, dict[str, Any]]:
+        """Return the fields our user may read: ``{"name": {"type": "char", "store": True}}``."""
+        if model not in self._fields:
+            answer = self._ask(
+                model, "fields_get", dict, attributes=["type", "store", "relation", "string"]
+            )
+            self._fields[model] = answer
+        return self._fields[model]
+
+    def forget_fields(self, model: str) -> None:
+        """Ask again next time: a module upgrade may have added or removed some."""
+        self._fields.pop(model, None)
+
+    def search(self, model: str, domain: Domain, limit: int | None = None) -> Sequence[int]:
+        """Return the ids that match, ascending, archived ones included; ``limit`` cuts the list."""
+        found = array("q")
+        while True:
+            size = IDS_PER_CALL if limit is None else min(IDS_PER_CALL, limit - len(found))
+            page = self._ask(
+                model, "search", list, domain=_after(domain, found), order="id", limit=size
+            )
+            try:
+                found.extend(page)
+            except TypeError as exc:
+                raise OdooUnavailable(f"{model}.search at {self.url}: not a list of ids") from exc
+            if len(page) < size or (limit is not None and len(found) >= limit):
+                return found
+
+    def stamps(self, model: str, domain: Domain) -> Iterator[Stamps]:
+        """Yield the (id, write_date) of all that match, in pages of ids ascending."""
+        last: list[int] = []
+        while True:
+            page = self._ask(
+                model,
+                "search_read",
+                list,
+                domain=_after(domain, last),
+                fields=["write_date"],
+                order="id",
+                limit=STAMPS_PER_CALL,
+            )
+            try:
+                ids = array("q", [row["id"] for row in page])
+                write_dates = [row["write_date"] or "" for row in page]
+            except (TypeError, KeyError) as exc:
+                raise OdooUnavailable(f"{model}.search_read at {self.url}: not stamps") from exc
+            yield Stamps(ids, write_dates)
+            if len(page) < STAMPS_PER_CALL:
+                return
+            last = [ids[-1]]
+
+    def totals(self, model: str, domain: Domain) -> Totals:
+        """Return how many records match and the sum of their ids, from one small query."""
+        row = self.sums(model, domain, [], ["id"])
+        try:
+            return Totals(int(row[0]["__count"]), int(row[0]["id"] or 0))
+        except (IndexError, KeyError, TypeError, ValueError) as exc:
+            raise OdooUnavailable(f"{model} totals at {self.url}: not a count and a sum") from exc
+
+    def sums(
+        self, model: str, domain: Domain, groupby: Sequence[str], fields: Sequence[str]
+    ) -> list[Record]:
+        """Return per group ``{"__count": n, <groupby>: value, <field>: sum}``.
+
+        A many2one in ``groupby`` is an id, or False. Source: ``read_group`` up to 18,
+        ``formatted_read_group`` from 19 on, where the former is deprecated.
+        """
+        if self._version.major >= 19:
+            rows = self._ask(
+                model,
+                "formatted_read_group",
+                list,
+                domain=list(domain),
+                groupby=list(groupby),
+                aggregates=["__count", *(f"{field}:sum" for field in fields)],
+            )
+            suffix = ":sum"
+        else:
+            rows = self._ask(
+                model,
+                "read_group",
+                list,
+                domain=list(domain),
+                fields=[f"{field}:sum" for field in fields],
+                groupby=list(groupby),
+                lazy=False,
+            )
+            suffix = ""
+        return [
+            {
+                "__count": row["__count"],
+                **{name: _plain(row.get(name)) for name in groupby},
+                **{name: row.get(name + suffix) for name in fields},
+            }
+            for row in rows
+        ]
+
+    def read(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> list[Record]:
+        """Return the records of ``ids`` that exist, one dict per record, in no promised order.
+
+        A record is ``{"id": 7, "name": "Acme", "email": False, "parent_id": 3, "write_date":
+        "2026-02-01 09:30:00"}``: an absent value is ``False``, a many2one is an id, a datetime is
+        naive UTC in whole seconds.
+
+        Source: Odoo external API, ``read`` with ``load=''``.
+        """
+        records = self._ask(model, "read", list, ids=ids, fields=list(fields), load="")
+        wanted = set(ids)
+        for record in records:
+            if not isinstance(record, dict) or record.get("id") not in wanted:
+                raise OdooUnavailable(f"{model}.read at {self.url}: a record nobody asked for")
+        if len(records) > len(wanted):
+            raise OdooUnavailable(f"{model}.read at {self.url}: a record came twice")
+        return records
+
+    def create(self, model: str, values: Record) -> int:
+        """Create one record and return its id. Not retried: an unclear outcome is the caller's."""
+        answer = self._transport.invoke(
+            model, "create", ids=None, vals_list=[values], context=self._context()
+        )
+        if isinstance(answer, list) and len(answer) == 1:
+            answer = answer[0]
+        if not isinstance(answer, int) or isinstance(answer, bool):
+            raise OdooUnavailable(f"{model}.create at {self.url}: not an id")
+        return answer
+
+    def call(self, model: str, method: str, ids: Sequence[int], **arguments: Any) -> Any:
+        """Call ``method`` on ``ids`` and return its answer. Not retried."""
+        return self._transport.invoke(
+            model, method, ids=list(ids), context=self._context(), **arguments
+        )
+
+    def _context(self) -> Record:
+        # Archived records are records. Without a language names come as they were typed.
+        context: Record = {"active_test": False}
+        if self.company_ids:
+            context["allowed_company_ids"] = list(self.company_ids)
+        return context
+
+    def _ask(
+        self,
+        model: str,
+        method: str,
+        kind: type,
+        ids: Sequence[int] | None = None,
+        **arguments: Any,
+    ) -> Any:
+        answer = _reading(
+            lambda: self._transport.invoke(
+                model,
+                method,
+                ids=None if ids is None else list(ids),
+                context=self._context(),
+                **arguments,
+            )
+        )
+        if not isinstance(answer, kind):
+            # An answer of the wrong type read as an empty list would look like "all gone".
+            raise OdooUnavailable(
+                f"{model}.{method} at {self.url}: {type(answer).__name__} where {kind.__name__} "
+                "belongs"
+            )
+        return answer
+
+
+def _after(domain: Domain, found: Sequence[int]) -> list[Any]:
+    return [*domain, ("id", ">", found[-1])] if found else list(domain)
+
+
+def _plain(value: Any) -> Any:
+    """The id of a labelled many2one: groups carry ``[id, label]`` whatever ``load`` says."""
+    return value[0] if isinstance(value, list | tuple) and value else value
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, OdooBusy) and error.retry_after is not None:
+        return error.retry_after
+    return tenacity.wait_exponential_jitter(initial=0.5, max=20, jitter=0.5)(state)
+
+
+def _enough(state: tenacity.RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    # Each timeout cost a whole minute, and whoever reads a page has a better idea: half of it.
+    attempts = 2 if isinstance(error, OdooTimeout) else READ_ATTEMPTS
+    return state.attempt_number >= attempts
+
+
+def _reading(question: Callable[[], T]) -> T:
+    """Ask, and ask again when Odoo could not answer. For reads only: they can be repeated."""
+    for attempt in tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(OdooUnavailable),
+        wait=_wait,
+        stop=_enough,
+        reraise=True,
+    ):
+        with attempt:
+            return question()
+    raise AssertionError("tenacity returns or raises")
+
+
+def ask_version(client: Client) -> Version:
+    """Ask an Odoo for its version, without logging in. ``/web/version`` is there from 19 on."""
+    answer = client.call("GET", "/web/version")
+    if answer.status == 200:
+        with suppress(ValueError, KeyError, TypeError):
+            return _version(json.loads(answer.body), "version_info", "version")
+    answer = client.call(
+        "POST",
+        "/web/webclient/version_info",
+        b'{"jsonrpc": "2.0", "method": "call", "params": {}}',
+        {"Content-Type": "application/json"},
+    )
+    try:
+        return _version(
+            json.loads(answer.body)["result"], "server_version_info", "server_version"
+        )
+    except (ValueError, KeyError, TypeError) as exc:
+        raise OdooUnavailable(f"{client.base_url} does not answer like an Odoo") from exc
+
+
+def _version(answer: Mapping[str, Any], info: str, text: str) -> Version:
+    # saas~18.4 has the major number inside a word.
+    major = str(answer[info][0]).rpartition("~")[2]
+    return Version(int(float(major)), str(answer[text]))
+
+
+_gateways: dict[tuple[Any, ...], OdooGateway] = {}
+_connecting = threading.Lock()
+
+
+def connect() -> OdooGateway:
+    """Return this process's gateway to the Odoo of the settings, made at the first call.
+
+    19 and later with ``ODOO_API_KEY`` speak JSON-2, all others JSON-RPC through OdooRPC.
+    """
+    key = (
+        settings.ODOO_URL,
+        settings.ODOO_DB,
+        settings.ODOO_USERNAME,
+        settings.ODOO_PASSWORD,
+        settings.ODOO_API_KEY,
+        tuple(settings.ODOO_COMPANY_IDS),
+        settings.ODOO_CONNECTIONS,
+        settings.ODOO_TIMEOUT_SECONDS,
+    )
+    with _connecting:
+        if key not in _gateways:
+            _gateways[key] = _connect()
+        return _gateways[key]
+
+
+def disconnect() -> None:
+    """Forget this process's gateways: the next ``connect()`` starts afresh."""
+    with _connecting:
+        _gateways.clear()
+
+
+def _connect() -> OdooGateway:
+    from odoo_bridge.odoo.json2 import Json2Transport
+    from odoo_bridge.odoo.rpc import RpcTransport
+
+    client = Client(
+        settings.ODOO_URL,
+        connections=settings.ODOO_CONNECTIONS,
+        timeout_seconds=settings.ODOO_TIMEOUT_SECONDS,
+    )
+    version = _reading(lambda: ask_version(client))
+    if version.major < 14:
+        raise OdooRefused(f"{settings.ODOO_URL} is Odoo {version.text}; the oldest known is 14")
+    transport: Transport
+    if version.major >= 19 and settings.ODOO_API_KEY:
+        transport = Json2Transport(client, settings.ODOO_API_KEY, settings.ODOO_DB)
+    else:
+        missing = [
+            name for name in ("ODOO_DB", "ODOO_USERNAME") if not getattr(settings, name)
+        ]
+        if missing:
+            raise OdooRefused(
+                f"{settings.ODOO_URL} is Odoo {version.text}, spoken to by JSON-RPC: "
+                f"set {' and '.join(missing)}"
+            )
+        transport = RpcTransport(
+            client,
+            version.text,
+            settings.ODOO_DB,
+            settings.ODOO_USERNAME,
+            # From 14 on an API key is taken where the password is.
+            settings.ODOO_API_KEY or settings.ODOO_PASSWORD,
+        )
+    return OdooGateway(
+        settings.ODOO_URL, client, transport, version, tuple(settings.ODOO_COMPANY_IDS)
+    )

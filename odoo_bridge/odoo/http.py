@@ -1,0 +1,177 @@
+"""One HTTP client for every transport: pooled, keep-alive, gzip, a deadline for the whole answer.
+
+Follows no redirects (a POST that becomes a GET is not the same question), keeps no cookies (a
+session of another database is a 403), and takes no proxy from the environment.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError, TimeoutError
+
+from odoo_bridge.odoo.errors import OdooBusy, OdooRefused, OdooTimeout, OdooUnavailable
+
+# A page of a few thousand records is some megabytes. More than this is not an answer to us.
+MAX_BODY_BYTES = 256 * 1024 * 1024
+# Odoo Online asks for one call at a time, one a second.
+ONLINE_SECONDS_BETWEEN_CALLS = 1.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Client:
+    """Speaks HTTP to one Odoo, at most ``connections`` calls at a time. Safe between threads."""
+
+    def __init__(self, base_url: str, *, connections: int, timeout_seconds: float) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.host = urlsplit(base_url).hostname or ""
+        self.timeout_seconds = timeout_seconds
+        self.online = self.host.endswith(".odoo.com")
+        self._pool = urllib3.PoolManager(
+            num_pools=1, maxsize=connections, retries=False, block=False
+        )
+        self._slots = threading.BoundedSemaphore(1 if self.online else connections)
+        self._lock = threading.Lock()
+        self._next_call_at = 0.0
+        self._calls = 0
+        self._seconds = 0.0
+        self._clock: tuple[datetime, float] | None = None
+
+    def usage(self) -> tuple[int, float]:
+        """Calls made so far, and the seconds they took, summed over the connections."""
+        with self._lock:
+            return self._calls, self._seconds
+
+    def recent_server_time(self, within_seconds: float = 2.0) -> datetime | None:
+        """Odoo's clock as its last answer showed it, or None when that is longer ago."""
+        with self._lock:
+            if self._clock and time.monotonic() - self._clock[1] <= within_seconds:
+                return self._clock[0]
+        return None
+
+    def call(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}
+    ) -> Answer:
+        """Send one request and return its whole answer, whatever its status below 300 or 4xx.
+
+        Raises OdooTimeout, OdooBusy (429, 503) or OdooUnavailable (network, other 5xx without a
+        JSON body, a cut or oversized body), OdooRefused for a redirect.
+        """
+        with self._slots:
+            self._wait_for_turn()
+            started = time.monotonic()
+            try:
+                answer = self._exchange(method, path, body, dict(headers))
+            finally:
+                with self._lock:
+                    self._calls += 1
+                    self._seconds += time.monotonic() - started
+        self._note_clock(answer)
+        self._check_status(answer, path)
+        return answer
+
+    def _wait_for_turn(self) -> None:
+        if not self.online:
+            return
+        with self._lock:
+            wait = self._next_call_at - time.monotonic()
+            self._next_call_at = max(time.monotonic(), self._next_call_at)
+            self._next_call_at += ONLINE_SECONDS_BETWEEN_CALLS
+        if wait > 0:
+            time.sleep(wait)
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> Answer:
+        deadline = time.monotonic() + self.timeout_seconds
+        response = None
+        try:
+            response = self._pool.request(
+                method,
+                self.base_url + path,
+                body=body,
+                headers={"Accept-Encoding": "gzip", "User-Agent": "odoo-bridge", **headers},
+                timeout=urllib3.Timeout(
+                    connect=min(10.0, self.timeout_seconds), read=self.timeout_seconds
+                ),
+                redirect=False,
+                preload_content=False,
+            )
+            chunks: list[bytes] = []
+            size = 0
+            # read1 returns what has arrived; read would wait for a full buffer, and a server
+            # that drips one byte at a time would hold us far beyond any timeout.
+            while chunk := response.read1(256 * 1024, decode_content=True):
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > MAX_BODY_BYTES:
+                    raise OdooTimeout(f"{self.host}: the answer to {path} is over 256 MB")
+                if time.monotonic() > deadline:
+                    raise OdooTimeout(
+                        f"{self.host}: no complete answer to {path} in {self.timeout_seconds:g} s"
+                    )
+            expected = response.headers.get("Content-Length")
+            if expected and response.headers.get("Content-Encoding") is None:
+                if size != int(expected):
+                    raise OdooUnavailable(
+                        f"{self.host}: the answer to {path} was cut at {size} of {expected} bytes"
+                    )
+            response.release_conn()
+            return Answer(response.status, response.headers, b"".join(chunks))
+        except TimeoutError as exc:
+            raise OdooTimeout(
+                f"{self.host}: no answer to {path} in {self.timeout_seconds:g} s"
+            ) from exc
+        except (HTTPError, OSError, ValueError) as exc:
+            raise OdooUnavailable(f"{self.host}: {path}: {_cause(exc)}") from exc
+        except OdooUnavailable:
+            if response is not None:
+                with suppress(Exception):
+                    response.close()
+            raise
+
+    def _note_clock(self, answer: Answer) -> None:
+        with suppress(TypeError, ValueError):
+            moment = parsedate_to_datetime(answer.headers["Date"] or "")
+            with self._lock:
+                self._clock = (moment.astimezone(UTC), time.monotonic())
+
+    def _check_status(self, answer: Answer, path: str) -> None:
+        status = answer.status
+        if 300 <= status < 400:
+            raise OdooRefused(
+                f"{self.host} answers {path} with a redirect to "
+                f"{answer.headers.get('Location', 'nowhere')}: correct ODOO_URL"
+            )
+        if status in (429, 503):
+            raise OdooBusy(
+                f"{self.host} asks us to wait ({status})", _seconds(answer.headers.get("Retry-After"))
+            )
+        if status >= 500 and not answer.body.lstrip().startswith(b"{"):
+            raise OdooUnavailable(f"{self.host} answered {path} with {status}")
+
+
+def _cause(exc: BaseException) -> str:
+    """The innermost words of a network error; urllib3's own repeat the pool and its address."""
+    reason = getattr(exc, "reason", None) or exc
+    text = str(reason)
+    return text.rpartition(": ")[2] if "object at 0x" in text else text or type(exc).__name__
+
+
+def _seconds(header: str | None) -> float | None:
+    """``Retry-After`` as seconds, at most two minutes; None when absent or a date."""
+    with suppress(TypeError, ValueError):
+        return min(120.0, max(0.0, float(header or "")))
+    return None

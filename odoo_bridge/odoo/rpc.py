@@ -1,0 +1,120 @@
+"""Odoo 14 and later through OdooRPC: ``/jsonrpc`` with database, user and password in each call.
+
+The only importer of odoorpc. Used are its connector and its envelope; never its model proxies,
+which ask for every field of every record.
+"""
+
+import io
+import threading
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import Request
+
+import odoorpc
+from odoorpc.error import RPCError
+
+from odoo_bridge.odoo.errors import OdooMissing, OdooRefused, OdooUnavailable, from_exception_name
+from odoo_bridge.odoo.http import Client
+
+# These take their first argument under names that changed over the versions, so it goes first.
+_POSITIONAL = {
+    "search": ("domain",),
+    "search_read": ("domain",),
+    "search_count": ("domain",),
+    "read_group": ("domain", "fields", "groupby"),
+    "formatted_read_group": ("domain",),
+    "create": ("vals_list",),
+    "write": ("vals",),
+}
+
+
+class _Opener:
+    """Gives OdooRPC our HTTP client in place of urllib's."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def open(self, request: Request, timeout: float | None = None) -> io.BytesIO:
+        path = urlsplit(request.full_url).path
+        answer = self._client.call(
+            request.get_method(), path, request.data, dict(request.header_items())
+        )
+        if answer.status == 404:
+            raise OdooMissing(f"{self._client.host} has no {path}")
+        if answer.status >= 400:
+            raise OdooRefused(f"{self._client.host} answered {path} with {answer.status}")
+        return io.BytesIO(answer.body)
+
+
+class RpcTransport:
+    name = "jsonrpc"
+
+    def __init__(
+        self, client: Client, version: str, database: str, username: str, password: str
+    ) -> None:
+        self._client = client
+        self._database, self._username, self._password = database, username, password
+        # The address only matters to the opener, which puts its own in front of the path.
+        self._odoo = odoorpc.ODOO(
+            client.host, version=version, opener=_Opener(client), timeout=client.timeout_seconds
+        )
+        self._uid: int | None = None
+        self._login = threading.Lock()
+        self._refused: OdooRefused | None = None
+
+    def invoke(self, model: str, method: str, *, ids: Sequence[int] | None, **arguments: Any) -> Any:
+        args = [] if ids is None else [list(ids)]
+        args += [arguments.pop(name) for name in _POSITIONAL.get(method, ()) if name in arguments]
+        where = f"{model}.{method} at {self._client.host}"
+        try:
+            return self._json(
+                "object",
+                "execute_kw",
+                [self._database, self._user_id(), self._password, model, method, args, arguments],
+                where,
+            )
+        except OdooRefused:
+            self._uid = None
+            raise
+
+    def _user_id(self) -> int:
+        with self._login:
+            if self._uid is None:
+                if self._refused:
+                    # Five bad logins lock our address out; one is enough to know.
+                    raise self._refused
+                uid = self._json(
+                    "common",
+                    "login",
+                    [self._database, self._username, self._password],
+                    f"login at {self._client.host}",
+                )
+                if not isinstance(uid, int) or isinstance(uid, bool) or not uid:
+                    self._refused = OdooRefused(
+                        f"{self._client.host} refused the login of {self._username} "
+                        f"to database {self._database}"
+                    )
+                    raise self._refused
+                self._uid = uid
+            return self._uid
+
+    def _json(self, service: str, method: str, args: list[Any], where: str) -> Any:
+        """Post one JSON-RPC call and return its ``result``, which must be there."""
+        try:
+            envelope = self._odoo.json(
+                "/jsonrpc", {"service": service, "method": method, "args": args}
+            )
+            return envelope["result"]
+        except RPCError as exc:
+            details = (exc.info or {}).get("data") or {}
+            name = str(details.get("name", ""))
+            raise from_exception_name(name, str(details.get("message") or exc), where) from None
+        except OdooMissing as exc:
+            raise OdooRefused(
+                f"{self._client.host} has no /jsonrpc: RPC is switched off there; use an API key "
+                "with Odoo 19 or later"
+            ) from exc
+        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+            # A page in place of JSON, a body without result, an error without data.
+            raise OdooUnavailable(f"{where}: the answer is not JSON-RPC") from exc

@@ -1,0 +1,128 @@
+"""Odoo's spellings into Python, one function per type; each raises ValueError for anything else.
+
+Odoo sends ``False`` for an empty value of every type but numbers and booleans. A number of the
+wrong kind is refused, never rounded into shape: what cannot be copied exactly becomes an issue.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+Convert = Callable[[Any], Any]
+
+
+def text(value: Any) -> str:
+    """``False`` -> ``""``. Kept as Odoo has it, blanks included."""
+    if value is False or value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(f"{_short(value)} is not text")
+    if "\x00" in value:
+        raise ValueError("text with a NUL character")
+    return value
+
+
+def number_of_invoice(value: Any) -> str:
+    """An invoice's name: drafts without a number are ``/`` up to 17 and ``False`` from 18 on."""
+    name = text(value)
+    return "" if name == "/" else name
+
+
+def boolean(value: Any) -> bool:
+    if value is True or value is False:
+        return value
+    raise ValueError(f"{_short(value)} is not true or false")
+
+
+def integer(value: Any) -> int:
+    """``False`` -> 0: a column that SQL left empty."""
+    if value is False or value is None:
+        return 0
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"{_short(value)} is not a whole number")
+
+
+def many2one(value: Any) -> int | None:
+    """An id, or ``[id, label]`` where labels were not switched off; ``False`` -> None."""
+    if value is False or value is None:
+        return None
+    if isinstance(value, list) and len(value) == 2:
+        value = value[0]
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:
+        return value
+    raise ValueError(f"{_short(value)} is not the id of a record")
+
+
+def ids(value: Any) -> list[int]:
+    """The ids of a one2many or many2many, in Odoo's order."""
+    if value is False or value is None:
+        return []
+    if isinstance(value, list) and all(type(item) is int for item in value):
+        return value
+    raise ValueError(f"{_short(value)} is not a list of ids")
+
+
+def moment(value: Any) -> datetime | None:
+    """``"2026-02-01 09:30:00"``, naive UTC -> aware UTC."""
+    if value is False or value is None:
+        return None
+    if isinstance(value, str) and len(value) == 19:
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    raise ValueError(f"{_short(value)} is not a moment")
+
+
+def day(value: Any) -> date | None:
+    """``"2026-02-01"`` -> a date."""
+    if value is False or value is None:
+        return None
+    if isinstance(value, str) and len(value) == 10:
+        return date.fromisoformat(value)
+    raise ValueError(f"{_short(value)} is not a date")
+
+
+def decimal(value: Any) -> Decimal | None:
+    """A float by its shortest spelling: 0.1 is ``Decimal("0.1")``. ``False`` -> None."""
+    if value is False or value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{_short(value)} is not a number")
+    return Decimal(repr(value))
+
+
+def money(value: Any, places: int) -> Decimal | None:
+    """An amount with exactly the decimal places of its currency."""
+    amount = decimal(value)
+    return None if amount is None else amount.quantize(Decimal(1).scaleb(-places))
+
+
+# What an extra field may be, by the type fields_get names.
+BY_ODOO_TYPE: dict[str, Convert] = {
+    "boolean": boolean,
+    "integer": integer,
+    "many2one": many2one,
+    "many2many": ids,
+    "one2many": ids,
+    # JSON has no exact decimal; text keeps every digit.
+    "float": lambda value: _spelled(decimal(value)),
+    "monetary": lambda value: _spelled(decimal(value)),
+}
+
+
+def extra(odoo_type: str, value: Any) -> Any:
+    """The value of an ``ODOO_EXTRA_FIELDS`` field as it stands in JSON; empty -> None."""
+    convert = BY_ODOO_TYPE.get(odoo_type, text)
+    if value is False and odoo_type != "boolean":
+        return None
+    return convert(value)
+
+
+def _spelled(value: Decimal | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _short(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."

@@ -1,0 +1,355 @@
+"""Settings, typed at the edge: everything that differs between places comes from the environment.
+
+``.env`` beside ``manage.py`` is read too; what the environment already says wins. ``.env-example``
+lists every variable. A value that is missing or impossible stops the start and names itself.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+if "SECRET_KEY" not in env.ENVIRON:
+    # bin/start keeps the random secrets of the one-process mode here. A deployment has its own
+    # SECRET_KEY, so a file left over from trying things out cannot leak into it.
+    environ.Env.read_env(VAR_DIR / "one-process.env")
+
+
+def _one_of(name: str, choices: tuple[str, ...], default: str) -> str:
+    value = env.str(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
+    return value
+
+
+def _yes_no(name: str, default: bool) -> bool:
+    # environ reads every unknown word as "no", a typo like "ture" included.
+    value = env.str(name, "1" if default else "0").lower()
+    if value not in (*env.BOOLEAN_TRUE_STRINGS, "0", "false", "no", "off", "n", "f"):
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must be 1 or 0")
+    return value in env.BOOLEAN_TRUE_STRINGS
+
+
+def _at_least(name: str, minimum: float, default: float) -> float:
+    try:
+        value = float(env.str(name, str(default)))
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is {env.str(name)!r}; it must be a number") from None
+    if not minimum <= value < float("inf"):
+        raise ImproperlyConfigured(f"{name} is {value:g}; it must be at least {minimum:g}")
+    return value
+
+
+def _whole(name: str, minimum: int, default: int, maximum: int = 10**6) -> int:
+    try:
+        value = int(env.str(name, str(default)))
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} is {env.str(name)!r}; it must be a whole number"
+        ) from None
+    if not minimum <= value <= maximum:
+        raise ImproperlyConfigured(f"{name} is {value}; it must be {minimum} to {maximum}")
+    return value
+
+
+def _ids(name: str) -> list[int]:
+    words = [word.strip() for word in env.list(name, default=[])]
+    if not all(word.isascii() and word.isdigit() for word in words):
+        raise ImproperlyConfigured(f"{name} must be ids separated by commas, like 1,3")
+    return [int(word) for word in words]
+
+
+def _http_url(name: str) -> str:
+    value = env.str(name).rstrip("/")
+    wrong = ImproperlyConfigured(f"{name} must look like https://odoo.example.com, without a login")
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        raise wrong from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise wrong
+    return value
+
+
+def _database(name: str, default: str | None) -> dict[str, Any]:
+    value = env.str(name) if default is None else env.str(name, default)
+    # Not passed on to environ when it is something else: its complaint would show the password.
+    if value.split(":", 1)[0] not in ("postgres", "postgresql", "psql", "pgsql", "sqlite"):
+        raise ImproperlyConfigured(f"{name} must look like postgres://user:password@host:5432/name")
+    return dict(env.db_url_config(value))
+
+
+def _redis_url(name: str, required: bool) -> str:
+    value = env.str(name) if required else env.str(name, "")
+    if (value or required) and not value.startswith(("redis://", "rediss://")):
+        raise ImproperlyConfigured(f"{name} must look like redis://host:6379/0")
+    return value
+
+
+# One process that is web, worker and beat at once, for trying the bridge out (bin/start).
+ONE_PROCESS = _yes_no("ONE_PROCESS", False)
+
+# Django -------------------------------------------------------------------------------------------
+DEBUG = _yes_no("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY")
+if len(SECRET_KEY) < 50:
+    raise ImproperlyConfigured("SECRET_KEY must have at least 50 characters")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+NUM_PROXIES = _whole("NUM_PROXIES", 0, 0)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "axes",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "odoo_bridge",
+    "accounts",
+    "contacts",
+    "invoices",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "odoo_bridge.urls"
+WSGI_APPLICATION = "odoo_bridge.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# The one process serves static files where the packages keep them: nobody ran collectstatic.
+WHITENOISE_USE_FINDERS = ONE_PROCESS
+
+# Database -----------------------------------------------------------------------------------------
+DATABASES = {
+    "default": _database(
+        "DATABASE_URL", f"sqlite:///{VAR_DIR / 'bridge.sqlite3'}" if ONE_PROCESS else None
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # WAL lets the pages of a sync and the readers go on side by side; IMMEDIATE takes the write
+    # lock at the start of a transaction, where waiting works, not in its middle, where it fails.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+
+# Odoo ---------------------------------------------------------------------------------------------
+ODOO_URL = _http_url("ODOO_URL")
+ODOO_DB = env.str("ODOO_DB", "")
+ODOO_USERNAME = env.str("ODOO_USERNAME", "")
+ODOO_PASSWORD = env.str("ODOO_PASSWORD", "")
+ODOO_API_KEY = env.str("ODOO_API_KEY", "")
+ODOO_COMPANY_IDS = _ids("ODOO_COMPANY_IDS")
+ODOO_CONNECTIONS = _whole("ODOO_CONNECTIONS", 1, 2, 32)
+ODOO_PAGE_SIZE = _whole("ODOO_PAGE_SIZE", 1, 1000, 10_000)
+ODOO_TIMEOUT_SECONDS = _at_least("ODOO_TIMEOUT_SECONDS", 1, 60)
+# Two minutes is Odoo's own limit for a request: what an ordinary transaction can be late by.
+ODOO_OVERLAP = timedelta(seconds=_whole("ODOO_OVERLAP_SECONDS", 120, 300, 86_400))
+ODOO_MAX_GONE_PERCENT = _at_least("ODOO_MAX_GONE_PERCENT", 0, 5)
+# "res.partner:x_loyalty,account.move:x_project" -> {"res.partner": ["x_loyalty"], ...}
+ODOO_EXTRA_FIELDS: dict[str, list[str]] = {}
+for _pair in env.list("ODOO_EXTRA_FIELDS", default=[]):
+    _model, _colon, _field = _pair.strip().partition(":")
+    if not (_model and _field):
+        raise ImproperlyConfigured(f"ODOO_EXTRA_FIELDS: {_pair!r} is not like res.partner:x_loyalty")
+    ODOO_EXTRA_FIELDS.setdefault(_model, []).append(_field)
+
+if not ODOO_API_KEY and not (ODOO_USERNAME and ODOO_PASSWORD):
+    raise ImproperlyConfigured("Set ODOO_API_KEY, or ODOO_USERNAME and ODOO_PASSWORD")
+
+# What is mirrored, in the order it is copied: contacts before the invoices that name them.
+ODOO_STREAMS = [
+    "contacts.mapping.CONTACTS",
+    "invoices.mapping.INVOICES",
+    "invoices.mapping.INVOICE_LINES",
+]
+
+# Celery -------------------------------------------------------------------------------------------
+REDIS_URL = _redis_url("REDIS_URL", required=not ONE_PROCESS)
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+# A message is a hint: acknowledged early and without a result. What must not be lost is a row.
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SOFT_TIME_LIMIT = 6 * 3600
+CELERY_TASK_TIME_LIMIT = 6 * 3600 + 300
+CELERY_WORKER_DISABLE_PREFETCH = bool(REDIS_URL)  # known to the Redis transport only
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 200
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"visibility_timeout": 12 * 3600, "socket_connect_timeout": 5, "socket_keepalive": True}
+    if REDIS_URL
+    else {}
+)
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+# Beat looks at the schedule rows every five seconds and remembers each tick at once: an interval
+# changed in the admin is in force within ten seconds, a killed beat does not repeat itself.
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+CELERY_BEAT_SYNC_EVERY = 1
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# Who may look -------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "accounts.backends.EmailOrUsernameBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+REGISTRATION = _one_of(
+    "REGISTRATION", ("open", "approval", "closed"), "open" if ONE_PROCESS else "approval"
+)
+JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY")
+if len(JWT_SIGNING_KEY) < 32:
+    raise ImproperlyConfigured("JWT_SIGNING_KEY must have at least 32 characters")
+JWT_ACCESS_MINUTES = _whole("JWT_ACCESS_MINUTES", 1, 10, 24 * 60)
+JWT_REFRESH_DAYS = _whole("JWT_REFRESH_DAYS", 1, 7, 365)
+
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=JWT_ACCESS_MINUTES),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=JWT_REFRESH_DAYS),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "CHECK_REVOKE_TOKEN": True,
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": JWT_SIGNING_KEY,
+    "ISSUER": "odoo-bridge",
+    "AUDIENCE": "odoo-bridge",
+    "UPDATE_LAST_LOGIN": True,
+}
+
+# Five wrong passwords for one name from one address lock that pair out for a quarter of an hour.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+AXES_ENABLE_ACCESS_FAILURE_LOG = False
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsReader"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PAGINATION_CLASS": "odoo_bridge.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_THROTTLE_RATES": {"anonymous-auth": "20/min"},
+    "EXCEPTION_HANDLER": "odoo_bridge.views.exception_handler",
+    "NUM_PROXIES": NUM_PROXIES,
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "odoo-bridge",
+    "DESCRIPTION": "An exact, fast copy of an Odoo database's contacts and invoices.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+}
+
+# Transport security -------------------------------------------------------------------------------
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_AGE = 8 * 3600
+# Plain HTTP is for the loopback address. Anywhere else a proxy speaks HTTPS in front of us.
+INSECURE_HTTP = _yes_no("INSECURE_HTTP", ONE_PROCESS)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not INSECURE_HTTP
+SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else 365 * 24 * 3600
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NUM_PROXIES else None
+
+# Logs ---------------------------------------------------------------------------------------------
+LOG_LEVEL = _one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+LOG_FORMAT = _one_of("LOG_FORMAT", ("plain", "json"), "plain")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "json": {"()": "odoo_bridge.logs.JsonFormatter"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # OdooRPC writes the password of every call to its debug log.
+        "odoorpc": {"level": "INFO"},
+        "urllib3": {"level": "INFO"},
+        "axes": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+    },
+}

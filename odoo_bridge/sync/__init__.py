@@ -1,0 +1,1 @@
+"""From Odoo to the database: streams (what), plan (which), fetch, store, run (in which order)."""

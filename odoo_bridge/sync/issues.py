@@ -1,0 +1,42 @@
+"""Records that could not be copied: kept by name with the reason, tried again by every run."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import F
+from django.db.models.functions import Now
+
+from odoo_bridge.models import SyncIssue
+
+_SHOWN_CHARACTERS = 1000
+
+
+def open_ids(stream: str) -> set[int]:
+    return set(
+        SyncIssue.objects.filter(stream=stream, resolved_at=None).values_list("odoo_id", flat=True)
+    )
+
+
+def note(stream: str, odoo_id: int, reason: str, record: dict[str, Any]) -> None:
+    """Open an issue, or count one more attempt on the open one."""
+    # As Python spells them: a value that no column takes must not break this one too.
+    shown = {name: ascii(value)[:_SHOWN_CHARACTERS] for name, value in record.items()}
+    reason = reason.replace("\x00", "\\x00")
+    known = SyncIssue.objects.filter(stream=stream, odoo_id=odoo_id, resolved_at=None)
+    if not known.update(
+        reason=reason, record=shown, attempts=F("attempts") + 1, last_seen_at=Now()
+    ):
+        SyncIssue.objects.create(
+            stream=stream,
+            odoo_id=odoo_id,
+            reason=reason,
+            record=shown,
+            first_seen_at=Now(),
+            last_seen_at=Now(),
+        )
+
+
+def resolve(stream: str, ids: Iterable[int]) -> None:
+    SyncIssue.objects.filter(stream=stream, odoo_id__in=list(ids), resolved_at=None).update(
+        resolved_at=Now()
+    )

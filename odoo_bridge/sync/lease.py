@@ -1,0 +1,119 @@
+"""One window run per stream: a lease in the stream's state row, timed by the database's clock.
+
+A dead worker's lease runs out. A frozen one that wakes up finds another token in the row, in the
+very transaction that would have stored its page, and is refused.
+"""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.db import models, transaction
+from django.db.models.functions import Now
+
+from odoo_bridge.models import SyncRun, SyncState
+from odoo_bridge.odoo.errors import BridgeError
+
+LEASE = timedelta(seconds=90)
+RECORDS_LIMIT = timedelta(hours=1)
+_INTERRUPTED = "The process that ran it died or stood still; the next run goes on from here."
+
+
+class LeaseHeld(BridgeError):
+    """Another run of the stream is under way."""
+
+
+class LeaseLost(BridgeError):
+    """Another run took the stream over while this one stood still."""
+
+
+def holder_name() -> str:
+    return f"{socket.gethostname()} process {os.getpid()} thread {threading.get_ident()}"
+
+
+class Lease:
+    def __init__(self, stream: str, token: int) -> None:
+        self.stream, self.token = stream, token
+
+    @classmethod
+    def take(cls, stream: str, run: SyncRun) -> "Lease":
+        """Take the lease for ``run``, closing a dead run that held it. Raises LeaseHeld."""
+        SyncState.objects.get_or_create(stream=stream)
+        with transaction.atomic():
+            state = SyncState.objects.select_for_update().annotate(now=Now()).get(stream=stream)
+            if state.lease_until is not None and state.lease_until > state.now:
+                raise LeaseHeld(f"{stream}: {state.lease_holder} is at it")
+            state.lease_token += 1
+            state.lease_holder = holder_name()
+            state.lease_until = state.now + LEASE
+            state.save(update_fields=["lease_token", "lease_holder", "lease_until"])
+            _interrupt(SyncRun.objects.filter(stream=stream).exclude(pk=run.pk))
+            run.lease_token = state.lease_token
+            run.holder = state.lease_holder
+            run.save(update_fields=["lease_token", "holder"])
+        return cls(stream, state.lease_token)
+
+    @contextmanager
+    def held(self) -> Iterator[SyncState]:
+        """A transaction in which the stream is ours; the state row in it is locked and extended."""
+        with transaction.atomic():
+            state = SyncState.objects.select_for_update().annotate(now=Now()).get(
+                stream=self.stream
+            )
+            if state.lease_token != self.token:
+                raise LeaseLost(f"{self.stream}: taken over by {state.lease_holder}")
+            state.lease_until = state.now + LEASE
+            yield state
+            state.save()
+
+    def extend(self) -> None:
+        with self.held():
+            pass
+
+    def release(self) -> None:
+        SyncState.objects.filter(stream=self.stream, lease_token=self.token).update(
+            lease_until=None, lease_holder=""
+        )
+
+
+@contextmanager
+def locked_state(stream: str) -> Iterator[SyncState]:
+    """The state row locked, without a lease: for ``records`` runs, which only add what is newer."""
+    SyncState.objects.get_or_create(stream=stream)
+    with transaction.atomic():
+        state = SyncState.objects.select_for_update().annotate(now=Now()).get(stream=stream)
+        yield state
+        state.save(update_fields=["change_seq"])
+
+
+def close_interrupted() -> int:
+    """Close the runs whose lease ran out, and fence them off. Returns how many."""
+    closed = 0
+    for stream in (
+        SyncState.objects.filter(lease_until__lte=Now()).values_list("stream", flat=True)
+    ):
+        with transaction.atomic():
+            state = SyncState.objects.select_for_update().annotate(now=Now()).get(stream=stream)
+            if state.lease_until is None or state.lease_until > state.now:
+                continue
+            # A new token: the old holder may be frozen, not dead.
+            state.lease_token += 1
+            state.lease_until, state.lease_holder = None, ""
+            state.save(update_fields=["lease_token", "lease_until", "lease_holder"])
+            closed += _interrupt(SyncRun.objects.filter(stream=stream))
+    # A records run holds no lease; it is a few pages long.
+    closed += SyncRun.objects.filter(
+        status=SyncRun.Status.RUNNING, lease_token=None, started_at__lt=Now() - RECORDS_LIMIT
+    ).update(status=SyncRun.Status.INTERRUPTED, finished_at=Now(), error=_INTERRUPTED)
+    return closed
+
+
+def _interrupt(runs: models.QuerySet[SyncRun]) -> int:
+    return runs.filter(status=SyncRun.Status.RUNNING, lease_token__isnull=False).update(
+        status=SyncRun.Status.INTERRUPTED,
+        finished_at=Now(),
+        error=_INTERRUPTED,
+    )

@@ -1,0 +1,516 @@
+"""A run: the one function behind every door, and the order of its effects.
+
+Lease, Odoo's clock, inventory, plan, fetch and store, mark gone, move the watermark. A run killed
+anywhere needs no repair: what it stored is right, the watermark has not moved, and the next run
+finds what is missing by comparing.
+"""
+
+import logging
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, DataError, InterfaceError, close_old_connections, transaction
+from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models.functions import Now
+
+from odoo_bridge.models import MirroredModel, SyncRun, SyncState
+from odoo_bridge.odoo.errors import BridgeError, RecordRejected
+from odoo_bridge.odoo.gateway import Gateway, Record, connect
+from odoo_bridge.odoo.values import moment
+from odoo_bridge.sync import issues
+from odoo_bridge.sync.fetch import Fetcher, Page
+from odoo_bridge.sync.lease import Lease, LeaseHeld, holder_name, locked_state
+from odoo_bridge.sync.plan import Plan, Stamp, compare, too_many_gone, totals_agree, union
+from odoo_bridge.sync.references import References, UnknownReference, refresh
+from odoo_bridge.sync.store import Stored, mark_gone, store
+from odoo_bridge.sync.streams import Stream, all_streams
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[SyncRun], None]
+Kind, Status, Trigger = SyncRun.Kind, SyncRun.Status, SyncRun.Trigger
+_IDS_PER_QUERY = 10_000
+_EXAMPLES = 10
+
+
+class NeedsConfirmation(BridgeError):
+    """So many rows would be marked gone that a person must say it is true."""
+
+
+def run(
+    stream: str,
+    kind: str,
+    *,
+    trigger: str,
+    requested_by: Any = None,
+    ids: Sequence[int] | None = None,
+    confirm_gone: bool = False,
+    queued: SyncRun | None = None,
+    progress: Progress | None = None,
+) -> SyncRun:
+    """Run ``stream`` now and return its finished SyncRun, whatever became of it.
+
+    ``kind``: changes, reconcile, full, or records with ``ids``. ``queued``: the row that asked for
+    this run, if one did. ``progress`` is called with the SyncRun after each page. What staff must
+    know of a failure is on the row; only errors of our own code raise.
+    """
+    wanted = all_streams()[stream]
+    row = queued or SyncRun(
+        stream=stream,
+        kind=kind,
+        trigger=trigger,
+        requested_by=requested_by,
+        requested_ids=list(ids or []),
+        confirm_gone=confirm_gone,
+    )
+    row.status, row.holder, row.error = Status.RUNNING, holder_name(), ""
+    row.save()
+    SyncRun.objects.filter(pk=row.pk).update(started_at=Now())
+    row.refresh_from_db(fields=["started_at"])
+    execution = _Execution(wanted, row, progress)
+    try:
+        if row.kind == Kind.RECORDS:
+            execution.records()
+        else:
+            execution.window()
+    except LeaseHeld as exc:
+        _finish(row, Status.SKIPPED, str(exc))
+    except NeedsConfirmation as exc:
+        _finish(row, Status.NEEDS_CONFIRMATION, str(exc))
+    except BridgeError as exc:
+        _finish(row, Status.FAILED, str(exc))
+    except (DatabaseError, InterfaceError) as exc:
+        # The connection may be dead: with a new one the row can still say what happened.
+        close_old_connections()
+        _finish(row, Status.FAILED, f"database: {str(exc).strip().splitlines()[0]}")
+    except BaseException as exc:
+        _finish(row, Status.FAILED, f"{type(exc).__name__}: see the log")
+        raise
+    else:
+        _finish(row, Status.SUCCEEDED_WITH_ISSUES if row.issue_count else Status.SUCCEEDED)
+    finally:
+        execution.release()
+    execution.follow()
+    return row
+
+
+def request(
+    stream: str,
+    kind: str,
+    *,
+    trigger: str,
+    requested_by: Any = None,
+    ids: Sequence[int] | None = None,
+    confirm_gone: bool = False,
+) -> SyncRun:
+    """Ask for a run: a queued row first, then a hint to the workers once it is committed.
+
+    The hint may be lost, with Redis or without: the sweeper finds the row.
+    """
+    if stream not in all_streams():
+        raise ValueError(f"no stream is called {stream!r}")
+    row = SyncRun.objects.create(
+        stream=stream,
+        kind=kind,
+        trigger=trigger,
+        requested_by=requested_by,
+        requested_ids=list(ids or []),
+        confirm_gone=confirm_gone,
+    )
+    transaction.on_commit(lambda: _hint(row.pk), robust=True)
+    return row
+
+
+def _hint(run_id: int) -> None:
+    from celery import current_app
+
+    try:
+        current_app.send_task("odoo_bridge.tasks.run_queued", args=[run_id], retry=False)
+    except Exception as exc:
+        logger.warning("run %s waits for the sweeper, the broker is away: %s", run_id, exc)
+
+
+def run_queued(run_id: int) -> SyncRun | None:
+    """Run a queued row, unless another worker already took it."""
+    if not SyncRun.objects.filter(pk=run_id, status=Status.QUEUED).update(
+        status=Status.RUNNING, started_at=Now()
+    ):
+        return None
+    row = SyncRun.objects.get(pk=run_id)
+    return run(
+        row.stream, row.kind, trigger=row.trigger, ids=row.requested_ids, queued=row
+    )
+
+
+def _finish(row: SyncRun, status: str, error: str = "") -> None:
+    row.status, row.error = status, error.replace("\x00", "")
+    row.save()
+    # Unless it was closed as interrupted meanwhile: then somebody else runs, and that stands.
+    SyncRun.objects.filter(pk=row.pk).update(finished_at=Now())
+    row.refresh_from_db(fields=["finished_at"])
+    level = logging.INFO if status in (Status.SUCCEEDED, Status.SKIPPED) else logging.WARNING
+    logger.log(level, "%s: %s %s", row, status, error)
+
+
+class _Execution:
+    """One run under way: its row, its lease, its connections to Odoo."""
+
+    def __init__(self, stream: Stream, row: SyncRun, progress: Progress | None) -> None:
+        self.stream, self.row, self._progress = stream, row, progress
+        self.model: type[MirroredModel] = stream.model
+        self._lease: Lease | None = None
+        self._vanished: set[int] = set()
+        self._orphans: set[int] = set()
+        self._gone: list[int] = []
+        self._refreshed = False
+        self.gateway: Gateway
+
+    # The two shapes of a run -------------------------------------------------------------------
+
+    def window(self) -> None:
+        """changes, reconcile, full: under the lease, from an inventory to a new watermark."""
+        self._lease = Lease.take(self.stream.name, self.row)
+        with self._connected():
+            if self.row.kind != Kind.CHANGES:
+                self.gateway.forget_fields(self.stream.odoo_model)
+            state = SyncState.objects.get(stream=self.stream.name)
+            self.row.watermark_before = state.watermark
+            # Before the inventory, on Odoo's clock: what is written from here on is for next time.
+            odoo_now = self.fetcher.ask(self.gateway.server_time)
+            self._bind()
+            plan = self._plan(state.watermark, odoo_now)
+            self._copy_all(plan)
+            with self._lease.held() as state:
+                if state.watermark is None or odoo_now > state.watermark:
+                    state.watermark = odoo_now
+                self.row.watermark_after = state.watermark
+                self._save_row()
+
+    def records(self) -> None:
+        """The ids that were asked for; what Odoo does not show of them is gone."""
+        ids = union(self.row.requested_ids)
+        with self._connected():
+            self._bind()
+            domain = self._domain
+            visible = self._visible(ids, domain)
+            self.row.inventoried_count = len(visible)
+            missing = sorted(set(ids) - set(visible))
+            self._copy_all(Plan(visible, array("q", missing), len(visible)))
+
+    def follow(self) -> None:
+        """Read again what points to rows that went, and lines their invoice no longer lists.
+
+        Odoo merges contacts in SQL: the invoices of the one that went keep their stamp.
+        """
+        if self.row.kind != Kind.RECORDS and self.row.status not in (
+            Status.SUCCEEDED,
+            Status.SUCCEEDED_WITH_ISSUES,
+        ):
+            return
+        hints: dict[str, set[int]] = {}
+        for other in all_streams().values():
+            columns = other.points_to.get(self.stream.name)
+            if columns and other.name != self.stream.name and self._gone:
+                hints.setdefault(other.name, set()).update(_pointing(other, columns, self._gone))
+        for name in self.stream.owns:
+            hints.setdefault(name, set()).update(self._orphans)
+        for name, ids in hints.items():
+            if ids:
+                run(name, Kind.RECORDS, trigger=Trigger.HINT, ids=sorted(ids))
+
+    def release(self) -> None:
+        if self._lease is not None:
+            try:
+                self._lease.release()
+            except DatabaseError:
+                logger.warning("%s: the lease was not released; it will run out", self.row)
+
+    # Steps ----------------------------------------------------------------------------------------
+
+    def _connected(self) -> AbstractContextManager[Fetcher]:
+        self.gateway = connect()
+        self._usage_before = self.gateway.usage()
+        self.fetcher = Fetcher(self.gateway, self._attend)
+        return self.fetcher
+
+    def _attend(self) -> None:
+        if self._lease is not None:
+            self._lease.extend()
+
+    def _bind(self) -> None:
+        """Fit the mapping to what this Odoo has; refresh the names of ids when it is time."""
+        self._references = References()
+        recoded: dict[str, list[int]] = {}
+        unreadable: list[str] = []
+        if self.row.kind in (Kind.RECONCILE, Kind.FULL):
+            unreadable, recoded = self._refresh_references()
+        available = self.fetcher.ask(self.gateway.fields, self.stream.odoo_model)
+        self._mapper = self.stream.bind(available, self._references)
+        self._domain = self.stream.domain(available)
+        self._recoded = recoded
+        unavailable = sorted({*self._mapper.unavailable, *unreadable})
+        state, _made = SyncState.objects.get_or_create(stream=self.stream.name)
+        if self.row.kind not in (Kind.RECONCILE, Kind.FULL):
+            # References are looked at by those two; what they found stands until the next.
+            kinds = set(self.stream.references)
+            unavailable = sorted(
+                {*self._mapper.unavailable, *kinds.intersection(state.unavailable_fields)}
+            )
+        if state.unavailable_fields != unavailable:
+            SyncState.objects.filter(pk=state.pk).update(unavailable_fields=unavailable)
+            if unavailable:
+                logger.warning(
+                    "%s: left empty, not there or not ours to read in %s: %s",
+                    self.stream.name,
+                    self.stream.odoo_model,
+                    ", ".join(unavailable),
+                )
+
+    def _refresh_references(self) -> tuple[list[str], dict[str, list[int]]]:
+        self._attend()
+        result = refresh(self.gateway, self.stream.references)
+        self._references.load()
+        self._refreshed = True
+        return result
+
+    def _plan(self, watermark: datetime | None, odoo_now: datetime) -> Plan:
+        model, domain, gateway = self.stream.odoo_model, self._domain, self.gateway
+        known = issues.open_ids(self.stream.name)
+        plan = Plan()
+        clock_went_back = watermark is not None and odoo_now < watermark - settings.ODOO_OVERLAP
+        if self.row.kind == Kind.FULL:
+            theirs = self.fetcher.ask(gateway.search, model, domain)
+            swept = compare(((i, None) for i in theirs), self._our_ids())
+            plan = Plan(theirs, swept.absent, len(theirs))
+        elif self.row.kind == Kind.RECONCILE or watermark is None or clock_went_back:
+            if not self._present().exists():
+                # Nothing to compare stamps with: ids alone cost Odoo a fifth.
+                theirs = self.fetcher.ask(gateway.search, model, domain)
+                plan = Plan(theirs, array("q"), len(theirs))
+            else:
+                plan = compare(self._their_stamps(), self._our_stamps())
+        else:
+            # One operator, whole seconds: >= is the only one that means the same on every version.
+            since = min(watermark, odoo_now) - settings.ODOO_OVERLAP
+            changed = self.fetcher.ask(
+                gateway.search,
+                model,
+                [*domain, ("write_date", ">=", since.strftime("%Y-%m-%d %H:%M:%S"))],
+            )
+            totals = self.fetcher.ask(gateway.totals, model, domain)
+            present = self._present().aggregate(rows=Count("pk"), ids=Sum("pk"))
+            ours = (present["rows"], int(present["ids"] or 0))
+            expected = {*changed, *known} - self._here({*changed, *known})
+            plan = Plan(changed, array("q"), len(changed))
+            if not totals_agree(totals, ours, expected):
+                # A delete, a late commit, a row that came back: the ids alone tell which.
+                theirs = self.fetcher.ask(gateway.search, model, domain)
+                swept = compare(((i, None) for i in theirs), self._our_ids())
+                plan = Plan(union(changed, swept.read), swept.absent, len(theirs))
+        extra = [*known, *self._with_another_code()]
+        if extra:
+            plan.read = union(plan.read, extra)
+        return plan
+
+    def _copy_all(self, plan: Plan) -> None:
+        """Fetch and store what is planned, then decide what is gone."""
+        self.row.inventoried_count = plan.inventoried
+        self.row.planned_count = len(plan.read)
+        self._save_row()
+        self._copy(plan.read)
+        absent = set(plan.absent) | self._here(self._vanished)
+        if absent:
+            # Not in the inventory may also mean new, or just unarchived: ask by id once more.
+            visible = self._visible(sorted(absent), self._domain)
+            self._copy(visible)
+            self._mark_gone(sorted(absent - set(visible)))
+        issues.resolve(self.stream.name, self._vanished)
+
+    def _copy(self, ids: Sequence[int]) -> None:
+        if not len(ids):
+            return
+        for page in self.fetcher.pages(self.stream.odoo_model, ids, self._mapper.fields):
+            self._store(page)
+
+    def _store(self, page: Page) -> None:
+        rows, rejected = self._map(page.records)
+        with self._locked() as state:
+            stored, unstorable = self._store_rows(rows, state)
+            rejected += unstorable
+            records = {record["id"]: record for record in page.records}
+            for odoo_id, reason in [
+                *rejected,
+                *((odoo_id, str(error)) for odoo_id, error in page.failed.items()),
+            ]:
+                issues.note(self.stream.name, odoo_id, reason, records.get(odoo_id, {}))
+            failed = {odoo_id for odoo_id, _reason in rejected} | set(page.failed)
+            issues.resolve(self.stream.name, set(records) - failed)
+            self._find_orphans(rows)
+            row = self.row
+            row.read_count += len(page.records) + len(page.failed)
+            row.created_count += stored.created
+            row.updated_count += stored.updated
+            row.unchanged_count += stored.unchanged
+            row.restored_count += stored.restored
+            row.issue_count += len(failed)
+            self._save_row()
+        self._vanished |= set(page.ids) - set(records) - set(page.failed)
+        if self._progress:
+            self._progress(self.row)
+
+    def _map(self, records: Sequence[Record]) -> tuple[list[list[Any]], list[tuple[int, str]]]:
+        rows, rejected = [], []
+        for record in records:
+            try:
+                try:
+                    rows.append(self._mapper.to_row(record))
+                except UnknownReference:
+                    if self._refreshed:
+                        raise
+                    # A currency or country made since the last look.
+                    self._refresh_references()
+                    rows.append(self._mapper.to_row(record))
+            except RecordRejected as exc:
+                rejected.append((record["id"], str(exc)))
+        return rows, rejected
+
+    def _store_rows(
+        self, rows: list[list[Any]], state: SyncState
+    ) -> tuple[Stored, list[tuple[int, str]]]:
+        """Store ``rows``; where the database takes one of them not, all but that one."""
+        assert self.row.started_at is not None
+        before = state.change_seq
+        try:
+            with transaction.atomic():
+                stored = store(
+                    self.model, self._mapper.columns, rows, state, self.row.started_at
+                )
+            return stored, []
+        except (DataError, ValueError, OverflowError) as exc:
+            state.change_seq = before
+            if len(rows) == 1:
+                reason = str(exc).strip().splitlines()[0]
+                return Stored(), [(rows[0][0], f"{self.stream.odoo_model} {rows[0][0]}: {reason}")]
+        middle = len(rows) // 2
+        stored, rejected = Stored(), []
+        for half in (rows[:middle], rows[middle:]):
+            part, failed = self._store_rows(half, state)
+            stored.add(part)
+            rejected += failed
+        return stored, rejected
+
+    def _mark_gone(self, ids: Sequence[int]) -> None:
+        if not ids:
+            return
+        present = self._present().count()
+        here = sorted(self._here(set(ids)))
+        if not self.row.confirm_gone and too_many_gone(
+            len(here), present, settings.ODOO_MAX_GONE_PERCENT
+        ):
+            raise NeedsConfirmation(
+                f"Odoo no longer shows {len(here)} of {present} {self.stream.name} "
+                f"(such as {', '.join(map(str, here[:_EXAMPLES]))}). Nothing was marked gone: "
+                "check the rights of the Odoo user, then confirm if they are really gone."
+            )
+        with self._locked() as state:
+            self.row.gone_count += mark_gone(self.model, here, state)
+            self._save_row()
+        self._gone += here
+        own = self.stream.points_to.get(self.stream.name)
+        if own:
+            again = _pointing(self.stream, own, here)
+            self._copy(self._visible(sorted(again), self._domain))
+
+    def _find_orphans(self, rows: list[list[Any]]) -> None:
+        """Rows of another stream that their owner, just read, no longer lists."""
+        for name, (listed, owner) in self.stream.owns.items():
+            other = all_streams()[name].model._default_manager
+            at = self._mapper.columns.index(listed)
+            lists = {row[0]: set(row[at]) for row in rows}
+            for pk, owner_id in other.filter(
+                **{f"{owner}__in": list(lists), "gone_at": None}
+            ).values_list("pk", owner):
+                if pk not in lists[owner_id]:
+                    self._orphans.add(pk)
+
+    # Looking ------------------------------------------------------------------------------------
+
+    def _present(self) -> QuerySet[Any]:
+        return self.model._default_manager.filter(gone_at=None)
+
+    def _our_stamps(self) -> Iterator[Stamp]:
+        return self._present().order_by("pk").values_list("pk", "write_date").iterator(5000)
+
+    def _our_ids(self) -> Iterator[Stamp]:
+        ids = self._present().order_by("pk").values_list("pk", flat=True)
+        return ((pk, None) for pk in ids.iterator(5000))
+
+    def _their_stamps(self) -> Iterator[Stamp]:
+        pages = self.gateway.stamps(self.stream.odoo_model, self._domain)
+        for page in self.fetcher.each(pages):
+            self._attend()
+            for odoo_id, stamp in zip(page.ids, page.write_dates, strict=True):
+                yield odoo_id, moment(stamp or False)
+
+    def _here(self, ids: set[int]) -> set[int]:
+        """Those of ``ids`` that are present in the mirror."""
+        found: set[int] = set()
+        for part in _parts(sorted(ids)):
+            found.update(self._present().filter(pk__in=part).values_list("pk", flat=True))
+        return found
+
+    def _visible(self, ids: Sequence[int], domain: list[Any]) -> Sequence[int]:
+        """Those of ``ids`` that Odoo shows as records of this stream."""
+        found = array("q")
+        for part in _parts(ids):
+            found.extend(
+                self.fetcher.ask(
+                    self.gateway.search, self.stream.odoo_model, [*domain, ("id", "in", list(part))]
+                )
+            )
+        return found
+
+    def _with_another_code(self) -> set[int]:
+        """Rows that carry the old code of a currency or country that has a new one."""
+        columns = {"res.country": "country_id", "res.currency": "currency_id"}
+        names = {field.name for field in self.model._meta.concrete_fields}
+        return {
+            pk
+            for kind, ids in self._recoded.items()
+            if ids and columns.get(kind) in names
+            for pk in self._present()
+            .filter(**{f"{columns[kind]}__in": ids})
+            .values_list("pk", flat=True)
+        }
+
+    # Writing ------------------------------------------------------------------------------------
+
+    def _locked(self) -> AbstractContextManager[SyncState]:
+        return self._lease.held() if self._lease else locked_state(self.stream.name)
+
+    def _save_row(self) -> None:
+        calls, seconds = self.gateway.usage()
+        self.row.odoo_calls = calls - self._usage_before[0]
+        self.row.odoo_seconds = round(seconds - self._usage_before[1], 3)
+        self.row.save()
+
+
+def _pointing(stream: Stream, columns: Sequence[str], ids: Sequence[int]) -> set[int]:
+    """The present rows of ``stream`` that name one of ``ids``."""
+    found: set[int] = set()
+    for part in _parts(ids):
+        named = Q()
+        for column in columns:
+            named |= Q(**{f"{column}__in": part})
+        rows = stream.model._default_manager.filter(named, gone_at=None)
+        found.update(rows.values_list("pk", flat=True))
+    return found - set(ids)
+
+
+def _parts(ids: Sequence[int]) -> Iterator[list[int]]:
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        yield list(ids[start : start + _IDS_PER_QUERY])
