@@ -262,22 +262,23 @@ class OdooGateway:
         ids: Sequence[int] | None = None,
         **arguments: Any,
     ) -> Any:
-        answer = _reading(
-            lambda: self._transport.invoke(
+        def question() -> Any:
+            answer = self._transport.invoke(
                 model,
                 method,
                 ids=None if ids is None else list(ids),
                 context=self._context(),
                 **arguments,
             )
-        )
-        if not isinstance(answer, kind):
-            # An answer of the wrong type read as an empty list would look like "all gone".
-            raise OdooUnavailable(
-                f"{model}.{method} at {self.url}: {type(answer).__name__} where {kind.__name__} "
-                "belongs"
-            )
-        return answer
+            if not isinstance(answer, kind):
+                # An answer of the wrong type read as an empty list would look like "all gone".
+                raise OdooUnavailable(
+                    f"{model}.{method} at {self.url}: {type(answer).__name__} where "
+                    f"{kind.__name__} belongs"
+                )
+            return answer
+
+        return _reading(question)
 
 
 def _after(domain: Domain, found: Sequence[int]) -> list[Any]:

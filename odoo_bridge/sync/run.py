@@ -422,7 +422,7 @@ class _Execution:
         self._gone += here
         own = self.stream.points_to.get(self.stream.name)
         if own:
-            again = _pointing(self.stream, own, here)
+            again = _pointing(self.stream, own, here) - set(here)
             self._copy(self._visible(sorted(again), self._domain))
 
     def _find_orphans(self, rows: list[list[Any]]) -> None:
@@ -508,7 +508,7 @@ def _pointing(stream: Stream, columns: Sequence[str], ids: Sequence[int]) -> set
             named |= Q(**{f"{column}__in": part})
         rows = stream.model._default_manager.filter(named, gone_at=None)
         found.update(rows.values_list("pk", flat=True))
-    return found - set(ids)
+    return found
 
 
 def _parts(ids: Sequence[int]) -> Iterator[list[int]]:

@@ -83,7 +83,8 @@ def _copy_and_merge(
             ]
         ),
     }
-    with connection.cursor() as cursor:
+    # copy() is psycopg's own: its errors become Django's here, like those of execute().
+    with connection.wrap_database_errors, connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
                 "CREATE TEMP TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS AS "

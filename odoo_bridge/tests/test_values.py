@@ -1,0 +1,74 @@
+"""Odoo's spellings into Python."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from odoo_bridge.odoo import values
+
+
+@pytest.mark.parametrize(
+    ("convert", "sent", "kept"),
+    [
+        (values.text, False, ""),
+        (values.text, " Acme ", " Acme "),
+        (values.number_of_invoice, "/", ""),
+        (values.number_of_invoice, False, ""),
+        (values.number_of_invoice, "INV/2026/00001", "INV/2026/00001"),
+        (values.boolean, False, False),
+        (values.integer, False, 0),
+        (values.many2one, False, None),
+        (values.many2one, 7, 7),
+        (values.many2one, [7, "Acme"], 7),
+        (values.ids, [3, 1], [3, 1]),
+        (values.moment, "2026-02-01 09:30:00", datetime(2026, 2, 1, 9, 30, tzinfo=UTC)),
+        (values.moment, False, None),
+        (values.day, "0001-01-01", date(1, 1, 1)),
+        (values.day, "9999-12-31", date(9999, 12, 31)),
+        (values.decimal, 0.1, Decimal("0.1")),
+        (values.decimal, 999999999999.99, Decimal("999999999999.99")),
+        (values.decimal, 1e22, Decimal("1e22")),
+    ],
+)
+def test_a_value_is_kept_exactly(convert, sent, kept):
+    assert convert(sent) == kept
+
+
+@pytest.mark.parametrize(
+    ("convert", "sent"),
+    [
+        (values.text, 7),
+        (values.text, "a\x00b"),
+        (values.boolean, 1),
+        (values.boolean, "true"),
+        (values.integer, 1.5),
+        (values.many2one, True),
+        (values.many2one, -1),
+        (values.many2one, "7"),
+        (values.ids, [1, "2"]),
+        (values.ids, [True]),
+        (values.moment, "2026-02-01"),
+        (values.moment, "not a moment at all"),
+        (values.day, "2026-02-30"),
+        (values.decimal, float("nan")),
+        (values.decimal, float("inf")),
+        (values.decimal, "1.0"),
+        (values.decimal, True),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(convert, sent):
+    with pytest.raises(ValueError):
+        convert(sent)
+
+
+def test_money_has_the_places_of_its_currency():
+    assert str(values.money(12.5, 2)) == "12.50"
+    assert str(values.money(1234.0, 0)) == "1234"
+    assert str(values.money(0.125, 3)) == "0.125"
+
+
+def test_extra_values_lose_no_digit_and_know_empty_from_false():
+    assert values.extra("float", 0.1) == "0.1"
+    assert values.extra("boolean", False) is False
+    assert values.extra("char", False) is None
