@@ -23,7 +23,7 @@ class MirroredModel(models.Model):
     )
     extra = models.JSONField(default=dict, blank=True, help_text="The ODOO_EXTRA_FIELDS.")
     gone_at = models.DateTimeField(
-        null=True, db_index=True, help_text="When Odoo was first seen not to show the record."
+        null=True, help_text="When Odoo was first seen not to show the record."
     )
     change_seq = models.BigIntegerField(
         db_index=True, help_text="Grows with each change of content: the order of the changes feed."

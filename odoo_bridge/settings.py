@@ -331,6 +331,9 @@ SESSION_COOKIE_AGE = 8 * 3600
 INSECURE_HTTP = _yes_no("INSECURE_HTTP", ONE_PROCESS)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not INSECURE_HTTP
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else 365 * 24 * 3600
+# Not ours to decide: other hosts of the domain (W005), the browsers' preload list (W021), and what
+# the proxy does with plain HTTP (W008), which health checks inside a network also speak.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NUM_PROXIES else None
 
 # Logs ---------------------------------------------------------------------------------------------

@@ -294,7 +294,7 @@ def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, OdooBusy) and error.retry_after is not None:
         return error.retry_after
-    return tenacity.wait_exponential_jitter(initial=0.5, max=20, jitter=0.5)(state)
+    return tenacity.wait_exponential_jitter(multiplier=0.5, max=20, jitter=0.5)(state)
 
 
 def _enough(state: tenacity.RetryCallState) -> bool:

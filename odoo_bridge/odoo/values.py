@@ -13,15 +13,17 @@ from typing import Any
 Convert = Callable[[Any], Any]
 
 
+# 1, 0.1, 0.01 ...: what an amount with so many decimal places is a multiple of.
+_QUANTA = [Decimal(1).scaleb(-places) for places in range(13)]
+
+
 def text(value: Any) -> str:
     """``False`` -> ``""``. Kept as Odoo has it, blanks included."""
+    if value.__class__ is str:
+        return value
     if value is False or value is None:
         return ""
-    if not isinstance(value, str):
-        raise ValueError(f"{_short(value)} is not text")
-    if "\x00" in value:
-        raise ValueError("text with a NUL character")
-    return value
+    raise ValueError(f"{_short(value)} is not text")
 
 
 def number_of_invoice(value: Any) -> str:
@@ -95,7 +97,7 @@ def decimal(value: Any) -> Decimal | None:
 def money(value: Any, places: int) -> Decimal | None:
     """An amount with exactly the decimal places of its currency."""
     amount = decimal(value)
-    return None if amount is None else amount.quantize(Decimal(1).scaleb(-places))
+    return None if amount is None else amount.quantize(_QUANTA[places])
 
 
 # What an extra field may be, by the type fields_get names.

@@ -1,0 +1,124 @@
+"""What every test stands on: an environment of its own, no network, an empty demo Odoo."""
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+import pytest
+
+# Before Django loads the settings. A developer's .env and shell must not change what tests see;
+# only where PostgreSQL and Redis are is theirs to say.
+environ.Env.read_env(Path(__file__).parent / "odoo_bridge" / "tests" / "test.env", overwrite=True)
+_scratch = tempfile.TemporaryDirectory(prefix="odoo-bridge-tests-")
+os.environ.setdefault("DATABASE_URL", f"sqlite:///{_scratch.name}/bridge.sqlite3")
+os.environ.setdefault("REDIS_URL", "")
+# Without Redis there is only the broker in memory, which is allowed in one process alone.
+os.environ["ONE_PROCESS"] = "0" if os.environ["REDIS_URL"] else "1"
+os.environ["DJANGO_SETTINGS_MODULE"] = "odoo_bridge.settings"
+
+ON_POSTGRES = os.environ["DATABASE_URL"].startswith("postgres")
+ON_REDIS = bool(os.environ["REDIS_URL"])
+
+pytest_plugins = (
+    ["odoo_bridge.tests.fixtures_odoo"]
+    if (Path(__file__).parent / "odoo_bridge" / "tests" / "fixtures_odoo.py").exists()
+    else []
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    from django.conf import settings
+
+    if not ON_POSTGRES:
+        # A file, not SQLite's database in memory: threads then see one database, as in bin/start.
+        settings.DATABASES["default"]["TEST"] = {"NAME": f"{_scratch.name}/test.sqlite3"}
+    # Argon2 is slow on purpose; no test is about that.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    _scratch.cleanup()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("LONG") != "1":
+        long = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)
+    absent = {
+        "postgres": None if ON_POSTGRES else "PostgreSQL: DATABASE_URL names none",
+        "redis": None if ON_REDIS else "Redis: REDIS_URL names none",
+    }
+    for item in items:
+        for marker, reason in absent.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """CI=true: a skipped test counts as a failed one."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if os.environ.get("CI") == "true" and skipped and exitstatus == 0:
+        reporter.write_line(f"CI=true: {len(skipped)} tests were skipped", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_this_machine() -> Iterator[None]:
+    """Refuse connections to anywhere but this machine and the services the environment names."""
+    named = {
+        urlsplit(os.environ.get(name, "")).hostname
+        for name in ("DATABASE_URL", "REDIS_URL", "TEST_ODOO_URL", "TEST_ODOO14_URL")
+    }
+    allowed = {"127.0.0.1", "::1", "localhost", *(host for host in named if host)}
+    for host in list(allowed):
+        try:
+            allowed |= {str(found[4][0]) for found in socket.getaddrinfo(host, None)}
+        except OSError:
+            continue
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in allowed:
+            raise RuntimeError(f"a test tried to reach {address[0]}")
+        real(self, address)
+
+    patch = pytest.MonkeyPatch()
+    patch.setattr(socket.socket, "connect", connect)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    """Throttles and caches must not remember the test before."""
+    from django.core.cache import cache
+
+    cache.clear()
+    yield
+
+
+@pytest.fixture
+def transport(request: pytest.FixtureRequest) -> str:
+    """``jsonrpc``, unless ``@pytest.mark.parametrize("transport", [...], indirect=True)``."""
+    return getattr(request, "param", "jsonrpc")
+
+
+@pytest.fixture
+def demo(settings: Any, transport: str) -> Iterator[Any]:
+    """An empty demo Odoo 19 on a free port, with the settings pointed at it."""
+    from odoo_bridge.demo import DemoOdoo
+
+    odoo = DemoOdoo(version="19.0", contacts=0, invoices=0)
+    with odoo.serve("127.0.0.1", 0) as server:
+        settings.ODOO_URL = server.url
+        settings.ODOO_DB = "demo"
+        settings.ODOO_USERNAME, settings.ODOO_PASSWORD = "admin", "admin"
+        settings.ODOO_API_KEY = odoo.api_key if transport == "json2" else ""
+        yield odoo

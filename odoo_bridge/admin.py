@@ -1,0 +1,81 @@
+"""The admin of the sync itself, and what the admins of mirrored rows share."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from odoo_bridge.models import Reference, SyncIssue, SyncRun, SyncState
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Looking only: what is here is decided in Odoo, or by the runs."""
+
+    # Counting a whole large table for "1 result (of 1,000,000)" costs more than the page.
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class PresenceFilter(admin.SimpleListFilter):
+    """Rows that Odoo no longer shows, or only those it does."""
+
+    title = "in Odoo"
+    parameter_name = "presence"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("present", "still there"), ("gone", "gone")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "gone":
+            return queryset.exclude(gone_at=None)
+        return queryset.filter(gone_at=None) if self.value() == "present" else queryset
+
+
+@admin.register(SyncState)
+class SyncStateAdmin(ReadOnlyAdmin):
+    list_display = ("stream", "watermark", "lease_holder", "lease_until", "unavailable_fields")
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(ReadOnlyAdmin):
+    list_display = (
+        "id",
+        "stream",
+        "kind",
+        "trigger",
+        "status",
+        "started_at",
+        "finished_at",
+        "read_count",
+        "created_count",
+        "updated_count",
+        "gone_count",
+        "issue_count",
+        "error",
+    )
+    list_filter = ("stream", "kind", "status", "trigger")
+    search_fields = ("error", "holder")
+    date_hierarchy = "queued_at"
+
+
+@admin.register(SyncIssue)
+class SyncIssueAdmin(ReadOnlyAdmin):
+    list_display = ("stream", "odoo_id", "reason", "attempts", "last_seen_at", "resolved_at")
+    list_filter = ("stream", ("resolved_at", admin.EmptyFieldListFilter))
+    search_fields = ("=odoo_id", "reason")
+
+
+@admin.register(Reference)
+class ReferenceAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "odoo_id", "name", "code", "active")
+    list_filter = ("kind", "active")
+    search_fields = ("name", "code", "=odoo_id")

@@ -1,0 +1,112 @@
+"""System checks: settings that are each possible, but cannot work together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connections
+from django.utils.module_loading import import_string
+
+LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "[::1]", "testserver"}
+
+
+@register()
+def values_fit(**_: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+    public = set(settings.ALLOWED_HOSTS) - LOOPBACK_HOSTS
+    if settings.CELERY_BROKER_URL.startswith("memory:") and not settings.ONE_PROCESS:
+        found.append(
+            Error(
+                "The broker is in memory, but web, worker and beat are separate processes.",
+                hint="Set REDIS_URL, or use the one-process mode (bin/start).",
+                id="odoo_bridge.E001",
+            )
+        )
+    if settings.JWT_SIGNING_KEY == settings.SECRET_KEY:
+        found.append(
+            Error(
+                "JWT_SIGNING_KEY is the same as SECRET_KEY.",
+                hint="Make another one: whoever learns one of them must not have both.",
+                id="odoo_bridge.E002",
+            )
+        )
+    if settings.INSECURE_HTTP and public:
+        found.append(
+            Error(
+                f"INSECURE_HTTP is on, but ALLOWED_HOSTS names {', '.join(sorted(public))}.",
+                hint="Passwords and tokens would travel readable. Put a proxy with HTTPS in front, "
+                "set NUM_PROXIES, and switch INSECURE_HTTP off.",
+                id="odoo_bridge.E003",
+            )
+        )
+    if settings.DEBUG and public:
+        found.append(
+            Error(
+                f"DEBUG is on, but ALLOWED_HOSTS names {', '.join(sorted(public))}.",
+                hint="Visitors would see settings and stack traces. Switch DEBUG off.",
+                id="odoo_bridge.E004",
+            )
+        )
+    if sqlite and not settings.ONE_PROCESS:
+        found.append(
+            Warning(
+                "DATABASE_URL is SQLite, but web, worker and beat are separate processes.",
+                hint="They would wait for each other at every write. Use PostgreSQL.",
+                id="odoo_bridge.W002",
+            )
+        )
+    return found
+
+
+@register()
+def streams_exist(**_: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    names: list[str] = []
+    for path in settings.ODOO_STREAMS:
+        try:
+            names.append(import_string(path).name)
+        except (ImportError, AttributeError) as exc:
+            found.append(
+                Error(
+                    f"ODOO_STREAMS names {path}, which is no stream: {exc}", id="odoo_bridge.E005"
+                )
+            )
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        found.append(
+            Error(
+                f"Two streams are called {name}.",
+                hint="A stream's name is the key of its state: it must be unique.",
+                id="odoo_bridge.E006",
+            )
+        )
+    return found
+
+
+@register(Tags.database)
+def schedules_expire(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Runs with ``migrate`` and with ``check --database default``."""
+    from django_celery_beat.models import PeriodicTask
+
+    found: list[CheckMessage] = []
+    for using in databases or []:
+        if PeriodicTask._meta.db_table not in connections[using].introspection.table_names():
+            continue
+        endless = PeriodicTask.objects.using(using).filter(
+            enabled=True,
+            one_off=False,
+            task__startswith="odoo_bridge.tasks.",
+            expires=None,
+            expire_seconds=None,
+        )
+        found += [
+            Warning(
+                f'The schedule "{name}" has no expiry.',
+                hint="While the worker is down its messages pile up, and all of them run "
+                'afterwards. Set "expire seconds" to its interval.',
+                id="odoo_bridge.W001",
+            )
+            for name in endless.order_by("name").values_list("name", flat=True)
+        ]
+    return found

@@ -1,0 +1,418 @@
+"""Records as Odoo's ORM sees them: one transaction, one version, one user's view.
+
+What a model does beyond storing its values lives in ``contacts`` and ``invoices``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from odoo_bridge.demo import contacts, invoices
+from odoo_bridge.demo.database import Row, Transaction
+from odoo_bridge.demo.domain import Test, compile_domain, mentions, parse_moment, wanted_ids
+from odoo_bridge.demo.errors import (
+    OdooError,
+    access_error,
+    missing_error,
+    user_error,
+    validation_error,
+    value_error,
+)
+from odoo_bridge.demo.schema import Field, Model
+
+ADMIN = 2  # Odoo's first real user
+
+EMPTY: dict[str, Any] = {
+    "boolean": False,
+    "integer": 0,
+    "float": 0.0,
+    "monetary": 0.0,
+    "many2many": [],
+}
+
+ORDER = re.compile(r"^(\s*[a-z0-9_]+(\s+(asc|desc))?\s*(,|$))+(?<!,)$", re.IGNORECASE)
+
+
+@dataclass
+class Rules:
+    """What the user may not see: whole models, rows, fields."""
+
+    forbidden: set[str] = field(default_factory=set)
+    hidden_rows: list[tuple[str, Test]] = field(default_factory=list)
+    hidden_fields: dict[str, set[str]] = field(default_factory=dict)
+
+
+class Environment:
+    """One transaction's view. Without ``rules`` it sees everything, as Odoo's superuser does."""
+
+    def __init__(
+        self,
+        tx: Transaction,
+        models: Mapping[str, Model],
+        major: int,
+        rules: Rules | None = None,
+        companies: Iterable[int] | None = None,
+    ) -> None:
+        self.tx = tx
+        self.models = models
+        self.major = major
+        self.rules = rules
+        self.companies = companies
+        self._labels: dict[tuple[str, int], str] = {}
+        self._blanks: dict[str, Row] = {}
+
+    # What there is
+
+    def fields(self, model: str) -> dict[str, Field]:
+        fields = self.models[model].fields
+        hidden = self.rules and self.rules.hidden_fields.get(model)
+        if not hidden:
+            return fields
+        return {name: each for name, each in fields.items() if name not in hidden}
+
+    def check_access(self, model: str) -> None:
+        if self.rules is not None and model in self.rules.forbidden:
+            raise access_error(
+                f"You are not allowed to access '{self.models[model].label}' ({model}) records.\n\n"
+                "No group currently allows this operation.\n\n"
+                "Contact your administrator to request access if necessary."
+            )
+
+    def visible(self, model: str) -> Test | None:
+        """Return the test of the record rules, or None when every row may be seen."""
+        tests: list[Test] = []
+        if self.rules is not None:
+            tests += [
+                lambda row, hidden=hidden: not hidden(row)  # type: ignore[misc]
+                for name, hidden in self.rules.hidden_rows
+                if name == model
+            ]
+        if self.companies is not None and "company_id" in self.models[model].fields:
+            allowed = {False, *self.companies}
+            tests.append(lambda row: row["company_id"] in allowed)
+        if not tests:
+            return None
+        return lambda row: all(test(row) for test in tests)
+
+    def check_rows(self, model: str, ids: Iterable[int]) -> None:
+        """Raise AccessError when one of these existing records is hidden by a rule."""
+        visible = self.visible(model)
+        if visible is None:
+            return
+        rows = self.tx.rows(model)
+        if any(each in rows and not visible(rows[each]) for each in ids):
+            raise access_error(
+                "Due to security restrictions, you are not allowed to access "
+                f"'{self.models[model].label}' ({model}) records.\n\n"
+                "Contact your administrator to request access if necessary."
+            )
+
+    # Looking
+
+    def search(
+        self,
+        model: str,
+        domain: Any,
+        order: str | None = None,
+        *,
+        active_test: bool = True,
+    ) -> list[int]:
+        """Return the ids that match, in order."""
+        test = compile_domain(self, model, domain)
+        rows = self.tx.rows(model)
+        only = wanted_ids(domain)
+        if only is not None:
+            candidates: Iterable[tuple[int, Row]] = [(i, rows[i]) for i in only if i in rows]
+        else:
+            candidates = rows.items()
+        active_test = active_test and "active" in self.models[model].fields
+        if active_test and not mentions(domain, "active"):
+            candidates = [(key, row) for key, row in candidates if row["active"]]
+        visible = self.visible(model)
+        if visible is not None:
+            candidates = [(key, row) for key, row in candidates if visible(row)]
+        return self.sort(model, [key for key, row in candidates if test(row)], order)
+
+    def sort(self, model: str, ids: list[int], order: str | None) -> list[int]:
+        """Order as PostgreSQL does: an absent value comes last, or first when descending."""
+        order = order or self.models[model].order
+        if not ORDER.match(order):
+            raise user_error(
+                f'Invalid "order" specified ({order}). A valid "order" specification is a '
+                "comma-separated list of valid field names (optionally followed by asc/desc for "
+                "the direction)"
+            )
+        rows = self.tx.rows(model)
+        ids.sort()
+        for part in reversed(order.split(",")):
+            name, _, direction = part.strip().partition(" ")
+            descending = direction.strip().lower() == "desc"
+            if name == "id":
+                ids.sort(reverse=descending)
+                continue
+            if name not in self.fields(model):
+                raise value_error(f"Invalid field {name!r} on model {model!r}")
+            get = self.getter(model, name)
+            known = self.fields(model)[name]
+
+            def key(
+                record_id: int, get: Callable[[Row], Any] = get, known: Field = known
+            ) -> tuple[bool, Any]:
+                value = get(rows[record_id])
+                if value is False and known.type != "boolean":
+                    return True, 0
+                if known.type == "many2one":
+                    return False, self.label(known.relation, value)
+                return False, value
+
+            ids.sort(key=key, reverse=descending)
+        return ids
+
+    def getter(self, model: str, name: str) -> Callable[[Row], Any]:
+        """Return the function that finds a field's value for a row."""
+        known = self.models[model].fields[name]
+        if known.type == "one2many":
+            return lambda row: self.children(model, known, row["id"])
+        if name == "display_name" and not known.store:
+            return lambda row: self.label(model, row["id"])
+        return lambda row: row[name]
+
+    def children(self, model: str, known: Field, record_id: int) -> list[int]:
+        """Return the ids of a one2many field."""
+        ids = sorted(self.tx.linked(known.relation, known.inverse, record_id))
+        rows = self.tx.rows(known.relation)
+        if known.name == "invoice_line_ids":
+            ids = [each for each in ids if invoices.is_shown(rows[each])]
+        if known.name == "child_ids":
+            ids = [each for each in ids if rows[each]["active"]]
+        visible = self.visible(known.relation)
+        return ids if visible is None else [each for each in ids if visible(rows[each])]
+
+    def label(self, model: str, record_id: int) -> str:
+        """Return a record's display name."""
+        key = (model, record_id)
+        if key not in self._labels:
+            row = self.tx.get(model, record_id)
+            self._labels[key] = "" if row is None else self._label(model, row)
+        return self._labels[key]
+
+    def _label(self, model: str, row: Row) -> str:
+        name: str = row.get("name") or ""
+        match model:
+            case "res.partner":
+                return row[contacts.label_field(self)] or ""
+            case "account.move":
+                return invoices.label(self, row)
+            case "account.move.line":
+                move = self.label("account.move", row["move_id"])
+                return f"{move} {name}" if row["parent_state"] == "posted" else name
+            case "account.account" if self.major < 19:
+                return f"{row['code']} {name}"
+            case "product.product" if row["default_code"]:
+                return f"[{row['default_code']}] {name}"
+            case "res.country.state":
+                return f"{name} ({self.tx.row('res.country', row['country_id'])['code']})"
+        return name
+
+    # Changing
+
+    def create(self, model: str, values: Mapping[str, Any], record_id: int | None = None) -> int:
+        """Create one record with Odoo's defaults, checks and computed fields; return its id."""
+        self.check_names(model, values, "create")
+        values = dict(values)
+        commands = {
+            name: values.pop(name)
+            for name in list(values)
+            if self.models[model].fields[name].type == "one2many"
+        }
+        row = self.blank(model)
+        row["id"] = self.tx.database.next_id(model, record_id)
+        for name, value in values.items():
+            row[name] = self.convert(model, self.models[model].fields[name], value)
+        match model:
+            case "res.partner":
+                contacts.create(self, row)
+            case "account.move":
+                invoices.create(self, row, commands)
+            case "account.move.line":
+                invoices.create_line(self, row)
+            case _:
+                self._check_required(model, row)
+                self.put(model, row)
+        return int(row["id"])
+
+    def blank(self, model: str) -> Row:
+        """Return a row with Odoo's defaults and this transaction's stamps."""
+        if model not in self._blanks:
+            self._blanks[model] = {
+                name: EMPTY.get(known.type, False) if known.default is None else known.default
+                for name, known in self.models[model].fields.items()
+                if known.type != "one2many" and (known.store or name != "display_name")
+            } | {"create_uid": ADMIN, "write_uid": ADMIN}
+        stamps = {"create_date": self.tx.stamp, "write_date": self.tx.stamp}
+        return self._blanks[model] | stamps
+
+    def write(self, model: str, ids: Iterable[int], values: Mapping[str, Any]) -> None:
+        """Write the same values on existing records; their stamp moves whatever the values are."""
+        self.check_names(model, values, "write")
+        values = dict(values)
+        commands = {
+            name: values.pop(name)
+            for name in list(values)
+            if self.models[model].fields[name].type == "one2many"
+        }
+        fields = self.models[model].fields
+        changes = {name: self.convert(model, fields[name], each) for name, each in values.items()}
+        for record_id in ids:
+            self.existing(model, record_id)
+            match model:
+                case "res.partner":
+                    contacts.write(self, record_id, changes)
+                case "account.move":
+                    invoices.write(self, record_id, changes, commands)
+                case "account.move.line":
+                    invoices.write_line(self, record_id, changes)
+                case _:
+                    self.touch(model, record_id, **changes)
+
+    def unlink(self, model: str, ids: Iterable[int]) -> None:
+        ids = list(ids)
+        for record_id in ids:
+            self.existing(model, record_id)
+        match model:
+            case "res.partner":
+                contacts.unlink(self, ids)
+            case "account.move":
+                invoices.unlink(self, ids)
+            case "account.move.line":
+                invoices.unlink_lines(self, ids)
+            case _:
+                self.drop(model, ids)
+
+    def existing(self, model: str, record_id: int) -> Row:
+        row = self.tx.get(model, record_id)
+        if row is None:
+            raise missing_error(model, record_id, ADMIN)
+        return row
+
+    def put(self, model: str, row: Row) -> None:
+        self._labels.pop((model, row["id"]), None)
+        self.tx.put(model, row["id"], row)
+
+    def touch(self, model: str, record_id: int, **changes: Any) -> None:
+        """Change values and move the stamp."""
+        changes.setdefault("write_date", self.tx.stamp)
+        self.put(model, {**self.tx.row(model, record_id), **changes})
+
+    def update(self, model: str, record_id: int, **changes: Any) -> bool:
+        """Change computed values; like Odoo, write nothing when nothing differs."""
+        row = self.tx.row(model, record_id)
+        if all(row[name] == value for name, value in changes.items()):
+            return False
+        self.touch(model, record_id, **changes)
+        return True
+
+    def drop(self, model: str, ids: Iterable[int]) -> None:
+        """Delete rows; what pointed to them is emptied by the database, without a new stamp."""
+        gone = set(ids)
+        for record_id in gone:
+            self._labels.pop((model, record_id), None)
+            self.tx.drop(model, record_id)
+        for name, holder in self.models.items():
+            for known in holder.fields.values():
+                if known.relation != model or known.type == "one2many":
+                    continue
+                if known.indexed:
+                    pointing = [i for each in gone for i in self.tx.linked(name, known.name, each)]
+                elif known.type == "many2one":
+                    rows = self.tx.rows(name)
+                    pointing = [i for i, row in rows.items() if row[known.name] in gone]
+                else:
+                    rows = self.tx.rows(name)
+                    pointing = [i for i, row in rows.items() if gone.intersection(row[known.name])]
+                for each in pointing:
+                    row = self.tx.row(name, each)
+                    value: Any = False
+                    if known.type == "many2many":
+                        value = [i for i in row[known.name] if i not in gone]
+                    self.put(name, {**row, known.name: value})
+
+    def convert(self, model: str, known: Field, value: Any) -> Any:
+        """Return a value as it is stored. Raises Odoo's error for one that does not fit."""
+        if value is None:
+            value = False
+        match known.type:
+            case "boolean":
+                return bool(value)
+            case "integer":
+                return int(value or 0)
+            case "float" | "monetary":
+                return float(value or 0)
+            case "many2many":
+                return apply_links([], value)
+            case _ if value is False:
+                return False
+            case "date":
+                return value if isinstance(value, date) else date.fromisoformat(value)
+            case "datetime":
+                moment = parse_moment(value)
+                return moment if isinstance(moment, datetime) else False
+            case "selection":
+                if value not in (option for option, _ in known.selection):
+                    raise value_error(f"Wrong value for {model}.{known.name}: {value!r}")
+                return value
+            case "many2one":
+                # The company and its contact point to each other; the first is made without a check.
+                if self.tx.get(known.relation, value) is None and self.tx.rows(known.relation):
+                    raise validation_error(
+                        "The operation cannot be completed: Another model is using the record you "
+                        "are trying to delete.\n\n"
+                        f"The troublemaker is: '{self.models[model].label}' ({model})\n"
+                        f"Thanks to the following constraint: '{known.string}' ({known.name})\n"
+                        "How about archiving the record instead?"
+                    )
+                return int(value)
+        return str(value)
+
+    def check_names(self, model: str, values: Mapping[str, Any], method: str) -> None:
+        fields = self.fields(model)
+        for name in values:
+            if name in fields:
+                continue
+            if self.major < 19:
+                raise value_error(f"Invalid field {name!r} on model {model!r}")
+            if method == "write":
+                raise OdooError("builtins.KeyError", name)
+            raise value_error(f"Invalid field {name!r} in {model!r}")
+
+    def _check_required(self, model: str, row: Row) -> None:
+        for name, known in self.models[model].fields.items():
+            if known.required and known.type not in EMPTY and row[name] is False:
+                raise validation_error(
+                    "The operation cannot be completed: Missing required value for the field "
+                    f"'{known.string}' ({name})."
+                )
+
+
+def apply_links(held: list[int], commands: Any) -> list[int]:
+    """Return a many2many's ids after Odoo's commands, or after a plain list of ids."""
+    ids = list(held)
+    for command in commands or []:
+        match command:
+            case int():
+                ids.append(command)
+            case [6, _, [*new]] | (6, _, [*new]) | (6, _, (*new,)):
+                ids = list(new)
+            case [4, one, *_] | (4, one, *_):
+                ids.append(one)
+            case [3, one, *_] | (3, one, *_):
+                ids = [each for each in ids if each != one]
+            case [5, *_] | (5, *_):
+                ids = []
+            case _:
+                raise value_error(f"Wrong command for a many2many field: {command!r}")
+    return sorted(set(ids))

@@ -1,0 +1,336 @@
+"""``manage.py start``: web, worker and beat as threads of one process, for trying it out."""
+
+import ipaddress
+import json
+import logging
+import secrets
+import signal
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+import warnings
+from argparse import ArgumentParser
+from contextlib import ExitStack, suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from celery import signals
+from celery.beat import Service
+from celery.worker import WorkController
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management import BaseCommand, CommandError, call_command
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+from django.core.wsgi import get_wsgi_application
+from django.db import connection
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from odoo_bridge.celery import app
+from odoo_bridge.models import SyncRun
+from odoo_bridge.sync.run import run
+from odoo_bridge.sync.streams import all_streams
+
+# The made-up data of the demo Odoo: enough to page through, copied in seconds.
+DEMO_CONTACTS, DEMO_INVOICES, DEMO_SEED = 400, 600, 1
+# Changes are due every minute; a slow machine gets twice that, and some more.
+CHECK_PATIENCE_SECONDS = 150
+GOOD_ENDS = (SyncRun.Status.SUCCEEDED, SyncRun.Status.SUCCEEDED_WITH_ISSUES)
+
+
+class Command(BaseCommand):
+    help = (
+        "Try the bridge out: web, Celery worker and beat in this one process, on the loopback "
+        "address. bin/start makes the environment for it and calls it. "
+        "Exit code: 0 stopped or checked, 1 something failed."
+    )
+    requires_system_checks = "__all__"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="A loopback address; no other.")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument(
+            "--demo", action="store_true", help="Also serve the demo Odoo, at ODOO_URL."
+        )
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="Do everything once, on free ports, and exit: 0 when all of it worked.",
+        )
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        _refuse_other_modes(options["host"])
+        self.console = Console()
+        if options["verbosity"] < 2:
+            # A line per task would push the addresses and the password off the screen.
+            for name in ("celery", "odoo_bridge.sync"):
+                logging.getLogger(name).setLevel(logging.WARNING)
+            logging.getLogger("kombu.connection").setLevel(logging.ERROR)
+        # Nobody ran collectstatic; static files come from where the packages keep them.
+        warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
+        with ExitStack() as running, suppress(KeyboardInterrupt):
+            self._start(running, **options)
+            if options["check"]:
+                self._check()
+                self.console.print("Everything works.", style="green")
+            else:
+                self.console.print("Stop with Ctrl-C.")
+                _wait_for_stop()
+                self.console.print("Stopping.")
+
+    def _start(
+        self, running: ExitStack, host: str, port: int, demo: bool, check: bool, **_: Any
+    ) -> None:
+        self.console.print(
+            "[bold]One-process mode[/bold]: web, worker and beat are threads of this process, the "
+            "queue is in its memory. For trying the bridge out, not for work.",
+        )
+        if demo:
+            _serve_demo(running, any_port=check)
+            self.console.print(f"Demo Odoo with made-up data: {settings.ODOO_URL}")
+        if connection.vendor == "sqlite":
+            settings.VAR_DIR.mkdir(mode=0o700, exist_ok=True)
+        call_command("migrate", interactive=False, verbosity=0)
+        password = _make_admin()
+        if password:
+            # Before the copy: whoever stops that must not be left without a password.
+            self.console.print(
+                f"Admin user [bold]admin[/bold], password [bold]{password}[/bold] (shown only "
+                "now; to change it: manage.py changepassword admin)",
+                soft_wrap=True,
+            )
+
+        self.address = _serve_web(running, host, 0 if check else port)
+        _start_worker(running)
+        good = self._first_copy()
+        if check and not good:
+            raise CommandError("The first copy failed.")
+        _start_beat(running)
+
+        self.console.print(f"\nAdmin     {self.address}/admin/")
+        self.console.print(f"API       {self.address}/api/docs")
+        self.console.print(f"Health    {self.address}/api/health/ready\n")
+
+    def _first_copy(self) -> bool:
+        """Copy every stream once. Returns whether all of them got through."""
+        good = True
+        with Progress(
+            TextColumn("{task.description:<14}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.console,
+        ) as bars:
+            for name in all_streams():
+                bar = bars.add_task(name, total=None)
+
+                def show(run: SyncRun, bar: Any = bar) -> None:
+                    bars.update(bar, completed=run.read_count, total=run.planned_count)
+
+                ended = run(
+                    name,
+                    SyncRun.Kind.RECONCILE,
+                    trigger=SyncRun.Trigger.COMMAND,
+                    progress=show,
+                )
+                show(ended)
+                if ended.status not in GOOD_ENDS:
+                    good = False
+                    bars.console.print(
+                        f"{name}: {ended.get_status_display()}. {ended.error}", style="red"
+                    )
+        if not good:
+            self.console.print(
+                "Not everything could be copied; the schedule tries again every minute. "
+                "manage.py check_odoo says what is wrong.",
+                style="yellow",
+            )
+        return good
+
+    # --check --------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        since = SyncRun.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        for path in ("/api/health/live", "/api/docs", "/api/schema", "/admin/login/"):
+            self._call("GET", path)
+        self._check_api()
+        self._check_schedule(since)
+        self._call("GET", "/api/health/ready")
+
+    def _check_api(self) -> None:
+        """As a new user: an account, a token, a page of contacts."""
+        name = f"check-{secrets.token_hex(6)}"
+        password = secrets.token_urlsafe(18)
+        users = get_user_model().objects
+        try:
+            if settings.REGISTRATION == "closed":
+                users.create_user(username=name, email=f"{name}@example.com", password=password)
+            else:
+                self._call(
+                    "POST",
+                    "/api/auth/register",
+                    {"username": name, "email": f"{name}@example.com", "password": password},
+                )
+            if settings.REGISTRATION != "open":
+                # What staff do for an account that waits.
+                users.get(username=name).groups.add(Group.objects.get(name="readers"))
+            token = self._call("POST", "/api/auth/token", {"username": name, "password": password})
+            page = self._call("GET", "/api/contacts?per_page=1", token=token["access"])
+            if not page["count"]:
+                raise CommandError("GET /api/contacts: no contact was copied.")
+        finally:
+            users.filter(username=name).delete()
+
+    def _check_schedule(self, since: int) -> None:
+        self.console.print("Waiting for beat and worker to run a schedule (up to a minute) ...")
+        due = SyncRun.objects.filter(
+            pk__gt=since, trigger=SyncRun.Trigger.SCHEDULE, kind=SyncRun.Kind.CHANGES
+        )
+        until = time.monotonic() + CHECK_PATIENCE_SECONDS
+        while time.monotonic() < until:
+            failed = due.filter(status=SyncRun.Status.FAILED).first()
+            if failed:
+                raise CommandError(f"The scheduled run of {failed.stream} failed: {failed.error}")
+            if due.filter(status__in=GOOD_ENDS).exists():
+                return
+            time.sleep(0.5)
+        raise CommandError(f"No scheduled run succeeded in {CHECK_PATIENCE_SECONDS} s.")
+
+    def _call(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
+        """Return the JSON answer, or None for another content. Anything but 2xx is an error."""
+        headers = {"Content-Type": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        request = urllib.request.Request(  # noqa: S310 our own address
+            self.address + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers=headers,
+            method=method,
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+                content = answer.read()
+                is_json = answer.headers.get_content_type() == "application/json"
+        except urllib.error.HTTPError as exc:
+            text = exc.read(500).decode(errors="replace")
+            raise CommandError(f"{method} {path}: {exc.code} {text}") from exc
+        except OSError as exc:
+            raise CommandError(f"{method} {path}: {exc}") from exc
+        self.console.print(f"{method} {path.partition('?')[0]}: ok")
+        return json.loads(content) if is_json else None
+
+
+def _refuse_other_modes(host: str) -> None:
+    if not settings.ONE_PROCESS:
+        raise CommandError(
+            "This is the one-process mode, for trying the bridge out; ONE_PROCESS is off here. "
+            "Start the three programs:\n"
+            "  gunicorn odoo_bridge.wsgi\n"
+            "  celery -A odoo_bridge worker\n"
+            "  celery -A odoo_bridge beat"
+        )
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise CommandError(
+            f"The one-process mode speaks plain HTTP and serves the loopback address only, not "
+            f"{host}. For other machines run it as the README says."
+        )
+
+
+def _serve_demo(running: ExitStack, *, any_port: bool) -> None:
+    from odoo_bridge.demo import DemoOdoo
+
+    parts = urlsplit(settings.ODOO_URL)
+    port = 0 if any_port else parts.port or 80
+    odoo = DemoOdoo(version="19.0", contacts=DEMO_CONTACTS, invoices=DEMO_INVOICES, seed=DEMO_SEED)
+    try:
+        server = running.enter_context(odoo.serve(parts.hostname or "127.0.0.1", port))
+    except OSError as exc:
+        raise CommandError(
+            f"The demo Odoo cannot have port {port} ({exc.strerror}). Is bin/start running already?"
+        ) from exc
+    # Set here and not in the environment: worker and engine are threads of this process.
+    settings.ODOO_URL = server.url
+
+
+def _make_admin() -> str | None:
+    """Make the first admin. Returns the password, or None when there is an admin already."""
+    users = get_user_model().objects
+    if users.filter(is_superuser=True).exists():
+        return None
+    password = secrets.token_urlsafe(12)
+    users.create_superuser(username="admin", email="admin@localhost.invalid", password=password)
+    return password
+
+
+def _serve_web(running: ExitStack, host: str, port: int) -> str:
+    """Serve the web in a thread. Returns its address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        web = ThreadedWSGIServer(
+            (host, port), _QuietHandler, ipv6=family == socket.AF_INET6, allow_reuse_address=True
+        )
+    except OSError as exc:
+        raise CommandError(
+            f"Port {port} cannot be had ({exc.strerror}). Choose another one: --port 8001"
+        ) from exc
+    web.daemon_threads = True
+    web.set_app(get_wsgi_application())
+    threading.Thread(target=web.serve_forever, name="web", daemon=True).start()
+    running.callback(web.shutdown)
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{web.server_address[1]}"
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """One line per request hides the addresses and the password printed at the start."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        logging.getLogger("django.server").debug(format, *args)
+
+
+def _start_worker(running: ExitStack) -> None:
+    # celery.apps.worker would install signal handlers, which only the main thread may.
+    worker = WorkController(
+        app=app, pool="threads", concurrency=3, hostname="one-process", loglevel="WARNING"
+    )
+    # What the "celery worker" program sends: Celery then closes the database around each task.
+    signals.worker_init.send(sender=worker)
+    thread = threading.Thread(target=worker.start, name="worker", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        worker.stop()
+        thread.join(timeout=10)
+
+    running.callback(stop)
+
+
+def _start_beat(running: ExitStack) -> None:
+    # Named, because Service by itself keeps its schedule in a file, whatever the settings say.
+    beat = Service(app, scheduler_cls=app.conf.beat_scheduler)
+    thread = threading.Thread(
+        target=beat.start, kwargs={"embedded_process": False}, name="beat", daemon=True
+    )
+    thread.start()
+
+    def stop() -> None:
+        beat.stop()
+        thread.join(timeout=10)
+
+    running.callback(stop)
+
+
+def _wait_for_stop() -> None:
+    asked = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.set())
+    # With a timeout, so that signals are handled on every platform.
+    while not asked.wait(timeout=1):
+        pass

@@ -1,0 +1,39 @@
+"""What the lists of all mirrored nouns share."""
+
+from datetime import datetime
+from typing import Any
+
+from rest_framework import status, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from odoo_bridge.models import SyncState
+
+
+class MirrorViewSet(viewsets.ReadOnlyModelViewSet):
+    """Lists and rows of the mirror. ``X-Odoo-Synced-At``: all that was written in Odoo up to then,
+    on its clock, is in the answer; absent before the first complete copy."""
+
+    streams: tuple[str, ...]
+    lookup_field = "odoo_id"
+    synced_at: datetime | None = None
+
+    def freshness_of(self) -> tuple[str, ...]:
+        return self.streams
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        # Before the rows: a run that ends in between makes the answer fresher than it says, never
+        # staler.
+        names = self.freshness_of()
+        known = SyncState.objects.filter(stream__in=names, watermark__isnull=False)
+        marks = list(known.values_list("watermark", flat=True))
+        self.synced_at = min(marks) if len(marks) == len(names) else None
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self.synced_at and status.is_success(response.status_code):
+            response["X-Odoo-Synced-At"] = self.synced_at.isoformat().replace("+00:00", "Z")
+        return response

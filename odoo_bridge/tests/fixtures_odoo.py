@@ -1,0 +1,58 @@
+"""Fixtures for tests marked ``odoo``: a fresh database of a real Odoo for every test module."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from odoo_bridge.tests.real_odoo import RealOdoo, copy_of_template
+
+
+@pytest.fixture(scope="module")
+def real_odoo() -> Iterator[RealOdoo]:
+    """Odoo 19 with its demo data, in a database that only this module uses."""
+    # The server serves databases whose names begin like this.
+    odoo = _odoo(19, database=f"test_odoo19_{secrets.token_hex(4)}")
+    with copy_of_template(odoo.database_url, os.environ["TEST_ODOO_TEMPLATE"], odoo.database):
+        yield odoo
+
+
+@pytest.fixture(scope="module")
+def real_odoo14() -> RealOdoo:
+    """Odoo 14 with its demo data, fresh for this module. There is one database, so nothing parallel."""
+    odoo = _odoo(14, database="test_odoo14")
+    odoo.control("copy", odoo.database)
+    return odoo
+
+
+@pytest.fixture
+def bridge_on_real_odoo(settings: Any, real_odoo: RealOdoo, transport: str) -> RealOdoo:
+    """``real_odoo``, with the bridge's settings pointed at it over the test's ``transport``."""
+    settings.ODOO_URL = real_odoo.url
+    settings.ODOO_DB = real_odoo.database
+    settings.ODOO_USERNAME, settings.ODOO_PASSWORD = real_odoo.username, real_odoo.password
+    settings.ODOO_API_KEY = real_odoo.api_key if transport == "json2" else ""
+    return real_odoo
+
+
+def _odoo(version: int, database: str) -> RealOdoo:
+    prefix = "TEST_ODOO" if version == 19 else f"TEST_ODOO{version}"
+    if f"{prefix}_URL" not in os.environ:
+        absent = (
+            f"{prefix}_URL names no real Odoo {version}; get one with: "
+            f'bin/odoo up {version} && eval "$(bin/odoo env)"'
+        )
+        if os.environ.get("CI") == "true":
+            pytest.fail(absent)
+        pytest.skip(absent)
+    return RealOdoo(
+        url=os.environ[f"{prefix}_URL"],
+        database=database,
+        username=os.environ[f"{prefix}_USERNAME"],
+        password=os.environ[f"{prefix}_PASSWORD"],
+        api_key=os.environ[f"{prefix}_API_KEY"],
+        database_url=os.environ[f"{prefix}_DATABASE_URL"],
+        version=version,
+    )
