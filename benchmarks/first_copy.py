@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "odoo_bridge.settings")
 os.environ.setdefault("LOG_LEVEL", "ERROR")
 
-import django  # noqa: E402
+import django
 
 django.setup()
 
@@ -73,7 +73,7 @@ def ours(stream: Stream) -> dict[str, Any]:
         " 'peak_mb': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))"
     )
     root = str(Path(__file__).resolve().parent.parent)
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=root
     )
     return json.loads(done.stdout.splitlines()[-1])
@@ -142,7 +142,7 @@ def main() -> None:
         sys.exit("This mirror holds rows. Give another DATABASE_URL, or --empty to lose them.")
     gateway = connect()
     print(
-        f"Odoo {gateway.version().text} over {gateway.transport}, "  # noqa: T201
+        f"Odoo {gateway.version().text} over {gateway.transport}, "
         f"{settings.ODOO_CONNECTIONS} connections, pages of {settings.ODOO_PAGE_SIZE} and up"
     )
     line = "{:<14}{:>9}{:>13}{:>13}{:>8}{:>8}{:>9}{:>11}{:>11}{:>8}"
@@ -153,7 +153,7 @@ def main() -> None:
             "Odoo rows/s",
             "our rows/s",
             "ratio",
-            "calls",  # noqa: T201
+            "calls",
             "peak MB",
             "stamps s",
             "reconcile",
@@ -177,7 +177,7 @@ def main() -> None:
         alone_seconds += alone
         our_seconds += copy["seconds"]
         print(
-            line.format(  # noqa: T201
+            line.format(
                 stream.name,
                 rows,
                 f"{rows / alone:,.0f}",
@@ -191,18 +191,15 @@ def main() -> None:
             )
         )
     print(
-        f"first copy: {our_seconds:.1f} s, Odoo alone {alone_seconds:.1f} s, "  # noqa: T201
+        f"first copy: {our_seconds:.1f} s, Odoo alone {alone_seconds:.1f} s, "
         f"ratio {our_seconds / alone_seconds:.2f}"
     )
     if not options.no_usual:
         empty_mirror()
         refresh(gateway, all_streams()["contacts"].references)
         rows, seconds = usual_script()
-        print(
-            f"the usual script: {rows} contacts in {seconds:.1f} s, "  # noqa: T201
-            f"{rows / seconds:,.0f} rows/s"
-        )
-    print(f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")  # noqa: T201
+        print(f"the usual script: {rows} contacts in {seconds:.1f} s, {rows / seconds:,.0f} rows/s")
+    print(f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
 if __name__ == "__main__":

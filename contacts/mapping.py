@@ -42,6 +42,12 @@ CONTACTS = Stream(
         "create_date": copy(values.moment, "create_date"),
         "write_date": copy(values.moment, "write_date"),
     },
-    references=("res.country", "res.country.state", "res.company", "res.partner.category", "res.users"),
+    references=(
+        "res.country",
+        "res.country.state",
+        "res.company",
+        "res.partner.category",
+        "res.users",
+    ),
     points_to={"contacts": ("parent_id", "commercial_contact_id")},
 )

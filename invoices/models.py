@@ -27,7 +27,9 @@ class Invoice(MirroredModel):
     name = models.TextField(blank=True, help_text="The number; empty while it has none.")
     move_type = models.TextField(help_text="out_invoice, out_refund, in_invoice, in_refund ...")
     state = models.TextField(help_text="draft, posted, cancel.")
-    payment_state = models.TextField(blank=True, help_text="Text: Odoo versions and modules differ.")
+    payment_state = models.TextField(
+        blank=True, help_text="Text: Odoo versions and modules differ."
+    )
     # An invoice may arrive before its contact and outlive it; keep Odoo's id either way.
     contact = models.ForeignKey(
         "contacts.Contact",

@@ -53,7 +53,9 @@ class Reference(models.Model):
     kind = models.CharField(max_length=32, choices=Kind)
     odoo_id = models.BigIntegerField()
     name = models.TextField(blank=True)
-    code = models.TextField(blank=True, help_text="ISO code, journal code; empty where there is none.")
+    code = models.TextField(
+        blank=True, help_text="ISO code, journal code; empty where there is none."
+    )
     active = models.BooleanField(default=True)
     decimal_places = models.PositiveSmallIntegerField(null=True, help_text="Of a currency.")
     currency_id = models.BigIntegerField(null=True, help_text="Of a company.")
@@ -77,7 +79,9 @@ class SyncState(models.Model):
     )
     change_seq = models.BigIntegerField(default=0, help_text="The last change_seq given to a row.")
     unavailable_fields = models.JSONField(
-        default=list, blank=True, help_text="Odoo fields this version lacks or our user may not read."
+        default=list,
+        blank=True,
+        help_text="Odoo fields this version lacks or our user may not read.",
     )
     lease_token = models.BigIntegerField(default=0, help_text="Grows with each lease.")
     lease_holder = models.CharField(max_length=200, blank=True)
@@ -124,7 +128,9 @@ class SyncRun(models.Model):
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    requested_ids = models.JSONField(default=list, blank=True, help_text="The ids of a records run.")
+    requested_ids = models.JSONField(
+        default=list, blank=True, help_text="The ids of a records run."
+    )
     confirm_gone = models.BooleanField(default=False)
     holder = models.CharField(max_length=200, blank=True, help_text="Host and process that ran it.")
     lease_token = models.BigIntegerField(null=True)

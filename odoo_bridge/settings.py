@@ -198,7 +198,9 @@ ODOO_EXTRA_FIELDS: dict[str, list[str]] = {}
 for _pair in env.list("ODOO_EXTRA_FIELDS", default=[]):
     _model, _colon, _field = _pair.strip().partition(":")
     if not (_model and _field):
-        raise ImproperlyConfigured(f"ODOO_EXTRA_FIELDS: {_pair!r} is not like res.partner:x_loyalty")
+        raise ImproperlyConfigured(
+            f"ODOO_EXTRA_FIELDS: {_pair!r} is not like res.partner:x_loyalty"
+        )
     ODOO_EXTRA_FIELDS.setdefault(_model, []).append(_field)
 
 if not ODOO_API_KEY and not (ODOO_USERNAME and ODOO_PASSWORD):

@@ -50,7 +50,7 @@ class Stamps(NamedTuple):
 
 
 class Totals(NamedTuple):
-    count: int
+    rows: int
     id_sum: int
 
 
@@ -59,7 +59,9 @@ class Transport(Protocol):
 
     name: str
 
-    def invoke(self, model: str, method: str, *, ids: Sequence[int] | None, **arguments: Any) -> Any:
+    def invoke(
+        self, model: str, method: str, *, ids: Sequence[int] | None, **arguments: Any
+    ) -> Any:
         """Return what Odoo's method returned. ``arguments`` carry Odoo's own parameter names."""
 
 
@@ -330,9 +332,7 @@ def ask_version(client: Client) -> Version:
         {"Content-Type": "application/json"},
     )
     try:
-        return _version(
-            json.loads(answer.body)["result"], "server_version_info", "server_version"
-        )
+        return _version(json.loads(answer.body)["result"], "server_version_info", "server_version")
     except (ValueError, KeyError, TypeError) as exc:
         raise OdooUnavailable(f"{client.base_url} does not answer like an Odoo") from exc
 
@@ -390,9 +390,7 @@ def _connect() -> OdooGateway:
     if version.major >= 19 and settings.ODOO_API_KEY:
         transport = Json2Transport(client, settings.ODOO_API_KEY, settings.ODOO_DB)
     else:
-        missing = [
-            name for name in ("ODOO_DB", "ODOO_USERNAME") if not getattr(settings, name)
-        ]
+        missing = [name for name in ("ODOO_DB", "ODOO_USERNAME") if not getattr(settings, name)]
         if missing:
             raise OdooRefused(
                 f"{settings.ODOO_URL} is Odoo {version.text}, spoken to by JSON-RPC: "

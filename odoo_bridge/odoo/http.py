@@ -123,11 +123,11 @@ class Client:
                         f"{self.host}: no complete answer to {path} in {self.timeout_seconds:g} s"
                     )
             expected = response.headers.get("Content-Length")
-            if expected and response.headers.get("Content-Encoding") is None:
-                if size != int(expected):
-                    raise OdooUnavailable(
-                        f"{self.host}: the answer to {path} was cut at {size} of {expected} bytes"
-                    )
+            plain = response.headers.get("Content-Encoding") is None
+            if expected and plain and size != int(expected):
+                raise OdooUnavailable(
+                    f"{self.host}: the answer to {path} was cut at {size} of {expected} bytes"
+                )
             response.release_conn()
             return Answer(response.status, response.headers, b"".join(chunks))
         except TimeoutError as exc:
@@ -157,7 +157,8 @@ class Client:
             )
         if status in (429, 503):
             raise OdooBusy(
-                f"{self.host} asks us to wait ({status})", _seconds(answer.headers.get("Retry-After"))
+                f"{self.host} asks us to wait ({status})",
+                _seconds(answer.headers.get("Retry-After")),
             )
         if status >= 500 and not answer.body.lstrip().startswith(b"{"):
             raise OdooUnavailable(f"{self.host} answered {path} with {status}")

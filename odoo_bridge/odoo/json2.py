@@ -30,7 +30,9 @@ class Json2Transport:
         if database and not client.online:
             self._headers["X-Odoo-Database"] = database
 
-    def invoke(self, model: str, method: str, *, ids: Sequence[int] | None, **arguments: Any) -> Any:
+    def invoke(
+        self, model: str, method: str, *, ids: Sequence[int] | None, **arguments: Any
+    ) -> Any:
         if ids is not None:
             arguments["ids"] = list(ids)
         answer = self._client.call(

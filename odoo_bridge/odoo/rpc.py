@@ -37,9 +37,8 @@ class _Opener:
 
     def open(self, request: Request, timeout: float | None = None) -> io.BytesIO:
         path = urlsplit(request.full_url).path
-        answer = self._client.call(
-            request.get_method(), path, request.data, dict(request.header_items())
-        )
+        body = request.data if isinstance(request.data, bytes) else None
+        answer = self._client.call(request.get_method(), path, body, dict(request.header_items()))
         if answer.status == 404:
             raise OdooMissing(f"{self._client.host} has no {path}")
         if answer.status >= 400:
@@ -63,7 +62,9 @@ class RpcTransport:
         self._login = threading.Lock()
         self._refused: OdooRefused | None = None
 
-    def invoke(self, model: str, method: str, *, ids: Sequence[int] | None, **arguments: Any) -> Any:
+    def invoke(
+        self, model: str, method: str, *, ids: Sequence[int] | None, **arguments: Any
+    ) -> Any:
         args = [] if ids is None else [list(ids)]
         args += [arguments.pop(name) for name in _POSITIONAL.get(method, ()) if name in arguments]
         where = f"{model}.{method} at {self._client.host}"

@@ -100,6 +100,12 @@ def money(value: Any, places: int) -> Decimal | None:
     return None if amount is None else amount.quantize(_QUANTA[places])
 
 
+def _spelled(value: Any) -> str | None:
+    """A number for JSON, which has no exact decimals: text keeps every digit."""
+    number = decimal(value)
+    return None if number is None else str(number)
+
+
 # What an extra field may be, by the type fields_get names.
 BY_ODOO_TYPE: dict[str, Convert] = {
     "boolean": boolean,
@@ -107,22 +113,17 @@ BY_ODOO_TYPE: dict[str, Convert] = {
     "many2one": many2one,
     "many2many": ids,
     "one2many": ids,
-    # JSON has no exact decimal; text keeps every digit.
-    "float": lambda value: _spelled(decimal(value)),
-    "monetary": lambda value: _spelled(decimal(value)),
+    "float": _spelled,
+    "monetary": _spelled,
 }
 
 
 def extra(odoo_type: str, value: Any) -> Any:
     """The value of an ``ODOO_EXTRA_FIELDS`` field as it stands in JSON; empty -> None."""
-    convert = BY_ODOO_TYPE.get(odoo_type, text)
+    convert: Convert = BY_ODOO_TYPE.get(odoo_type, text)
     if value is False and odoo_type != "boolean":
         return None
     return convert(value)
-
-
-def _spelled(value: Decimal | None) -> str | None:
-    return None if value is None else str(value)
 
 
 def _short(value: Any) -> str:

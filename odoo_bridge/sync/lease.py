@@ -60,8 +60,8 @@ class Lease:
     def held(self) -> Iterator[SyncState]:
         """A transaction in which the stream is ours; the state row in it is locked and extended."""
         with transaction.atomic():
-            state = SyncState.objects.select_for_update().annotate(now=Now()).get(
-                stream=self.stream
+            state = (
+                SyncState.objects.select_for_update().annotate(now=Now()).get(stream=self.stream)
             )
             if state.lease_token != self.token:
                 raise LeaseLost(f"{self.stream}: taken over by {state.lease_holder}")
@@ -92,9 +92,7 @@ def locked_state(stream: str) -> Iterator[SyncState]:
 def close_interrupted() -> int:
     """Close the runs whose lease ran out, and fence them off. Returns how many."""
     closed = 0
-    for stream in (
-        SyncState.objects.filter(lease_until__lte=Now()).values_list("stream", flat=True)
-    ):
+    for stream in SyncState.objects.filter(lease_until__lte=Now()).values_list("stream", flat=True):
         with transaction.atomic():
             state = SyncState.objects.select_for_update().annotate(now=Now()).get(stream=stream)
             if state.lease_until is None or state.lease_until > state.now:

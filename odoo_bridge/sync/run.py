@@ -141,17 +141,16 @@ def run_queued(run_id: int) -> SyncRun | None:
     ):
         return None
     row = SyncRun.objects.get(pk=run_id)
-    return run(
-        row.stream, row.kind, trigger=row.trigger, ids=row.requested_ids, queued=row
-    )
+    return run(row.stream, row.kind, trigger=row.trigger, ids=row.requested_ids, queued=row)
 
 
 def _finish(row: SyncRun, status: str, error: str = "") -> None:
-    row.status, row.error = status, error.replace("\x00", "")
-    row.save()
-    # Unless it was closed as interrupted meanwhile: then somebody else runs, and that stands.
-    SyncRun.objects.filter(pk=row.pk).update(finished_at=Now())
-    row.refresh_from_db(fields=["finished_at"])
+    """Close ``row``, unless it was closed as interrupted meanwhile: then somebody else runs."""
+    SyncRun.objects.filter(pk=row.pk).exclude(status=Status.INTERRUPTED).update(
+        status=status, error=error.replace("\x00", ""), finished_at=Now()
+    )
+    # Counted here but rolled back there: the row in the database is what happened.
+    row.refresh_from_db()
     level = logging.INFO if status in (Status.SUCCEEDED, Status.SKIPPED) else logging.WARNING
     logger.log(level, "%s: %s %s", row, status, error)
 
@@ -167,6 +166,8 @@ class _Execution:
         self._orphans: set[int] = set()
         self._gone: list[int] = []
         self._refreshed = False
+        # Rows stored from here on may be newer than a page that is on its way.
+        self._since: Any = row.started_at
         self.gateway: Gateway
 
     # The two shapes of a run -------------------------------------------------------------------
@@ -382,13 +383,10 @@ class _Execution:
         self, rows: list[list[Any]], state: SyncState
     ) -> tuple[Stored, list[tuple[int, str]]]:
         """Store ``rows``; where the database takes one of them not, all but that one."""
-        assert self.row.started_at is not None
         before = state.change_seq
         try:
             with transaction.atomic():
-                stored = store(
-                    self.model, self._mapper.columns, rows, state, self.row.started_at
-                )
+                stored = store(self.model, self._mapper.columns, rows, state, self._since)
             return stored, []
         except (DataError, ValueError, OverflowError) as exc:
             state.change_seq = before

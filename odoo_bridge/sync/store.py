@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, models
 from django.db.models.functions import Now
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -62,9 +62,9 @@ def _copy_and_merge(
 ) -> Stored:
     table = sql.Identifier(model._meta.db_table)
     incoming = sql.Identifier("incoming_" + model._meta.db_table)
-    names = [sql.Identifier(_column(model, name)) for name in columns]
+    names = [sql.Identifier(_field(model, name).attname) for name in columns]
     content = [
-        sql.Identifier(_column(model, name))
+        sql.Identifier(_field(model, name).attname)
         for name in columns
         if name not in ("odoo_id", "write_date")
     ]
@@ -202,7 +202,7 @@ def _bulk_upsert(
         update_conflicts=True,
         unique_fields=["odoo_id"],
         update_fields=[
-            *(_field(model, name) for name in columns if name != "odoo_id"),
+            *(_field(model, name).name for name in columns if name != "odoo_id"),
             *kept,
         ],
     )
@@ -232,15 +232,11 @@ def _now() -> datetime:
     return SyncState.objects.values_list(Now(), flat=True)[0]
 
 
-def _column(model: type[MirroredModel], name: str) -> str:
-    return model._meta.get_field(_field(model, name)).column
-
-
-def _field(model: type[MirroredModel], name: str) -> str:
-    """The field behind an attribute: ``parent`` for ``parent_id``; most are their own."""
+def _field(model: type[MirroredModel], name: str) -> "models.Field[Any, Any]":
+    """The field behind an attribute: ``parent`` for ``parent_id``."""
     for field in model._meta.concrete_fields:
         if field.attname == name:
-            return field.name
+            return field
     raise LookupError(f"{model.__name__} has no column {name}")
 
 
@@ -248,5 +244,5 @@ def _json_positions(model: type[MirroredModel], columns: Sequence[str]) -> list[
     return [
         index
         for index, name in enumerate(columns)
-        if model._meta.get_field(_field(model, name)).get_internal_type() == "JSONField"
+        if _field(model, name).get_internal_type() == "JSONField"
     ]

@@ -163,19 +163,18 @@ class Mapper:
         if self._defaults:
             record = {**self._defaults, **record}
         row: list[Any] = [record["id"]]
-        name = source = ""
         try:
-            for name, source, convert in self._plain:
+            for _name, source, convert in self._plain:
                 row.append(convert(record[source]))
-            for name, compute in self._derived:
+            for _name, compute in self._derived:
                 row.append(compute(record, self._references))
-            name = "extra"
             row.append({key: values.extra(kind, record[key]) for key, kind in self._extra})
         except KeyError as exc:
             raise RecordRejected(f"{self._odoo_model} {record['id']}: no {exc} in it") from exc
         except UnknownReference:
             raise
         except (ValueError, ArithmeticError) as exc:
+            name = self.columns[len(row)]
             raise RecordRejected(f"{self._odoo_model} {record['id']}: {name}: {exc}") from exc
         return row
 

@@ -58,10 +58,10 @@ def _compare_totals(verdict: Verdict, stream: Stream, gateway: Gateway, domain: 
     theirs = gateway.totals(stream.odoo_model, domain)
     row = stream.model._default_manager.filter(gone_at=None).aggregate(n=Count("pk"), s=Sum("pk"))
     ours = (row["n"], int(row["s"] or 0))
-    verdict.compared.append(f"{theirs.count} rows, sum of ids {theirs.id_sum}")
+    verdict.compared.append(f"{theirs.rows} rows, sum of ids {theirs.id_sum}")
     if ours != tuple(theirs):
         verdict.differences.append(
-            f"Odoo has {theirs.count} rows with id sum {theirs.id_sum}, "
+            f"Odoo has {theirs.rows} rows with id sum {theirs.id_sum}, "
             f"the mirror {ours[0]} with {ours[1]}"
         )
 
@@ -94,14 +94,14 @@ def _compare_stamps(
 
 def _compare_sums(verdict: Verdict, stream: Stream, gateway: Gateway, domain: list[Any]) -> None:
     """Per currency and state. Odoo sums floats, so the last digits of its sums are noise."""
+    rows: Any = stream.model._default_manager.filter(gone_at=None)
     theirs = {
         (many2one(row["currency_id"]), row["state"]): [decimal(row[name] or 0) for name in _SUMMED]
         for row in gateway.sums(stream.odoo_model, domain, ["currency_id", "state"], _SUMMED)
     }
     ours = {
         (row["currency_id"], row["state"]): [row[f"sum_{name}"] or Decimal(0) for name in _SUMMED]
-        for row in stream.model._default_manager.filter(gone_at=None)
-        .order_by()
+        for row in rows.order_by()
         .values("currency_id", "state")
         .annotate(**{f"sum_{name}": Sum(name) for name in _SUMMED})
     }

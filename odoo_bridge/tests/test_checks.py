@@ -6,7 +6,6 @@ import pytest
 
 from odoo_bridge import checks
 
-
 # The checks read the setting; nothing here opens a database.
 pytestmark = pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
 

@@ -289,9 +289,7 @@ def test_merged_contacts_take_their_invoices_along(demo):
 
 def test_a_deleted_invoice_takes_its_lines_along(demo):
     acme = demo.add("res.partner", name="Acme")
-    invoice = demo.add_invoice(
-        contact=acme, lines=[{"name": "x", "quantity": 1, "price_unit": 1}]
-    )
+    invoice = demo.add_invoice(contact=acme, lines=[{"name": "x", "quantity": 1, "price_unit": 1}])
     sync_all()
     demo.unlink("account.move", [invoice])
     assert sync("invoices").gone_count == 1
@@ -381,9 +379,7 @@ def test_a_fault_that_lasts_fails_the_run_and_marks_nothing(demo, kind, method):
     sync()
     watermark = SyncState.objects.get(pk="contacts").watermark
     demo.add("res.partner", name="Not yet here")
-    demo.faults.add(
-        Fault(kind, model="res.partner", method=method, times=None, **FAULTS[kind])
-    )
+    demo.faults.add(Fault(kind, model="res.partner", method=method, times=None, **FAULTS[kind]))
     row = sync()
     assert row.status == SyncRun.Status.FAILED
     assert row.error and "Traceback" not in row.error and "admin" not in row.error.split()
@@ -412,9 +408,7 @@ def test_a_busy_odoo_is_given_the_time_it_asks_for(demo):
 
 def test_a_server_that_drips_is_not_waited_for(demo, settings):
     settings.ODOO_TIMEOUT_SECONDS = 1
-    demo.faults.add(
-        Fault("drip", model="res.partner", method="search", times=None, seconds=0.2)
-    )
+    demo.faults.add(Fault("drip", model="res.partner", method="search", times=None, seconds=0.2))
     row = sync()
     assert row.status == SyncRun.Status.FAILED
     assert "in 1 s" in row.error

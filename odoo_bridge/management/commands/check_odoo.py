@@ -64,13 +64,11 @@ class Command(BaseCommand):
             ),
         }
 
-    def _stream(
-        self, gateway: OdooGateway, stream: Stream, problems: list[str]
-    ) -> dict[str, Any]:
+    def _stream(self, gateway: OdooGateway, stream: Stream, problems: list[str]) -> dict[str, Any]:
         found: dict[str, Any] = {"stream": stream.name, "model": stream.odoo_model}
         try:
             available = gateway.fields(stream.odoo_model)
-            found["rows"] = gateway.totals(stream.odoo_model, stream.domain(available)).count
+            found["rows"] = gateway.totals(stream.odoo_model, stream.domain(available)).rows
             found["unavailable_fields"] = stream.bind(available, References()).unavailable
         except OdooForbidden as exc:
             problems.append(f"{exc} {RIGHTS.get(stream.odoo_model, '')}".strip())

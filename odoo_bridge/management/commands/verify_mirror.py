@@ -21,7 +21,9 @@ class Command(StreamCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--sample", type=int, default=1000, help="rows to compare field by field")
+        parser.add_argument(
+            "--sample", type=int, default=1000, help="rows to compare field by field"
+        )
         parser.add_argument("--seed", type=int, help="chooses the same sample again")
         parser.add_argument(
             "--repair", action="store_true", help="read the differing rows again, then compare anew"
