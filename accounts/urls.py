@@ -1,10 +1,9 @@
-from django.urls import re_path
-
 from accounts import views
+from odoo_bridge.routes import both
 
 urlpatterns = [
-    re_path(r"^auth/register/?$", views.RegisterView.as_view(), name="register"),
-    re_path(r"^auth/token/?$", views.TokenView.as_view(), name="token"),
-    re_path(r"^auth/token/refresh/?$", views.RefreshView.as_view(), name="token-refresh"),
-    re_path(r"^auth/me/?$", views.MeView.as_view(), name="me"),
+    *both("auth/register", views.RegisterView, name="register"),
+    *both("auth/token", views.TokenView, name="token"),
+    *both("auth/token/refresh", views.RefreshView, name="token-refresh"),
+    *both("auth/me", views.MeView, name="me"),
 ]

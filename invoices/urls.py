@@ -3,8 +3,6 @@ from odoo_bridge.routes import both
 
 urlpatterns = [
     *both("invoices", InvoiceViewSet, name="invoices", actions={"get": "list"}),
-    *both(
-        "invoices/<int:odoo_id>", InvoiceViewSet, name="invoice", actions={"get": "retrieve"}
-    ),
+    *both("invoices/<int:odoo_id>", InvoiceViewSet, name="invoice", actions={"get": "retrieve"}),
     *both("utils/odoo-invoices", LiveInvoicesView, name="live-invoices"),
 ]

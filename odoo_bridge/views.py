@@ -55,13 +55,12 @@ class ReadyView(APIView):
             connection.ensure_connection()
             ages = {
                 state.stream: (state.now - state.watermark).total_seconds()
-                for state in SyncState.objects.exclude(watermark=None).annotate(now=Now())
+                for state in SyncState.objects.annotate(now=Now())
+                if state.watermark
             }
         except DatabaseError:
             return Response({"status": "no database"}, status=503)
-        streams = {
-            name: _freshness(ages.get(name)) for name in all_streams()
-        }
+        streams = {name: _freshness(ages.get(name)) for name in all_streams()}
         ready = all(stream["fresh"] for stream in streams.values())
         status = "ready" if ready else "stale"
         return Response(

@@ -5,57 +5,135 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('odoo_id', models.BigIntegerField(help_text="The record's id in Odoo.", primary_key=True, serialize=False)),
-                ('create_date', models.DateTimeField(null=True)),
-                ('write_date', models.DateTimeField(help_text="The record's stamp: Odoo's clock, UTC, whole seconds.", null=True)),
-                ('extra', models.JSONField(blank=True, default=dict, help_text='The ODOO_EXTRA_FIELDS.')),
-                ('gone_at', models.DateTimeField(help_text='When Odoo was first seen not to show the record.', null=True)),
-                ('change_seq', models.BigIntegerField(db_index=True, help_text='Grows with each change of content: the order of the changes feed.')),
-                ('stored_at', models.DateTimeField(help_text='When the row was last written here.')),
-                ('name', models.TextField(blank=True)),
-                ('complete_name', models.TextField(blank=True, help_text="With the parent: 'Acme, Jane Doe'.")),
-                ('email', models.TextField(blank=True)),
-                ('phone', models.TextField(blank=True)),
-                ('mobile', models.TextField(blank=True, help_text='Up to Odoo 18.')),
-                ('is_company', models.BooleanField(default=False)),
-                ('type', models.TextField(blank=True, help_text='contact, invoice, delivery, other ...')),
-                ('company_name', models.TextField(blank=True, help_text="Odoo's commercial_company_name.")),
-                ('function', models.TextField(blank=True, help_text='Job position.')),
-                ('vat', models.TextField(blank=True)),
-                ('ref', models.TextField(blank=True)),
-                ('company_registry', models.TextField(blank=True)),
-                ('website', models.TextField(blank=True)),
-                ('street', models.TextField(blank=True)),
-                ('street2', models.TextField(blank=True)),
-                ('city', models.TextField(blank=True)),
-                ('zip', models.TextField(blank=True)),
-                ('state_id', models.BigIntegerField(null=True)),
-                ('country_id', models.BigIntegerField(null=True)),
-                ('country_code', models.TextField(blank=True, help_text='ISO 3166-1, two letters.')),
-                ('lang', models.TextField(blank=True)),
-                ('tz', models.TextField(blank=True)),
-                ('active', models.BooleanField(default=True, help_text='False: archived in Odoo.')),
-                ('company_id', models.BigIntegerField(help_text='Empty: shared by all companies.', null=True)),
-                ('tag_ids', models.JSONField(blank=True, default=list)),
-                ('salesperson_id', models.BigIntegerField(null=True)),
-                ('customer_rank', models.IntegerField(default=0)),
-                ('supplier_rank', models.IntegerField(default=0)),
-                ('commercial_contact', models.ForeignKey(db_constraint=False, help_text='The company that invoices are owed by: the contact itself if it has none.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='commercial_children', to='contacts.contact')),
-                ('parent', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='children', to='contacts.contact')),
+                (
+                    "odoo_id",
+                    models.BigIntegerField(
+                        help_text="The record's id in Odoo.", primary_key=True, serialize=False
+                    ),
+                ),
+                ("create_date", models.DateTimeField(null=True)),
+                (
+                    "write_date",
+                    models.DateTimeField(
+                        help_text="The record's stamp: Odoo's clock, UTC, whole seconds.", null=True
+                    ),
+                ),
+                (
+                    "extra",
+                    models.JSONField(blank=True, default=dict, help_text="The ODOO_EXTRA_FIELDS."),
+                ),
+                (
+                    "gone_at",
+                    models.DateTimeField(
+                        help_text="When Odoo was first seen not to show the record.", null=True
+                    ),
+                ),
+                (
+                    "change_seq",
+                    models.BigIntegerField(
+                        db_index=True,
+                        help_text="Grows with each change of content: the order of the changes feed.",
+                    ),
+                ),
+                (
+                    "stored_at",
+                    models.DateTimeField(help_text="When the row was last written here."),
+                ),
+                ("name", models.TextField(blank=True)),
+                (
+                    "complete_name",
+                    models.TextField(blank=True, help_text="With the parent: 'Acme, Jane Doe'."),
+                ),
+                ("email", models.TextField(blank=True)),
+                ("phone", models.TextField(blank=True)),
+                ("mobile", models.TextField(blank=True, help_text="Up to Odoo 18.")),
+                ("is_company", models.BooleanField(default=False)),
+                (
+                    "type",
+                    models.TextField(blank=True, help_text="contact, invoice, delivery, other ..."),
+                ),
+                (
+                    "company_name",
+                    models.TextField(blank=True, help_text="Odoo's commercial_company_name."),
+                ),
+                ("function", models.TextField(blank=True, help_text="Job position.")),
+                ("vat", models.TextField(blank=True)),
+                ("ref", models.TextField(blank=True)),
+                ("company_registry", models.TextField(blank=True)),
+                ("website", models.TextField(blank=True)),
+                ("street", models.TextField(blank=True)),
+                ("street2", models.TextField(blank=True)),
+                ("city", models.TextField(blank=True)),
+                ("zip", models.TextField(blank=True)),
+                ("state_id", models.BigIntegerField(null=True)),
+                ("country_id", models.BigIntegerField(null=True)),
+                (
+                    "country_code",
+                    models.TextField(blank=True, help_text="ISO 3166-1, two letters."),
+                ),
+                ("lang", models.TextField(blank=True)),
+                ("tz", models.TextField(blank=True)),
+                ("active", models.BooleanField(default=True, help_text="False: archived in Odoo.")),
+                (
+                    "company_id",
+                    models.BigIntegerField(help_text="Empty: shared by all companies.", null=True),
+                ),
+                ("tag_ids", models.JSONField(blank=True, default=list)),
+                ("salesperson_id", models.BigIntegerField(null=True)),
+                ("customer_rank", models.IntegerField(default=0)),
+                ("supplier_rank", models.IntegerField(default=0)),
+                (
+                    "commercial_contact",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        help_text="The company that invoices are owed by: the contact itself if it has none.",
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="commercial_children",
+                        to="contacts.contact",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="children",
+                        to="contacts.contact",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['odoo_id'],
-                'indexes': [models.Index(fields=['name'], name='contact_name'), models.Index(condition=models.Q(('email', ''), _negated=True), fields=['email'], name='contact_email'), models.Index(condition=models.Q(('vat', ''), _negated=True), fields=['vat'], name='contact_vat'), models.Index(condition=models.Q(('ref', ''), _negated=True), fields=['ref'], name='contact_ref'), models.Index(fields=['country_code'], name='contact_country'), models.Index(fields=['write_date'], name='contact_write_date')],
+                "ordering": ["odoo_id"],
+                "indexes": [
+                    models.Index(fields=["name"], name="contact_name"),
+                    models.Index(
+                        condition=models.Q(("email", ""), _negated=True),
+                        fields=["email"],
+                        name="contact_email",
+                    ),
+                    models.Index(
+                        condition=models.Q(("vat", ""), _negated=True),
+                        fields=["vat"],
+                        name="contact_vat",
+                    ),
+                    models.Index(
+                        condition=models.Q(("ref", ""), _negated=True),
+                        fields=["ref"],
+                        name="contact_ref",
+                    ),
+                    models.Index(fields=["country_code"], name="contact_country"),
+                    models.Index(fields=["write_date"], name="contact_write_date"),
+                ],
             },
         ),
     ]

@@ -5,106 +5,240 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('contacts', '0001_initial'),
+        ("contacts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Invoice',
+            name="Invoice",
             fields=[
-                ('odoo_id', models.BigIntegerField(help_text="The record's id in Odoo.", primary_key=True, serialize=False)),
-                ('create_date', models.DateTimeField(null=True)),
-                ('write_date', models.DateTimeField(help_text="The record's stamp: Odoo's clock, UTC, whole seconds.", null=True)),
-                ('extra', models.JSONField(blank=True, default=dict, help_text='The ODOO_EXTRA_FIELDS.')),
-                ('gone_at', models.DateTimeField(help_text='When Odoo was first seen not to show the record.', null=True)),
-                ('change_seq', models.BigIntegerField(db_index=True, help_text='Grows with each change of content: the order of the changes feed.')),
-                ('stored_at', models.DateTimeField(help_text='When the row was last written here.')),
-                ('name', models.TextField(blank=True, help_text='The number; empty while it has none.')),
-                ('move_type', models.TextField(help_text='out_invoice, out_refund, in_invoice, in_refund ...')),
-                ('state', models.TextField(help_text='draft, posted, cancel.')),
-                ('payment_state', models.TextField(blank=True, help_text='Text: Odoo versions and modules differ.')),
-                ('invoice_date', models.DateField(null=True)),
-                ('invoice_date_due', models.DateField(null=True)),
-                ('date', models.DateField(help_text='Accounting date.', null=True)),
-                ('ref', models.TextField(blank=True)),
-                ('payment_reference', models.TextField(blank=True)),
-                ('invoice_origin', models.TextField(blank=True)),
-                ('currency_id', models.BigIntegerField(null=True)),
-                ('currency_code', models.TextField(blank=True, help_text='ISO 4217.')),
-                ('company_id', models.BigIntegerField(null=True)),
-                ('journal_id', models.BigIntegerField(null=True)),
-                ('fiscal_position_id', models.BigIntegerField(null=True)),
-                ('payment_term_id', models.BigIntegerField(null=True)),
-                ('salesperson_id', models.BigIntegerField(null=True)),
-                ('amount_untaxed', models.DecimalField(decimal_places=6, max_digits=24, null=True)),
-                ('amount_tax', models.DecimalField(decimal_places=6, max_digits=24, null=True)),
-                ('amount_total', models.DecimalField(decimal_places=6, max_digits=24, null=True)),
-                ('amount_residual', models.DecimalField(decimal_places=6, help_text='Still to be paid.', max_digits=24, null=True)),
-                ('amount_untaxed_signed', models.DecimalField(decimal_places=6, max_digits=24, null=True)),
-                ('amount_tax_signed', models.DecimalField(decimal_places=6, max_digits=24, null=True)),
-                ('amount_total_signed', models.DecimalField(decimal_places=6, max_digits=24, null=True)),
-                ('amount_residual_signed', models.DecimalField(decimal_places=6, max_digits=24, null=True)),
-                ('reversed_entry_id', models.BigIntegerField(help_text='The invoice this one refunds.', null=True)),
-                ('line_ids', models.JSONField(blank=True, default=list, help_text='Ids of its lines, in order.')),
-                ('commercial_contact', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='commercial_invoices', to='contacts.contact')),
-                ('contact', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='invoices', to='contacts.contact')),
-                ('shipping_contact', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='shipping_invoices', to='contacts.contact')),
+                (
+                    "odoo_id",
+                    models.BigIntegerField(
+                        help_text="The record's id in Odoo.", primary_key=True, serialize=False
+                    ),
+                ),
+                ("create_date", models.DateTimeField(null=True)),
+                (
+                    "write_date",
+                    models.DateTimeField(
+                        help_text="The record's stamp: Odoo's clock, UTC, whole seconds.", null=True
+                    ),
+                ),
+                (
+                    "extra",
+                    models.JSONField(blank=True, default=dict, help_text="The ODOO_EXTRA_FIELDS."),
+                ),
+                (
+                    "gone_at",
+                    models.DateTimeField(
+                        help_text="When Odoo was first seen not to show the record.", null=True
+                    ),
+                ),
+                (
+                    "change_seq",
+                    models.BigIntegerField(
+                        db_index=True,
+                        help_text="Grows with each change of content: the order of the changes feed.",
+                    ),
+                ),
+                (
+                    "stored_at",
+                    models.DateTimeField(help_text="When the row was last written here."),
+                ),
+                (
+                    "name",
+                    models.TextField(blank=True, help_text="The number; empty while it has none."),
+                ),
+                (
+                    "move_type",
+                    models.TextField(
+                        help_text="out_invoice, out_refund, in_invoice, in_refund ..."
+                    ),
+                ),
+                ("state", models.TextField(help_text="draft, posted, cancel.")),
+                (
+                    "payment_state",
+                    models.TextField(
+                        blank=True, help_text="Text: Odoo versions and modules differ."
+                    ),
+                ),
+                ("invoice_date", models.DateField(null=True)),
+                ("invoice_date_due", models.DateField(null=True)),
+                ("date", models.DateField(help_text="Accounting date.", null=True)),
+                ("ref", models.TextField(blank=True)),
+                ("payment_reference", models.TextField(blank=True)),
+                ("invoice_origin", models.TextField(blank=True)),
+                ("currency_id", models.BigIntegerField(null=True)),
+                ("currency_code", models.TextField(blank=True, help_text="ISO 4217.")),
+                ("company_id", models.BigIntegerField(null=True)),
+                ("journal_id", models.BigIntegerField(null=True)),
+                ("fiscal_position_id", models.BigIntegerField(null=True)),
+                ("payment_term_id", models.BigIntegerField(null=True)),
+                ("salesperson_id", models.BigIntegerField(null=True)),
+                ("amount_untaxed", models.DecimalField(decimal_places=6, max_digits=24, null=True)),
+                ("amount_tax", models.DecimalField(decimal_places=6, max_digits=24, null=True)),
+                ("amount_total", models.DecimalField(decimal_places=6, max_digits=24, null=True)),
+                (
+                    "amount_residual",
+                    models.DecimalField(
+                        decimal_places=6, help_text="Still to be paid.", max_digits=24, null=True
+                    ),
+                ),
+                (
+                    "amount_untaxed_signed",
+                    models.DecimalField(decimal_places=6, max_digits=24, null=True),
+                ),
+                (
+                    "amount_tax_signed",
+                    models.DecimalField(decimal_places=6, max_digits=24, null=True),
+                ),
+                (
+                    "amount_total_signed",
+                    models.DecimalField(decimal_places=6, max_digits=24, null=True),
+                ),
+                (
+                    "amount_residual_signed",
+                    models.DecimalField(decimal_places=6, max_digits=24, null=True),
+                ),
+                (
+                    "reversed_entry_id",
+                    models.BigIntegerField(help_text="The invoice this one refunds.", null=True),
+                ),
+                (
+                    "line_ids",
+                    models.JSONField(
+                        blank=True, default=list, help_text="Ids of its lines, in order."
+                    ),
+                ),
+                (
+                    "commercial_contact",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="commercial_invoices",
+                        to="contacts.contact",
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="invoices",
+                        to="contacts.contact",
+                    ),
+                ),
+                (
+                    "shipping_contact",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="shipping_invoices",
+                        to="contacts.contact",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['odoo_id'],
+                "ordering": ["odoo_id"],
             },
         ),
         migrations.CreateModel(
-            name='InvoiceLine',
+            name="InvoiceLine",
             fields=[
-                ('odoo_id', models.BigIntegerField(help_text="The record's id in Odoo.", primary_key=True, serialize=False)),
-                ('create_date', models.DateTimeField(null=True)),
-                ('write_date', models.DateTimeField(help_text="The record's stamp: Odoo's clock, UTC, whole seconds.", null=True)),
-                ('extra', models.JSONField(blank=True, default=dict, help_text='The ODOO_EXTRA_FIELDS.')),
-                ('gone_at', models.DateTimeField(help_text='When Odoo was first seen not to show the record.', null=True)),
-                ('change_seq', models.BigIntegerField(db_index=True, help_text='Grows with each change of content: the order of the changes feed.')),
-                ('stored_at', models.DateTimeField(help_text='When the row was last written here.')),
-                ('sequence', models.IntegerField(default=0)),
-                ('display_type', models.TextField(help_text='product, line_section, line_subsection, line_note.')),
-                ('name', models.TextField(blank=True)),
-                ('product_id', models.BigIntegerField(null=True)),
-                ('quantity', models.DecimalField(decimal_places=16, max_digits=36, null=True)),
-                ('unit_id', models.BigIntegerField(help_text='Unit of measure.', null=True)),
-                ('price_unit', models.DecimalField(decimal_places=16, max_digits=36, null=True)),
-                ('discount', models.DecimalField(decimal_places=16, max_digits=36, null=True)),
-                ('tax_ids', models.JSONField(blank=True, default=list)),
-                ('account_id', models.BigIntegerField(null=True)),
-                ('currency_id', models.BigIntegerField(help_text="The invoice's.", null=True)),
-                ('price_subtotal', models.DecimalField(decimal_places=6, max_digits=24, null=True)),
-                ('price_total', models.DecimalField(decimal_places=6, max_digits=24, null=True)),
-                ('invoice', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='lines', to='invoices.invoice')),
+                (
+                    "odoo_id",
+                    models.BigIntegerField(
+                        help_text="The record's id in Odoo.", primary_key=True, serialize=False
+                    ),
+                ),
+                ("create_date", models.DateTimeField(null=True)),
+                (
+                    "write_date",
+                    models.DateTimeField(
+                        help_text="The record's stamp: Odoo's clock, UTC, whole seconds.", null=True
+                    ),
+                ),
+                (
+                    "extra",
+                    models.JSONField(blank=True, default=dict, help_text="The ODOO_EXTRA_FIELDS."),
+                ),
+                (
+                    "gone_at",
+                    models.DateTimeField(
+                        help_text="When Odoo was first seen not to show the record.", null=True
+                    ),
+                ),
+                (
+                    "change_seq",
+                    models.BigIntegerField(
+                        db_index=True,
+                        help_text="Grows with each change of content: the order of the changes feed.",
+                    ),
+                ),
+                (
+                    "stored_at",
+                    models.DateTimeField(help_text="When the row was last written here."),
+                ),
+                ("sequence", models.IntegerField(default=0)),
+                (
+                    "display_type",
+                    models.TextField(
+                        help_text="product, line_section, line_subsection, line_note."
+                    ),
+                ),
+                ("name", models.TextField(blank=True)),
+                ("product_id", models.BigIntegerField(null=True)),
+                ("quantity", models.DecimalField(decimal_places=16, max_digits=36, null=True)),
+                ("unit_id", models.BigIntegerField(help_text="Unit of measure.", null=True)),
+                ("price_unit", models.DecimalField(decimal_places=16, max_digits=36, null=True)),
+                ("discount", models.DecimalField(decimal_places=16, max_digits=36, null=True)),
+                ("tax_ids", models.JSONField(blank=True, default=list)),
+                ("account_id", models.BigIntegerField(null=True)),
+                ("currency_id", models.BigIntegerField(help_text="The invoice's.", null=True)),
+                ("price_subtotal", models.DecimalField(decimal_places=6, max_digits=24, null=True)),
+                ("price_total", models.DecimalField(decimal_places=6, max_digits=24, null=True)),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="lines",
+                        to="invoices.invoice",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['invoice_id', 'sequence', 'odoo_id'],
+                "ordering": ["invoice_id", "sequence", "odoo_id"],
             },
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['name'], name='invoices_in_name_41ffde_idx'),
+            model_name="invoice",
+            index=models.Index(fields=["name"], name="invoices_in_name_41ffde_idx"),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['invoice_date'], name='invoices_in_invoice_087f87_idx'),
+            model_name="invoice",
+            index=models.Index(fields=["invoice_date"], name="invoices_in_invoice_087f87_idx"),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['state', 'payment_state'], name='invoices_in_state_70fabc_idx'),
+            model_name="invoice",
+            index=models.Index(
+                fields=["state", "payment_state"], name="invoices_in_state_70fabc_idx"
+            ),
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['write_date'], name='invoices_in_write_d_b33bf3_idx'),
+            model_name="invoice",
+            index=models.Index(fields=["write_date"], name="invoices_in_write_d_b33bf3_idx"),
         ),
         migrations.AddIndex(
-            model_name='invoiceline',
-            index=models.Index(fields=['write_date'], name='invoices_in_write_d_4dd499_idx'),
+            model_name="invoiceline",
+            index=models.Index(fields=["write_date"], name="invoices_in_write_d_4dd499_idx"),
         ),
     ]

@@ -200,7 +200,7 @@ class Records:
 class OldRecords(Records):
     """Where 14 and 15 differ: the first argument's name, and no ``load`` in ``search_read``."""
 
-    def search(  # type: ignore[override]
+    def search(
         self,
         args: Any,
         offset: int = 0,

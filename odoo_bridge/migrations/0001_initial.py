@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -16,93 +15,250 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='SyncState',
+            name="SyncState",
             fields=[
-                ('stream', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('watermark', models.DateTimeField(help_text='All that was written in Odoo up to here, on its clock, is stored.', null=True)),
-                ('change_seq', models.BigIntegerField(default=0, help_text='The last change_seq given to a row.')),
-                ('unavailable_fields', models.JSONField(blank=True, default=list, help_text='Odoo fields this version lacks or our user may not read.')),
-                ('lease_token', models.BigIntegerField(default=0, help_text='Grows with each lease.')),
-                ('lease_holder', models.CharField(blank=True, max_length=200)),
-                ('lease_until', models.DateTimeField(help_text="On the database's clock.", null=True)),
+                ("stream", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                (
+                    "watermark",
+                    models.DateTimeField(
+                        help_text="All that was written in Odoo up to here, on its clock, is stored.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "change_seq",
+                    models.BigIntegerField(
+                        default=0, help_text="The last change_seq given to a row."
+                    ),
+                ),
+                (
+                    "unavailable_fields",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Odoo fields this version lacks or our user may not read.",
+                    ),
+                ),
+                (
+                    "lease_token",
+                    models.BigIntegerField(default=0, help_text="Grows with each lease."),
+                ),
+                ("lease_holder", models.CharField(blank=True, max_length=200)),
+                (
+                    "lease_until",
+                    models.DateTimeField(help_text="On the database's clock.", null=True),
+                ),
             ],
             options={
-                'verbose_name': 'stream',
-                'ordering': ['stream'],
+                "verbose_name": "stream",
+                "ordering": ["stream"],
             },
         ),
         migrations.CreateModel(
-            name='Reference',
+            name="Reference",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('res.currency', 'currency'), ('res.country', 'country'), ('res.country.state', 'state'), ('res.company', 'company'), ('account.journal', 'journal'), ('account.tax', 'tax'), ('res.partner.category', 'contact tag'), ('res.users', 'user'), ('uom.uom', 'unit of measure')], max_length=32)),
-                ('odoo_id', models.BigIntegerField()),
-                ('name', models.TextField(blank=True)),
-                ('code', models.TextField(blank=True, help_text='ISO code, journal code; empty where there is none.')),
-                ('active', models.BooleanField(default=True)),
-                ('decimal_places', models.PositiveSmallIntegerField(help_text='Of a currency.', null=True)),
-                ('currency_id', models.BigIntegerField(help_text='Of a company.', null=True)),
-                ('type', models.TextField(blank=True, help_text='Of a journal: sale, purchase, bank ...')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("res.currency", "currency"),
+                            ("res.country", "country"),
+                            ("res.country.state", "state"),
+                            ("res.company", "company"),
+                            ("account.journal", "journal"),
+                            ("account.tax", "tax"),
+                            ("res.partner.category", "contact tag"),
+                            ("res.users", "user"),
+                            ("uom.uom", "unit of measure"),
+                        ],
+                        max_length=32,
+                    ),
+                ),
+                ("odoo_id", models.BigIntegerField()),
+                ("name", models.TextField(blank=True)),
+                (
+                    "code",
+                    models.TextField(
+                        blank=True, help_text="ISO code, journal code; empty where there is none."
+                    ),
+                ),
+                ("active", models.BooleanField(default=True)),
+                (
+                    "decimal_places",
+                    models.PositiveSmallIntegerField(help_text="Of a currency.", null=True),
+                ),
+                ("currency_id", models.BigIntegerField(help_text="Of a company.", null=True)),
+                (
+                    "type",
+                    models.TextField(
+                        blank=True, help_text="Of a journal: sale, purchase, bank ..."
+                    ),
+                ),
             ],
             options={
-                'ordering': ['kind', 'odoo_id'],
-                'constraints': [models.UniqueConstraint(fields=('kind', 'odoo_id'), name='reference_once')],
+                "ordering": ["kind", "odoo_id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "odoo_id"), name="reference_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SyncIssue',
+            name="SyncIssue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stream', models.CharField(max_length=64)),
-                ('odoo_id', models.BigIntegerField()),
-                ('reason', models.TextField()),
-                ('record', models.JSONField(default=dict, help_text='What Odoo sent, if it sent anything.')),
-                ('attempts', models.PositiveIntegerField(default=1)),
-                ('first_seen_at', models.DateTimeField()),
-                ('last_seen_at', models.DateTimeField()),
-                ('resolved_at', models.DateTimeField(db_index=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("stream", models.CharField(max_length=64)),
+                ("odoo_id", models.BigIntegerField()),
+                ("reason", models.TextField()),
+                (
+                    "record",
+                    models.JSONField(
+                        default=dict, help_text="What Odoo sent, if it sent anything."
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=1)),
+                ("first_seen_at", models.DateTimeField()),
+                ("last_seen_at", models.DateTimeField()),
+                ("resolved_at", models.DateTimeField(db_index=True, null=True)),
             ],
             options={
-                'verbose_name': 'issue',
-                'ordering': ['-last_seen_at'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('resolved_at', None)), fields=('stream', 'odoo_id'), name='one_open_issue_per_record')],
+                "verbose_name": "issue",
+                "ordering": ["-last_seen_at"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("resolved_at", None)),
+                        fields=("stream", "odoo_id"),
+                        name="one_open_issue_per_record",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SyncRun',
+            name="SyncRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stream', models.CharField(max_length=64)),
-                ('kind', models.CharField(choices=[('changes', 'Changes'), ('reconcile', 'Reconcile'), ('full', 'Full'), ('records', 'Records')], max_length=16)),
-                ('trigger', models.CharField(choices=[('schedule', 'Schedule'), ('command', 'Command'), ('admin', 'Admin'), ('api', 'API'), ('hint', 'Hint')], max_length=16)),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('succeeded', 'Succeeded'), ('succeeded_with_issues', 'succeeded with issues'), ('needs_confirmation', 'needs confirmation'), ('failed', 'Failed'), ('skipped', 'Skipped'), ('interrupted', 'Interrupted')], default='queued', max_length=24)),
-                ('requested_ids', models.JSONField(blank=True, default=list, help_text='The ids of a records run.')),
-                ('confirm_gone', models.BooleanField(default=False)),
-                ('holder', models.CharField(blank=True, help_text='Host and process that ran it.', max_length=200)),
-                ('lease_token', models.BigIntegerField(null=True)),
-                ('queued_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('watermark_before', models.DateTimeField(null=True)),
-                ('watermark_after', models.DateTimeField(null=True)),
-                ('inventoried_count', models.PositiveIntegerField(default=0, verbose_name='inventoried')),
-                ('planned_count', models.PositiveIntegerField(default=0, verbose_name='planned')),
-                ('read_count', models.PositiveIntegerField(default=0, verbose_name='read')),
-                ('created_count', models.PositiveIntegerField(default=0, verbose_name='created')),
-                ('updated_count', models.PositiveIntegerField(default=0, verbose_name='updated')),
-                ('unchanged_count', models.PositiveIntegerField(default=0, verbose_name='unchanged')),
-                ('gone_count', models.PositiveIntegerField(default=0, verbose_name='gone')),
-                ('restored_count', models.PositiveIntegerField(default=0, verbose_name='restored')),
-                ('issue_count', models.PositiveIntegerField(default=0, verbose_name='issues')),
-                ('odoo_calls', models.PositiveIntegerField(default=0)),
-                ('odoo_seconds', models.FloatField(default=0, help_text='Summed over the connections.')),
-                ('error', models.TextField(blank=True, help_text='Why it failed, was skipped, or waits.')),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("stream", models.CharField(max_length=64)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("changes", "Changes"),
+                            ("reconcile", "Reconcile"),
+                            ("full", "Full"),
+                            ("records", "Records"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "trigger",
+                    models.CharField(
+                        choices=[
+                            ("schedule", "Schedule"),
+                            ("command", "Command"),
+                            ("admin", "Admin"),
+                            ("api", "API"),
+                            ("hint", "Hint"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("succeeded", "Succeeded"),
+                            ("succeeded_with_issues", "succeeded with issues"),
+                            ("needs_confirmation", "needs confirmation"),
+                            ("failed", "Failed"),
+                            ("skipped", "Skipped"),
+                            ("interrupted", "Interrupted"),
+                        ],
+                        default="queued",
+                        max_length=24,
+                    ),
+                ),
+                (
+                    "requested_ids",
+                    models.JSONField(
+                        blank=True, default=list, help_text="The ids of a records run."
+                    ),
+                ),
+                ("confirm_gone", models.BooleanField(default=False)),
+                (
+                    "holder",
+                    models.CharField(
+                        blank=True, help_text="Host and process that ran it.", max_length=200
+                    ),
+                ),
+                ("lease_token", models.BigIntegerField(null=True)),
+                (
+                    "queued_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("watermark_before", models.DateTimeField(null=True)),
+                ("watermark_after", models.DateTimeField(null=True)),
+                (
+                    "inventoried_count",
+                    models.PositiveIntegerField(default=0, verbose_name="inventoried"),
+                ),
+                ("planned_count", models.PositiveIntegerField(default=0, verbose_name="planned")),
+                ("read_count", models.PositiveIntegerField(default=0, verbose_name="read")),
+                ("created_count", models.PositiveIntegerField(default=0, verbose_name="created")),
+                ("updated_count", models.PositiveIntegerField(default=0, verbose_name="updated")),
+                (
+                    "unchanged_count",
+                    models.PositiveIntegerField(default=0, verbose_name="unchanged"),
+                ),
+                ("gone_count", models.PositiveIntegerField(default=0, verbose_name="gone")),
+                ("restored_count", models.PositiveIntegerField(default=0, verbose_name="restored")),
+                ("issue_count", models.PositiveIntegerField(default=0, verbose_name="issues")),
+                ("odoo_calls", models.PositiveIntegerField(default=0)),
+                (
+                    "odoo_seconds",
+                    models.FloatField(default=0, help_text="Summed over the connections."),
+                ),
+                (
+                    "error",
+                    models.TextField(blank=True, help_text="Why it failed, was skipped, or waits."),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'run',
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['stream', '-id'], name='odoo_bridge_stream_2b15a8_idx'), models.Index(fields=['status'], name='odoo_bridge_status_b6a0f3_idx')],
+                "verbose_name": "run",
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(fields=["stream", "-id"], name="odoo_bridge_stream_2b15a8_idx"),
+                    models.Index(fields=["status"], name="odoo_bridge_status_b6a0f3_idx"),
+                ],
             },
         ),
     ]

@@ -120,8 +120,19 @@ def _set_scene(odoo: Target) -> None:
 
 
 def _invoice(odoo: Target, move_type: str, **values: Any) -> dict[str, Any]:
-    taxed = {"name": "A", "quantity": 3, "price_unit": 10.55, "tax_ids": [[6, 0, [odoo.ids["tax"]]]]}
-    untaxed = {"name": "B", "quantity": 1, "price_unit": 100, "discount": 10, "tax_ids": [[6, 0, []]]}
+    taxed = {
+        "name": "A",
+        "quantity": 3,
+        "price_unit": 10.55,
+        "tax_ids": [[6, 0, [odoo.ids["tax"]]]],
+    }
+    untaxed = {
+        "name": "B",
+        "quantity": 1,
+        "price_unit": 100,
+        "discount": 10,
+        "tax_ids": [[6, 0, []]],
+    }
     note = {"display_type": "line_note", "name": "Thanks"}
     return {
         "move_type": move_type,
@@ -159,21 +170,37 @@ def _real(prefix: str, major: int) -> Target:
 
 
 @pytest.fixture(scope="module")
-def odoo(request):
-    kind, version = request.param.split()
+def servers():
+    """Each server by name, made ready when it is first asked: tests come in any order."""
+    ready: dict[str, Target] = {}
     with ExitStack() as running:
-        if kind == "real":
-            target = _real("TEST_ODOO14_" if version == "14" else "TEST_ODOO_", int(version))
-        else:
-            demo = DemoOdoo(version=f"{version}.0")
-            server = running.enter_context(demo.serve())
-            target = Target(
-                server.url, demo.database, demo.username, demo.password, demo.api_key, int(version)
-            )
-        target.uid = target.rpc("common", "login", *_login(target))
-        _set_scene(target)
-        yield target
-        _clear_scene(target)
+
+        def get(name: str) -> Target:
+            if name not in ready:
+                ready[name] = _start(name, running)
+            return ready[name]
+
+        yield get
+
+
+def _start(name: str, running: ExitStack) -> Target:
+    kind, version = name.split()
+    if kind == "real":
+        target = _real("TEST_ODOO14_" if version == "14" else "TEST_ODOO_", int(version))
+    else:
+        demo = DemoOdoo(version=f"{version}.0")
+        server = running.enter_context(demo.serve())
+        login = demo.database, demo.username, demo.password, demo.api_key
+        target = Target(server.url, *login, int(version))
+    target.uid = target.rpc("common", "login", *_login(target))
+    _set_scene(target)
+    running.callback(_clear_scene, target)
+    return target
+
+
+@pytest.fixture
+def odoo(servers, request):
+    return servers(request.param)
 
 
 def _login(odoo: Target, password: str | None = None) -> list[str]:

@@ -1,0 +1,37 @@
+# One image for web, worker and beat; docker-compose.yml says what each of them runs.
+
+# pip and its cache stay in this stage. Every requirement comes as a wheel, so neither has a compiler.
+FROM python:3.12-slim AS build
+RUN python -m venv /venv
+COPY requirements.txt .
+RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+
+FROM python:3.12-slim
+ENV PATH=/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+RUN useradd --system --uid 10001 --home-dir /app --no-create-home bridge
+WORKDIR /app
+COPY --from=build /venv /venv
+COPY manage.py ./
+COPY bin/healthy bin/
+COPY odoo_bridge odoo_bridge/
+COPY accounts accounts/
+COPY contacts contacts/
+COPY invoices invoices/
+# Settings are only needed to find the static files: values for this line alone, nothing of them stays.
+RUN ONE_PROCESS=1 ODOO_URL=http://localhost ODOO_API_KEY=none \
+    SECRET_KEY=only-to-collect-static-files-during-the-build-of-the-image \
+    JWT_SIGNING_KEY=only-to-collect-static-files-during-the-build \
+    python manage.py collectstatic --noinput
+# The code belongs to root: what serves it cannot change it.
+USER bridge
+EXPOSE 8000
+# Alive means that this process answers. Whether Odoo or the database do is /api/health/ready: no
+# restart of this container would help them.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s \
+    CMD ["python", "bin/healthy", "http://127.0.0.1:8000/api/health/live"]
+# Threads: a live call may wait for Odoo for a minute, and others are served meanwhile. The workers'
+# heartbeat files go to memory; on a slow disk they make gunicorn kill healthy workers.
+CMD ["gunicorn", "odoo_bridge.wsgi:application", "--bind", "0.0.0.0:8000", \
+     "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm"]

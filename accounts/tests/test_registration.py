@@ -1,0 +1,91 @@
+import pytest
+from django.contrib.auth.models import Group
+from rest_framework.test import APIClient
+
+from accounts.models import GROUPS, User
+from accounts.tests.factories import PASSWORD, UserFactory
+
+pytestmark = pytest.mark.django_db
+ANN = {"username": "ann", "email": "ann@example.com", "password": PASSWORD}
+
+
+def register(**values):
+    return APIClient().post("/api/auth/register", {**ANN, **values}, format="json")
+
+
+def test_the_groups_are_there_from_the_start():
+    assert set(Group.objects.values_list("name", flat=True)) >= set(GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("mode", "groups"), [("open", ["readers"]), ("approval", [])], ids=["open", "approval"]
+)
+def test_a_new_account_reads_at_once_only_where_registration_is_open(settings, mode, groups):
+    settings.REGISTRATION = mode
+    answer = register()
+    assert answer.status_code == 201
+    assert answer.json() == {
+        "username": "ann",
+        "email": "ann@example.com",
+        "needs_approval": mode == "approval",
+    }
+    user = User.objects.get(username="ann")
+    assert [group.name for group in user.groups.all()] == groups
+    assert not user.is_staff and not user.is_superuser
+    assert user.check_password(PASSWORD)
+
+
+def test_closed_registration_is_not_there(settings):
+    settings.REGISTRATION = "closed"
+    assert register().status_code == 404
+    assert not User.objects.exists()
+
+
+def test_a_known_address_gets_the_same_answer_as_a_new_one():
+    UserFactory(username="other", email="Ann@Example.com")
+    known = register()
+    new = register(username="ann", email="ann2@example.com")
+    assert (known.status_code, set(known.json())) == (new.status_code, set(new.json()))
+    assert known.json()["needs_approval"] == new.json()["needs_approval"]
+    assert User.objects.filter(email__iexact="ann@example.com").count() == 1
+
+
+def test_rights_cannot_be_registered():
+    register(is_staff=True, is_superuser=True, groups=["readers"])
+    user = User.objects.get(username="ann")
+    assert (user.is_staff, user.is_superuser, user.groups.count()) == (False, False, 0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("password", "short"),
+        ("password", "83746501928374"),
+        ("password", "password123"),
+        ("password", "ann@example.com"),
+        ("username", "victim@example.com"),
+        ("username", "TAKEN"),
+        ("username", "nul\x00"),
+        ("username", ""),
+        ("username", ["a", "b"]),
+        ("email", "no address"),
+        ("email", None),
+    ],
+)
+def test_bad_values_are_named(field, value):
+    UserFactory(username="taken")
+    answer = register(**{field: value})
+    assert answer.status_code == 400, answer.json()
+    assert set(answer.json()["error"]["fields"]) == {field}
+    assert answer.json()["error"]["code"] == "invalid"
+
+
+@pytest.mark.parametrize("body", ["[]", "null", '"x"', "{", "", "\xff"])
+def test_a_body_that_is_no_object_is_refused(body):
+    client = APIClient()
+    for path in ("register", "token", "token/refresh"):
+        answer = client.generic(
+            "POST", f"/api/auth/{path}", body.encode("latin-1"), content_type="application/json"
+        )
+        assert answer.status_code == 400
+        assert answer.json()["error"]["message"]

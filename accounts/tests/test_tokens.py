@@ -1,0 +1,301 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import jwt
+import pytest
+from axes.models import AccessAttempt
+from django.conf import settings as django_settings
+from django.contrib.sessions.models import Session
+from django.db import connection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+
+from accounts import throttles
+from accounts.backends import client_address
+from accounts.models import User
+from accounts.tests.factories import PASSWORD, UserFactory, reader
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _no_throttle(monkeypatch, request):
+    if not request.node.get_closest_marker("throttled"):
+        monkeypatch.setattr(throttles.AuthThrottle, "THROTTLE_RATES", {"anonymous-auth": None})
+
+
+def log_in(login, password=PASSWORD, key="username", **extra):
+    body = {key: login, "password": password}
+    return APIClient().post("/api/auth/token", body, format="json", **extra)
+
+
+def refresh(token):
+    return APIClient().post("/api/auth/token/refresh", {"refresh": token}, format="json")
+
+
+def me(access):
+    return APIClient().get("/api/auth/me", headers={"Authorization": f"Bearer {access}"})
+
+
+@pytest.mark.parametrize(
+    ("key", "login"),
+    [
+        ("username", "ann"),
+        ("username", "ANN"),
+        ("username", "ann@example.com"),
+        ("username", "Ann@Example.COM"),
+        ("email", "ann@example.com"),
+    ],
+)
+def test_name_and_address_log_in_whatever_their_case(key, login):
+    reader(username="ann")
+    answer = log_in(login, key=key)
+    assert answer.status_code == 200
+    assert me(answer.json()["access"]).json()["username"] == "ann"
+    assert User.objects.get().last_login is not None
+    assert not Session.objects.exists()
+
+
+def test_a_name_that_is_anothers_address_does_not_shut_them_out():
+    UserFactory(username="ann", email="ann@example.com")
+    assert log_in("ann@example.com").status_code == 200
+
+
+@pytest.mark.parametrize("login", ["ann", "nobody", "x" * 254])
+def test_a_wrong_password_and_an_unknown_name_look_the_same(login):
+    UserFactory(username="ann")
+    answer = log_in(login, "wrong")
+    assert answer.status_code == 401
+    assert answer.json()["error"] == {
+        "code": "authentication_failed",
+        "message": "No active account with this name and password.",
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"username": "ann"},
+        {"password": "x"},
+        {"username": "ann", "email": "ann", "password": "x"},
+        {"username": "a\x00", "password": "x"},
+        {"username": "x" * 300, "password": "x"},
+    ],
+)
+def test_incomplete_credentials_are_a_bad_request(body):
+    assert APIClient().post("/api/auth/token", body, format="json").status_code == 400
+
+
+def test_five_wrong_passwords_lock_out_whichever_way_the_name_is_spelled():
+    UserFactory(username="ann", email="ann@example.com")
+    UserFactory(username="bob")
+    for login in ("ann", "ANN", "ann@example.com", "Ann@example.com"):
+        assert log_in(login, "wrong").status_code == 401
+    fifth = log_in("ann", "wrong")
+    assert fifth.status_code == 429
+    right = log_in("ann")
+    assert right.status_code == 429
+    assert right.json()["error"]["code"] == "locked_out"
+    assert 0 < int(right["Retry-After"]) <= 900
+    assert log_in("bob").status_code == 200
+    assert log_in("ann", REMOTE_ADDR="10.0.0.9").status_code == 200
+
+
+def test_a_right_password_forgets_the_wrong_ones():
+    UserFactory(username="ann")
+    for _ in range(4):
+        log_in("ann", "wrong")
+    assert log_in("ANN").status_code == 200
+    assert not AccessAttempt.objects.exists()
+    assert log_in("ann", "wrong").status_code == 401
+
+
+@pytest.mark.throttled
+def test_guessing_is_limited_per_address_token_or_not(monkeypatch):
+    monkeypatch.setattr(throttles.AuthThrottle, "THROTTLE_RATES", {"anonymous-auth": "3/min"})
+    access = str(AccessToken.for_user(reader()))
+    for number in range(3):
+        assert log_in(f"user-{number}", "wrong").status_code == 401
+    answer = log_in("another", HTTP_AUTHORIZATION=f"Bearer {access}")
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 0
+
+
+@pytest.mark.throttled
+def test_logins_work_while_the_cache_is_down(monkeypatch):
+    def down(*_):
+        raise RedisConnectionError("no")
+
+    monkeypatch.setattr("django.core.cache.cache.get", down)
+    UserFactory(username="ann")
+    assert log_in("ann").status_code == 200
+
+
+def test_a_refresh_gives_a_new_pair_and_takes_the_old_token():
+    reader(username="ann")
+    first = log_in("ann").json()
+    second = refresh(first["refresh"])
+    assert second.status_code == 200
+    assert me(second.json()["access"]).status_code == 200
+    third = refresh(second.json()["refresh"])
+    assert third.status_code == 200
+
+
+def test_reuse_of_a_refresh_token_revokes_all_of_the_user():
+    reader(username="ann")
+    reader(username="bob")
+    elsewhere, bob = log_in("ann").json(), log_in("bob").json()
+    first = log_in("ann").json()
+    second = refresh(first["refresh"]).json()
+    assert refresh(first["refresh"]).status_code == 401
+    assert refresh(second["refresh"]).status_code == 401
+    assert refresh(elsewhere["refresh"]).status_code == 401
+    assert refresh(bob["refresh"]).status_code == 200
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_refreshes_at_once_one_wins():
+    reader(username="ann")
+    token = log_in("ann").json()["refresh"]
+
+    def one(_):
+        try:
+            return refresh(token)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(one, range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 7
+    winner = next(answer for answer in answers if answer.status_code == 200)
+    assert refresh(winner.json()["refresh"]).status_code == 401
+
+
+def _change_password(user):
+    user.set_password("another-long-password")
+    user.save()
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        lambda user: user.delete(),
+        lambda user: User.objects.filter(pk=user.pk).update(is_active=False),
+        _change_password,
+    ],
+    ids=["deleted", "deactivated", "password changed"],
+)
+def test_tokens_end_with_the_account(happens):
+    user = reader(username="ann")
+    pair = log_in("ann").json()
+    happens(user)
+    assert refresh(pair["refresh"]).status_code == 401
+    assert me(pair["access"]).status_code == 401
+
+
+def _forged(user, **changes):
+    claims = {**RefreshToken.for_user(user).payload, **changes}
+    return jwt.encode(claims, "x" * 40, algorithm="HS256")
+
+
+def _unsigned(user):
+    return jwt.encode(dict(RefreshToken.for_user(user).payload), None, algorithm="none")
+
+
+def _expired(user):
+    token = RefreshToken.for_user(user)
+    token.set_exp(lifetime=-timedelta(minutes=1))
+    return str(token)
+
+
+def _unrecorded(user):
+    token = RefreshToken.for_user(user)
+    token.set_jti()
+    return str(token)
+
+
+def _for_somebody_else(user):
+    claims = {**RefreshToken.for_user(user).payload, "aud": "elsewhere"}
+    return jwt.encode(claims, django_settings.JWT_SIGNING_KEY, algorithm="HS256")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _forged,
+        _unsigned,
+        _expired,
+        _unrecorded,
+        _for_somebody_else,
+        lambda user: str(AccessToken.for_user(user)),
+        lambda user: "not.a.token",
+        lambda user: "é",
+    ],
+    ids=["forged", "unsigned", "expired", "unrecorded", "audience", "access", "garbage", "accent"],
+)
+def test_a_bad_token_is_refused_everywhere(make):
+    user = reader()
+    token = make(user)
+    assert refresh(token).status_code == 401
+    if token.isascii():
+        # An access token is good here; all others are not.
+        is_access = _type(token) == "access"
+        assert me(token).status_code == (200 if is_access else 401)
+
+
+def _type(token):
+    try:
+        return jwt.decode(token, options={"verify_signature": False}).get("token_type")
+    except jwt.InvalidTokenError:
+        return None
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Bearer a b", "Bearer \xff", "Basic eDp5", "x"])
+def test_a_broken_authorization_header_is_a_401(header):
+    assert APIClient().get("/api/contacts", HTTP_AUTHORIZATION=header).status_code == 401
+
+
+def test_me_changes_the_name_and_nothing_that_gives_rights():
+    user = UserFactory(username="ann")
+    client = APIClient()
+    client.force_authenticate(user)
+    answer = client.patch(
+        "/api/auth/me",
+        {
+            "first_name": "Ann",
+            "username": "root",
+            "email": "root@example.com",
+            "is_staff": True,
+            "is_superuser": True,
+            "groups": ["readers"],
+        },
+        format="json",
+    )
+    assert answer.status_code == 200
+    user.refresh_from_db()
+    assert (user.first_name, user.username, user.is_staff, user.is_superuser) == (
+        "Ann",
+        "ann",
+        False,
+        False,
+    )
+    assert user.email == "ann@example.com"
+    assert answer.json()["groups"] == []
+
+
+def test_behind_a_proxy_the_address_is_the_one_it_saw(rf, settings):
+    request = rf.get("/", HTTP_X_FORWARDED_FOR="6.6.6.6, 10.1.1.1", REMOTE_ADDR="127.0.0.1")
+    settings.NUM_PROXIES = 0
+    assert client_address(request) == "127.0.0.1"
+    settings.NUM_PROXIES = 1
+    assert client_address(request) == "10.1.1.1"
+
+
+def test_the_admin_locks_out_each_spelling_of_a_name(client):
+    UserFactory(username="ann", email="ann@example.com", is_staff=True)
+    for login in ("ann", "ANN", "ann@example.com", "Ann@example.com", "aNN"):
+        answer = client.post("/admin/login/", {"username": login, "password": "wrong"})
+    assert answer.status_code == 429

@@ -1,0 +1,243 @@
+"""What can be wrong with the Dockerfile and docker-compose.yml without an engine to try them on."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib.metadata import entry_points
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from celery.app.utils import find_app
+from celery.bin.celery import celery
+from django.conf import settings
+from django.core.management import get_commands
+from django.urls import resolve
+from django.utils.module_loading import import_string
+
+ROOT = settings.BASE_DIR
+OURS = ("migrate", "web", "worker", "beat")
+
+
+def instructions() -> list[list[tuple[str, str]]]:
+    """Return the stages of the Dockerfile: lists of (instruction, arguments)."""
+    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    stages: list[list[tuple[str, str]]] = []
+    for line in text.replace("\\\n", " ").splitlines():
+        if line.strip():
+            name, _, arguments = line.strip().partition(" ")
+            if name == "FROM":
+                stages.append([])
+            stages[-1].append((name, re.sub(r"\s+", " ", arguments)))
+    return stages
+
+
+def last(name: str) -> str:
+    return [arguments for found, arguments in instructions()[-1] if found == name][-1]
+
+
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def command(service: str) -> list[str]:
+    given = compose()["services"][service].get("command")
+    return shlex.split(given) if given else yaml.safe_load(last("CMD"))
+
+
+def copied() -> list[str]:
+    sources = []
+    for stage in instructions():
+        for name, arguments in stage:
+            if name == "COPY" and "--from=" not in arguments:
+                sources += [source.rstrip("/") for source in arguments.split()[:-1]]
+    return sources
+
+
+def test_everything_copied_exists_and_reaches_the_build():
+    admitted = (ROOT / ".dockerignore").read_text().split()
+    for source in copied():
+        assert (ROOT / source).exists(), source
+        assert f"!{source}" in admitted, source
+
+
+def test_nothing_else_reaches_the_build():
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    admitted = {rule[1:] for rule in rules if rule.startswith("!")}
+    assert admitted == {*copied()}
+
+
+def test_every_app_of_ours_is_in_the_image():
+    apps = [app for app in settings.INSTALLED_APPS if (ROOT / app).is_dir()]
+    assert {*apps} <= {*copied()}
+
+
+def test_what_serves_is_not_root_and_has_no_compiler():
+    assert last("USER") not in ("root", "0")
+    steps = [arguments for name, arguments in instructions()[-1] if name == "RUN"]
+    assert not any("apt-get" in step or "pip" in step for step in steps)
+
+
+def test_the_health_check_asks_an_address_of_the_project():
+    [address] = re.findall(r"http://\S+?(?=\")", last("HEALTHCHECK"))
+    assert resolve(urlsplit(address).path).url_name == "live"
+    assert f":{urlsplit(address).port}" in command("web")[command("web").index("--bind") + 1]
+    assert compose()["services"]["web"]["ports"] == ["127.0.0.1:8000:8000"]
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_the_commands_exist(service: str):
+    program, *arguments = command(service)
+    if program == "python":
+        assert arguments[0] == "manage.py"
+        assert arguments[1] in get_commands()
+        return
+    requirements = (ROOT / "requirements.txt").read_text()
+    assert re.search(rf"^{program}==", requirements, re.MULTILINE)
+    [_] = entry_points(group="console_scripts", name=program)
+    if program == "gunicorn":
+        assert callable(import_string(arguments[0].replace(":", ".")))
+    else:
+        assert arguments[0] == "-A"
+        assert find_app(arguments[1]).main == "odoo_bridge"
+        assert arguments[2] in celery.commands
+
+
+def test_every_variable_is_one_of_env_example():
+    listed = set(re.findall(r"^#?([A-Z][A-Z_0-9]*)=", (ROOT / ".env-example").read_text(), re.M))
+    text = (ROOT / "docker-compose.yml").read_text()
+    used = set(re.findall(r"(?<!\$)\$\{?([A-Z_][A-Z_0-9]*)", text))
+    for service in OURS:
+        used |= set(compose()["services"][service]["environment"])
+    used |= set(throw_away_settings())
+    assert used <= listed
+
+
+def throw_away_settings() -> dict[str, str]:
+    [step] = [words for name, words in instructions()[-1] if name == "RUN" and "manage.py" in words]
+    return dict(re.findall(r"\b([A-Z_]+)=(\S+)", step))
+
+
+@pytest.mark.processes
+def test_the_throw_away_settings_of_the_build_are_enough(tmp_path):
+    # In a copy of what the image has, where no .env of a developer and no var/ can help.
+    for source in copied():
+        if (ROOT / source).is_dir():
+            ignored = shutil.ignore_patterns("tests", "__pycache__")
+            shutil.copytree(ROOT / source, tmp_path / source, ignore=ignored)
+        else:
+            (tmp_path / source).parent.mkdir(exist_ok=True)
+            shutil.copy(ROOT / source, tmp_path / source)
+    result = subprocess.run(
+        [sys.executable, "-B", "manage.py", "collectstatic", "--noinput", "--dry-run"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], **throw_away_settings()},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "static files" in result.stdout
+
+
+def test_web_worker_and_beat_wait_for_the_migration():
+    services = compose()["services"]
+    for name in ("web", "worker", "beat"):
+        waits = services[name]["depends_on"]
+        assert waits["migrate"] == {"condition": "service_completed_successfully"}
+        assert waits["redis"] == {"condition": "service_healthy"}
+        assert services[name]["restart"] == "unless-stopped"
+    assert services["migrate"]["depends_on"]["postgres"] == {"condition": "service_healthy"}
+    assert services["migrate"]["restart"] == "no"
+    assert services["worker"]["stop_grace_period"] == "60s"
+
+
+def test_all_of_ours_run_one_image_with_the_addresses_of_their_neighbours():
+    services = compose()["services"]
+    for name in OURS:
+        assert services[name]["image"] == "odoo-bridge"
+        assert services[name]["env_file"] == ".env"
+        for variable in ("DATABASE_URL", "REDIS_URL"):
+            assert urlsplit(services[name]["environment"][variable]).hostname in services
+    database = urlsplit(services["web"]["environment"]["DATABASE_URL"])
+    assert services["postgres"]["environment"] == {
+        "POSTGRES_USER": database.username,
+        "POSTGRES_PASSWORD": database.password,
+        "POSTGRES_DB": database.path[1:],
+    }
+
+
+def test_the_stores_are_kept_checked_and_not_published():
+    document = compose()
+    for name in ("postgres", "redis", "odoo-postgres"):
+        service = document["services"][name]
+        assert "ports" not in service
+        assert service["healthcheck"]["test"]
+        [volume] = service["volumes"]
+        assert volume.split(":")[0] in document["volumes"]
+    redis = document["services"]["redis"]["command"]
+    assert "--appendonly yes" in redis
+    assert "--maxmemory-policy noeviction" in redis
+
+
+def test_only_the_profile_brings_odoo_and_its_own_database():
+    services = compose()["services"]
+    assert {name for name in services if "profiles" in services[name]} == {"odoo", "odoo-postgres"}
+    assert {*services} == {*OURS, "postgres", "redis", "odoo", "odoo-postgres"}
+    assert services["odoo"]["image"] == "odoo:19"
+    assert services["odoo"]["environment"]["HOST"] == "odoo-postgres"
+    assert services["odoo"]["ports"] == ["127.0.0.1:8069:8069"]
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("hosts", "host"),
+    [
+        (None, "localhost"),
+        ("bridge.example.com,localhost", "bridge.example.com"),
+        (".example.com", "example.com"),
+        ("*", "localhost"),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_healthy_asks_by_a_name_that_django_answers_to(hosts: str | None, host: str, status: int):
+    asked: list[str | None] = []
+
+    class Site(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers["Host"])
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Site) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        code = healthy(server.server_port, {"ALLOWED_HOSTS": hosts} if hosts else {})
+    assert (code == 0) is (status == 200)
+    assert asked == [host]
+
+
+@pytest.mark.processes
+def test_healthy_says_no_when_nobody_answers():
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        port = server.server_port
+    assert healthy(port, {}) == 1
+
+
+def healthy(port: int, environment: dict[str, str]) -> int:
+    return subprocess.run(
+        [sys.executable, ROOT / "bin" / "healthy", f"http://127.0.0.1:{port}/live"],
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        timeout=30,
+    ).returncode
