@@ -1,4 +1,4 @@
-"""Signing in by name or e-mail address, whatever their case; and who counts as the same guesser."""
+"""Log in with the user name or the e-mail address, in any case."""
 
 from typing import Any
 
@@ -10,11 +10,41 @@ from accounts.models import User
 
 
 def find_user(login: str) -> User | None:
-    """The user that ``login`` means. A name goes before an address."""
-    return (
-        User.objects.filter(username__iexact=login).first()
-        or User.objects.exclude(email="").filter(email__iexact=login).first()
-    )
+    """The user with this name, else the one with this e-mail address.
+
+    Names come first, and registration takes none with an @: nobody can pick another's address as
+    a name and so stand between them and their account.
+    """
+    if not login or "\x00" in login:
+        return None
+    by_name = User.objects.filter(username__iexact=login).first()
+    return by_name or User.objects.filter(email__iexact=login).first()
+
+
+def canonical_login(login: str) -> str:
+    """One spelling for all that mean the same user, so that each guess counts against it."""
+    user = find_user(login)
+    return user.get_username() if user else login.lower()[:255]
+
+
+def lockout_name(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str:
+    """For ``AXES_USERNAME_CALLABLE``: the admin's form sends what was typed."""
+    typed = (credentials or {}).get("username")
+    if typed is None:
+        typed = request.POST.get("username", "")
+    return canonical_login(str(typed))
+
+
+def client_address(request: HttpRequest) -> str:
+    """For ``AXES_CLIENT_IP_CALLABLE``: the address that our own outermost proxy saw.
+
+    Entries further left in X-Forwarded-For are whatever the client wrote there.
+    """
+    proxies: int = settings.NUM_PROXIES
+    forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    if proxies and forwarded[-1]:
+        return str(forwarded[-min(proxies, len(forwarded))])
+    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 class EmailOrUsernameBackend(ModelBackend):
@@ -24,29 +54,14 @@ class EmailOrUsernameBackend(ModelBackend):
         username: str | None = None,
         password: str | None = None,
         **kwargs: Any,
-    ) -> Any:
-        user = find_user(username) if username else None
-        # Django spends the time of a hash on an unknown name, so time does not tell them apart.
-        return super().authenticate(
-            request, username=user.username if user else username or "", password=password
-        )
-
-
-def lockout_name(request: HttpRequest | None, credentials: dict[str, Any] | None) -> str:
-    """One name for all spellings of a login, so that each of them counts towards the lockout."""
-    login = str((credentials or {}).get("username") or "")
-    if not login and request is not None:
-        login = request.POST.get("username", "")
-    user = find_user(login) if login and "\x00" not in login else None
-    return (user.username if user else login).lower()[:255]
-
-
-def client_address(request: HttpRequest) -> str:
-    """The address that guesses are counted by: the one our outermost proxy saw.
-
-    What stands further left in X-Forwarded-For was written by the client, and may say anything.
-    """
-    forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
-    if settings.NUM_PROXIES and forwarded[0]:
-        return forwarded[-min(settings.NUM_PROXIES, len(forwarded))]
-    return str(request.META.get("REMOTE_ADDR", ""))
+    ) -> User | None:
+        if not username or password is None:
+            return None
+        user = find_user(username)
+        if user is None:
+            # Hash anyway: an unknown name must not be answered faster than a wrong password.
+            User().set_password(password)
+            return None
+        if user.check_password(password) and self.user_can_authenticate(user):
+            return user
+        return None

@@ -1,4 +1,4 @@
-"""What the account endpoints take and answer."""
+"""What the auth endpoints take and give."""
 
 from typing import Any
 
@@ -10,19 +10,17 @@ from accounts.models import User
 
 
 def _password() -> serializers.CharField:
-    return serializers.CharField(write_only=True, max_length=1024, trim_whitespace=False)
+    # A limit, because long ones are hashed in full: a cheap way to keep us busy.
+    return serializers.CharField(
+        write_only=True, trim_whitespace=False, max_length=1024, style={"input_type": "password"}
+    )
 
 
-class RegistrationSerializer(serializers.Serializer):
-    # No @: a name that is somebody's address could log in as neither.
-    username = serializers.RegexField(r"^[\w.+-]+$", max_length=150)
+class RegisterSerializer(serializers.Serializer):
+    # No @: it would be taken for somebody's address.
+    username = serializers.RegexField(r"^[\w.+-]+\Z", min_length=3, max_length=150)
     email = serializers.EmailField(max_length=254)
     password = _password()
-
-    def validate_username(self, name: str) -> str:
-        if User.objects.filter(username__iexact=name).exists():
-            raise serializers.ValidationError("This name is taken.")
-        return name
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user = User(username=attrs["username"], email=attrs["email"])
@@ -34,31 +32,29 @@ class RegistrationSerializer(serializers.Serializer):
 
 
 class RegisteredSerializer(serializers.Serializer):
-    username = serializers.CharField()
-    email = serializers.EmailField()
-    needs_approval = serializers.BooleanField(help_text="Whether staff must let the account read.")
+    detail = serializers.CharField()
 
 
 class CredentialsSerializer(serializers.Serializer):
-    """A password, and a name or an e-mail address under either key."""
-
-    username = serializers.CharField(max_length=254, required=False)
-    email = serializers.CharField(max_length=254, required=False)
+    username = serializers.CharField(
+        max_length=254, required=False, help_text="The name, or the e-mail address."
+    )
+    email = serializers.CharField(max_length=254, required=False, help_text="Instead of the name.")
     password = _password()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("username" in attrs) == ("email" in attrs):
-            raise serializers.ValidationError({"username": ["Give either username or email."]})
+            raise serializers.ValidationError("Give either username or email.")
         return attrs
 
 
 class RefreshSerializer(serializers.Serializer):
-    refresh = serializers.CharField()
+    refresh = serializers.CharField(max_length=4096)
 
 
-class PairSerializer(serializers.Serializer):
-    access = serializers.CharField()
-    refresh = serializers.CharField(help_text="Good for one refresh.")
+class TokenPairSerializer(serializers.Serializer):
+    access = serializers.CharField(help_text="For the header Authorization: Bearer ...")
+    refresh = serializers.CharField(help_text="Good for one use; using it twice logs out.")
 
 
 class MeSerializer(serializers.ModelSerializer):
@@ -67,4 +63,5 @@ class MeSerializer(serializers.ModelSerializer):
     class Meta:
         model = User
         fields = ["username", "email", "first_name", "last_name", "groups", "date_joined"]
+        # Staff change what logs in and what gives rights.
         read_only_fields = ["username", "email", "groups", "date_joined"]

@@ -1,9 +1,9 @@
-from accounts import views
+from accounts.views import MeView, RefreshView, RegisterView, TokenView
 from odoo_bridge.routes import both
 
 urlpatterns = [
-    *both("auth/register", views.RegisterView, name="register"),
-    *both("auth/token", views.TokenView, name="token"),
-    *both("auth/token/refresh", views.RefreshView, name="token-refresh"),
-    *both("auth/me", views.MeView, name="me"),
+    *both("auth/register", RegisterView, name="register"),
+    *both("auth/token", TokenView, name="token"),
+    *both("auth/token/refresh", RefreshView, name="token-refresh"),
+    *both("auth/me", MeView, name="me"),
 ]

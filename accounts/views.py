@@ -1,138 +1,149 @@
-"""Registration, tokens and the account itself."""
+"""Registration, tokens, and the user's own account."""
 
-from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
-from axes.handlers.proxy import AxesProxyHandler
+from axes.helpers import get_client_ip_address, get_cool_off
+from axes.utils import reset as forget_failures
 from django.conf import settings
 from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, update_last_login
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.http import Http404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import generics
 from rest_framework.exceptions import AuthenticationFailed, Throttled
-from rest_framework.generics import RetrieveUpdateAPIView
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import tokens
-from accounts.backends import client_address, lockout_name
+from accounts.backends import canonical_login
 from accounts.models import READERS, User
 from accounts.serializers import (
     CredentialsSerializer,
     MeSerializer,
-    PairSerializer,
     RefreshSerializer,
     RegisteredSerializer,
-    RegistrationSerializer,
+    RegisterSerializer,
+    TokenPairSerializer,
 )
 from accounts.throttles import AuthThrottle
 
 
-class _AnonymousView(APIView):
-    """Asked before one has a token. Throttled per address, token or not."""
+class LockedOut(Throttled):
+    default_detail = "Too many wrong passwords."
+    default_code = "locked_out"
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    throttle_classes = (AuthThrottle,)
+
+class AnonymousView(APIView):
+    # No authentication: a bearer token must neither be needed nor lift the limit on guessing.
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
+    throttle_classes = [AuthThrottle]
 
     def get_authenticate_header(self, request: Request) -> str:
-        # Without it DRF turns a 401 into a 403.
+        # Without it a refused login would be a 403: this view has no authentication of its own.
         return 'Bearer realm="api"'
 
 
-class RegisterView(_AnonymousView):
+class RegisterView(AnonymousView):
     @extend_schema(
         summary="Make an account",
-        request=RegistrationSerializer,
-        responses={201: RegisteredSerializer},
+        request=RegisterSerializer,
+        responses={
+            202: RegisteredSerializer,
+            404: OpenApiResponse(description="Registration is closed."),
+        },
         auth=[],
     )
     def post(self, request: Request) -> Response:
         if settings.REGISTRATION == "closed":
             raise Http404
-        serializer = RegistrationSerializer(data=request.data)
+        serializer = RegisterSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        wanted = serializer.validated_data
-        _register(wanted)
-        return Response(
-            {
-                "username": wanted["username"],
-                "email": wanted["email"],
-                "needs_approval": settings.REGISTRATION != "open",
-            },
-            status=201,
+        _make_account(**serializer.validated_data)
+        detail = (
+            "Unless the name or address is taken, the account can be used now."
+            if settings.REGISTRATION == "open"
+            else "Unless the name or address is taken, the account waits for staff to approve it."
         )
+        return Response({"detail": detail}, status=202)
 
 
-def _register(wanted: dict[str, Any]) -> None:
-    """Make the account. For a known address nothing happens, and nobody is told: the answer must
-    not say who has an account here."""
-    if User.objects.filter(email__iexact=wanted["email"]).exists():
-        # The same work as for a new one, so that time does not tell them apart either.
-        User().set_password(wanted["password"])
+def _make_account(username: str, email: str, password: str) -> None:
+    """Make it, unless name or address is known: then nothing happens, at the same price.
+
+    Who has an account here is nobody's business, so the caller is told the same either way.
+    """
+    if User.objects.filter(Q(username__iexact=username) | Q(email__iexact=email)).exists():
+        make_password(password)
         return
     try:
         with transaction.atomic():
-            user = User.objects.create_user(**wanted)
+            user = User.objects.create_user(username, email, password)
             if settings.REGISTRATION == "open":
-                user.groups.add(Group.objects.get(name=READERS))
+                user.groups.add(Group.objects.get_or_create(name=READERS)[0])
     except IntegrityError:
-        return  # somebody else registered it in the same moment
+        # Somebody else took the name or the address a moment ago.
+        return
 
 
-class TokenView(_AnonymousView):
+class TokenView(AnonymousView):
     @extend_schema(
         summary="Log in",
         request=CredentialsSerializer,
-        responses=PairSerializer,
+        responses={
+            200: TokenPairSerializer,
+            401: OpenApiResponse(description="No active account with this name and password."),
+            429: OpenApiResponse(description="Too many attempts; Retry-After says how long."),
+        },
         auth=[],
     )
     def post(self, request: Request) -> Response:
         serializer = CredentialsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
-        credentials = {"username": given.get("username") or given["email"]}
-        user = authenticate(request._request, password=given["password"], **credentials)
-        if user is None:
-            if AxesProxyHandler.is_locked(request._request, credentials):
-                # Or the middleware would put its own page in place of our answer.
-                request._request.axes_locked_out = False  # type: ignore[attr-defined]
-                raise Throttled(
-                    wait=settings.AXES_COOLOFF_TIME.total_seconds(),
-                    detail="Too many wrong passwords.",
-                    code="locked_out",
-                )
+        # Failures are counted for the account, however its name was spelled.
+        login = canonical_login(given.get("username") or given["email"])
+        user = authenticate(request=request, username=login, password=given["password"])
+        if getattr(request, "axes_locked_out", False):
+            cool_off = get_cool_off(request)
+            raise LockedOut(wait=cool_off.total_seconds() if cool_off else None)
+        if not isinstance(user, User):
             raise AuthenticationFailed("No active account with this name and password.")
-        # What the signal of a login would do, which would also make a session.
+        # Not the login signal, which would start a session for every token.
+        forget_failures(username=login, ip=get_client_ip_address(request))
         update_last_login(User, user)
-        AxesProxyHandler.reset_attempts(
-            username=lockout_name(None, credentials), ip_address=client_address(request._request)
-        )
-        return Response(asdict(tokens.issue(user)))
+        return Response(TokenPairSerializer(tokens.issue(user)).data)
 
 
-class RefreshView(_AnonymousView):
+class RefreshView(AnonymousView):
     @extend_schema(
-        summary="Change a refresh token for a new pair",
+        summary="Exchange a refresh token for a new pair",
+        description="A refresh token is good for one use. Used a second time it logs the user out "
+        "everywhere: two programs must not share one.",
         request=RefreshSerializer,
-        responses=PairSerializer,
+        responses={
+            200: TokenPairSerializer,
+            401: OpenApiResponse(description="Used before, expired, revoked or not ours."),
+        },
         auth=[],
     )
     def post(self, request: Request) -> Response:
         serializer = RefreshSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return Response(asdict(tokens.rotate(serializer.validated_data["refresh"])))
+        pair = tokens.rotate(serializer.validated_data["refresh"])
+        return Response(TokenPairSerializer(pair).data)
 
 
-class MeView(RetrieveUpdateAPIView):
-    """The account the token belongs to."""
-
+@extend_schema(summary="The user's own account")
+class MeView(generics.RetrieveUpdateAPIView):
     serializer_class = MeSerializer
-    permission_classes = (IsAuthenticated,)
-    http_method_names = ("get", "patch", "head", "options")
+    permission_classes = [IsAuthenticated]
+    http_method_names = ["get", "patch", "head", "options"]
 
-    def get_object(self) -> User:
-        return cast(User, self.request.user)
+    def get_object(self) -> Any:
+        return self.request.user

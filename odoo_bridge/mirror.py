@@ -27,7 +27,7 @@ class MirrorViewSet(viewsets.ReadOnlyModelViewSet):
         # staler.
         names = self.freshness_of()
         known = SyncState.objects.filter(stream__in=names, watermark__isnull=False)
-        marks = [state.watermark for state in known if state.watermark]
+        marks = [mark for mark in known.values_list("watermark", flat=True) if mark]
         self.synced_at = min(marks) if len(marks) == len(names) else None
 
     def finalize_response(

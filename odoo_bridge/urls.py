@@ -1,7 +1,7 @@
 """All addresses: the admin, the API, its documentation. Each with and without trailing slash."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
@@ -25,6 +25,9 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/", include(api)),
-    re_path(r"^docs/?$", RedirectView.as_view(pattern_name="docs")),
+    path("docs", RedirectView.as_view(pattern_name="docs"), name="docs-short"),
+    path("docs/", RedirectView.as_view(pattern_name="docs"), name="docs-short-slash"),
 ]
+handler400 = "odoo_bridge.views.bad_request"
 handler404 = "odoo_bridge.views.not_found"
+handler500 = "odoo_bridge.views.server_error"

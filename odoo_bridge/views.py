@@ -1,12 +1,14 @@
 """Health, and the one shape of every error of the API."""
 
+import logging
 import math
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.views import defaults
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
 from rest_framework.permissions import AllowAny
@@ -24,6 +26,8 @@ from odoo_bridge.odoo.errors import (
     OdooUnavailable,
 )
 from odoo_bridge.sync.streams import all_streams
+
+logger = logging.getLogger(__name__)
 
 STALE_SECONDS = 15 * 60
 RETRY_AFTER_SECONDS = 30
@@ -53,10 +57,11 @@ class ReadyView(APIView):
     def get(self, request: Request) -> Response:
         try:
             connection.ensure_connection()
+            states = SyncState.objects.exclude(watermark=None).annotate(now=Now())
             ages = {
-                state.stream: (state.now - state.watermark).total_seconds()
-                for state in SyncState.objects.annotate(now=Now())
-                if state.watermark
+                stream: (now - watermark).total_seconds()
+                for stream, watermark, now in states.values_list("stream", "watermark", "now")
+                if watermark
             }
         except DatabaseError:
             return Response({"status": "no database"}, status=503)
@@ -81,12 +86,23 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     """``{"error": {"code", "message", "fields"?}}`` for every failure, ours and DRF's."""
     if isinstance(exc, BridgeError):
         return _odoo_error(exc)
+    if isinstance(exc, OperationalError | InterfaceError):
+        # What the driver says names hosts and users: that is for the log.
+        logger.error("The database failed: %s", exc)
+        down = {"code": "database_unavailable", "message": "The database does not answer."}
+        return Response({"error": down}, status=503, headers={"Retry-After": "5"})
     response = drf_exception_handler(exc, context)
     if response is None:
         return None
     error: dict[str, Any] = {"code": "error", "message": ""}
     if isinstance(exc, exceptions.ValidationError):
-        error = {"code": "invalid", "message": "The request is not valid.", "fields": response.data}
+        fields = response.data
+        if not isinstance(fields, dict):
+            fields = {"non_field_errors": fields}
+        fields = {
+            "non_field_errors" if name == "__all__" else name: said for name, said in fields.items()
+        }
+        error = {"code": "invalid", "message": "The request is not valid.", "fields": fields}
     elif isinstance(exc, exceptions.APIException):
         detail = exc.detail
         if isinstance(detail, dict):
@@ -115,6 +131,22 @@ def _odoo_error(exc: BridgeError) -> Response:
     return Response({"error": {"code": "odoo_refused", "message": str(exc)}}, status=502)
 
 
-def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
-    """No page at this address, in the shape of the API's errors."""
-    return JsonResponse({"error": {"code": "not_found", "message": "Not found."}}, status=404)
+def _page(request: HttpRequest, status: int, code: str, message: str) -> JsonResponse | None:
+    if not request.path.startswith("/api/"):
+        return None
+    return JsonResponse({"error": {"code": code, "message": message}}, status=status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    answer = _page(request, 404, "not_found", "There is nothing at this address.")
+    return answer or defaults.page_not_found(request, exception)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    answer = _page(request, 400, "bad_request", "The request cannot be understood.")
+    return answer or defaults.bad_request(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    answer = _page(request, 500, "server_error", "An error on our side; it is in the log.")
+    return answer or defaults.server_error(request)

@@ -13,9 +13,17 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, DataError, InterfaceError, close_old_connections, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    transaction,
+)
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Now
+from psycopg.errors import ProgramLimitExceeded
 
 from odoo_bridge.models import MirroredModel, SyncRun, SyncState
 from odoo_bridge.odoo.errors import BridgeError, RecordRejected
@@ -388,7 +396,11 @@ class _Execution:
             with transaction.atomic():
                 stored = store(self.model, self._mapper.columns, rows, state, self._since)
             return stored, []
-        except (DataError, ValueError, OverflowError) as exc:
+        except (DataError, OperationalError, ValueError, OverflowError) as exc:
+            if isinstance(exc, OperationalError) and not isinstance(
+                exc.__cause__, ProgramLimitExceeded
+            ):
+                raise  # the database is in trouble, not the row
             state.change_seq = before
             if len(rows) == 1:
                 reason = str(exc).strip().splitlines()[0]

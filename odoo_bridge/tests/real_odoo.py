@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, LiteralString, cast
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import odoorpc
@@ -203,8 +203,7 @@ class RealOdoo:
     def sql(self, query: str, *args: Any) -> list[tuple[Any, ...]]:
         """Run one statement in a transaction of its own; return its rows, if it has any."""
         with psycopg.connect(self._dsn) as connection:
-            # Tests write their own SQL.
-            cursor = connection.execute(cast(LiteralString, query), args or None)
+            cursor = connection.execute(query, args or None)
             return cursor.fetchall() if cursor.description else []
 
     @contextmanager

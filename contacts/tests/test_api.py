@@ -1,0 +1,213 @@
+from datetime import UTC, datetime
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.tests.factories import reader, user_of
+from contacts.tests.factories import ContactFactory
+from odoo_bridge.tests.factories import SyncStateFactory
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def api():
+    client = APIClient()
+    client.force_authenticate(reader())
+    return client
+
+
+def ids(api, query=""):
+    answer = api.get(f"/api/contacts{query}")
+    assert answer.status_code == 200, answer.json()
+    return [row["odoo_id"] for row in answer.json()["results"]]
+
+
+def test_a_contact_has_odoos_names_and_ids_also_of_rows_that_are_not_here(api):
+    ContactFactory(odoo_id=7, name="Acme", parent_id=999, tag_ids=[3, 1], extra={"x_vip": True})
+    row = api.get("/api/contacts/7").json()
+    assert (row["odoo_id"], row["name"], row["parent_id"]) == (7, "Acme", 999)
+    assert (row["tag_ids"], row["extra"]) == ([3, 1], {"x_vip": True})
+    assert row["write_date"] == "2026-02-01T09:30:00Z"
+
+
+def test_archived_contacts_are_listed_and_gone_ones_are_not(api):
+    ContactFactory(odoo_id=1, active=False)
+    ContactFactory(odoo_id=2, gone_at=NOW)
+    assert ids(api) == [1]
+    assert ids(api, "?include_gone=true") == [1, 2]
+    assert api.get("/api/contacts/2").status_code == 404
+    assert api.get("/api/contacts/2?include_gone=1").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("is_company=true", [1]),
+        ("is_company=0", [2, 3]),
+        ("active=false", [3]),
+        ("parent=1", [2]),
+        ("country_code=be", [1]),
+        ("email=JANE@acme.example", [2]),
+        ("vat=be0477472701", [1]),
+        ("ref=C-3", [3]),
+        ("company=5", [3]),
+        ("updated_since=2026-02-01T10:00:00Z", [3]),
+        ("updated_since=2026-02-01T11:00:00%2B01:00", [3]),
+        ("search=jane%20acme", [2]),
+        ("search=", [1, 2, 3]),
+        ("is_company=true&active=false", []),
+    ],
+)
+def test_filters(api, query, found):
+    ContactFactory(odoo_id=1, name="Acme", is_company=True, country_code="BE", vat="BE0477472701")
+    ContactFactory(
+        odoo_id=2, complete_name="Acme, Jane Doe", parent_id=1, email="jane@acme.example"
+    )
+    ContactFactory(odoo_id=3, name="Old", active=False, ref="C-3", company_id=5, write_date=NOW)
+    assert ids(api, f"?{query}") == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "is_company=maybe",
+        "parent=abc",
+        "parent=99999999999999999999999",
+        "parent=-1",
+        "company=1.5",
+        "updated_since=yesterday",
+        "updated_since=0001-01-01T00:00:00%2B14:00",
+        "search=%00",
+        "is_compny=true",
+        "per_page=0",
+        "per_page=ten",
+        "per_page=-5",
+    ],
+)
+def test_a_query_that_cannot_be_right_is_refused_by_name(api, query):
+    ContactFactory()
+    answer = api.get(f"/api/contacts?{query}")
+    assert answer.status_code == 400, answer.json()
+    assert answer.json()["error"]["code"] == "invalid"
+    assert answer.json()["error"]["fields"]
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=x", "page=999", "page=" + "9" * 5000])
+def test_a_page_that_is_not_there_is_a_404(api, query):
+    answer = api.get(f"/api/contacts?{query}")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("odoo_id", ["0", "abc", "-1", "9" * 30, "9" * 5000, "%00"])
+def test_an_id_that_is_not_there_is_a_404(api, odoo_id):
+    answer = api.get(f"/api/contacts/{odoo_id}")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "not_found"
+
+
+def test_pages_follow_each_other(api):
+    ContactFactory.create_batch(5)
+    first = api.get("/api/contacts?per_page=2").json()
+    assert (first["count"], len(first["results"]), first["previous"]) == (5, 2, None)
+    second = api.get(first["next"]).json()
+    third = api.get(second["next"]).json()
+    assert third["next"] is None
+    rows = [*first["results"], *second["results"], *third["results"]]
+    assert len({row["odoo_id"] for row in rows}) == 5
+
+
+def test_a_page_has_a_hundred_rows_and_never_more_than_a_thousand(api, monkeypatch):
+    ContactFactory.create_batch(101)
+    assert len(ids(api)) == 100
+    monkeypatch.setattr("odoo_bridge.pagination.Pages.max_page_size", 50)
+    assert len(ids(api, "?per_page=5000")) == 50
+
+
+def test_answers_say_how_fresh_they_are(api):
+    ContactFactory(odoo_id=7)
+    assert not api.get("/api/contacts").has_header("X-Odoo-Synced-At")
+    SyncStateFactory(stream="contacts", watermark=NOW)
+    for path in ("/api/contacts", "/api/contacts/7"):
+        assert api.get(path)["X-Odoo-Synced-At"] == "2026-02-01T12:00:00Z"
+    assert not api.get("/api/contacts/8").has_header("X-Odoo-Synced-At")
+
+
+def test_a_list_takes_as_many_queries_for_many_rows_as_for_one(api, django_assert_max_num_queries):
+    ContactFactory(odoo_id=1)
+    with django_assert_max_num_queries(4):
+        ids(api)
+    for number in range(2, 30):
+        ContactFactory(odoo_id=number, parent_id=number - 1, commercial_contact_id=1)
+    with django_assert_max_num_queries(4):
+        ids(api)
+
+
+class FakeOdoo:
+    """The gateway's answers, where the shape we make of them is what is tested."""
+
+    def __init__(self, records):
+        self.records = {record["id"]: record for record in records}
+        self.asked = []
+
+    def version(self):
+        from odoo_bridge.odoo.gateway import Version
+
+        return Version(19, "19.0")
+
+    def fields(self, model):
+        types = {"is_company": "boolean", "parent_id": "many2one", "write_date": "datetime"}
+        return {name: {"type": types.get(name, "char")} for name in (*types, "name", "email")}
+
+    def search(self, model, domain, limit=None):
+        self.asked.append((model, list(domain), limit))
+        return sorted(self.records)[:limit]
+
+    def read(self, model, ids, fields):
+        return [
+            {"id": i, **{name: self.records[i].get(name, False) for name in fields}}
+            for i in reversed(ids)
+        ]
+
+
+@pytest.fixture
+def operator():
+    client = APIClient()
+    client.force_authenticate(user_of("operator"))
+    return client
+
+
+def test_live_contacts_come_typed_and_in_order(operator, monkeypatch):
+    odoo = FakeOdoo(
+        [
+            {"id": 2, "name": "Jane", "parent_id": 1, "write_date": "2026-02-01 09:30:00"},
+            {"id": 1, "name": "Acme", "is_company": True},
+        ]
+    )
+    monkeypatch.setattr("odoo_bridge.live.connect", lambda: odoo)
+    answer = operator.get("/api/utils/odoo-contacts?limit=5&after=0&search=a").json()
+    assert answer["count"] == 2
+    acme, jane = answer["results"]
+    assert (acme["id"], acme["is_company"], acme["email"], acme["parent_id"]) == (
+        1,
+        True,
+        None,
+        None,
+    )
+    assert (jane["parent_id"], jane["write_date"]) == (1, "2026-02-01T09:30:00Z")
+    assert odoo.asked == [("res.partner", [("id", ">", 0), ("name", "ilike", "a")], 5)]
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=x", "after=-1", "search=%00", "after=99999999999"]
+)
+def test_live_parameters_are_checked_before_odoo_is_asked(operator, query):
+    assert operator.get(f"/api/utils/odoo-contacts?{query}").status_code == 400
+
+
+def test_the_version_is_odoos(operator, monkeypatch):
+    monkeypatch.setattr("contacts.views.connect", lambda: FakeOdoo([]))
+    answer = operator.get("/api/utils/odoo-version")
+    assert answer.json() == {"version": "19.0", "major": 19}

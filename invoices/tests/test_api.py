@@ -1,0 +1,225 @@
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.tests.factories import reader, user_of
+from contacts.tests.factories import ContactFactory
+from invoices.serializers import plain, spelled
+from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
+from odoo_bridge.odoo.errors import (
+    OdooBusy,
+    OdooForbidden,
+    OdooMissing,
+    OdooRefused,
+    OdooRejected,
+    OdooUnavailable,
+)
+from odoo_bridge.tests.factories import ReferenceFactory, SyncStateFactory
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def api():
+    client = APIClient()
+    client.force_authenticate(reader())
+    return client
+
+
+@pytest.fixture
+def currencies():
+    ReferenceFactory(odoo_id=1, code="EUR", decimal_places=2)
+    ReferenceFactory(odoo_id=2, code="JPY", decimal_places=0)
+    ReferenceFactory(odoo_id=3, code="KWD", decimal_places=3)
+    ReferenceFactory(kind="res.company", odoo_id=1, currency_id=1)
+
+
+def ids(api, query=""):
+    answer = api.get(f"/api/invoices{query}")
+    assert answer.status_code == 200, answer.json()
+    return [row["odoo_id"] for row in answer.json()["results"]]
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "text"),
+    [
+        (1, "1234.500000", "1234.50"),
+        (2, "1234.000000", "1234"),
+        (3, "1234.500000", "1234.500"),
+        (1, "-0.500000", "-0.50"),
+        (1, "0.000000", "0.00"),
+        # SQLite keeps decimals as floats: fifteen digits and no more.
+        pytest.param(
+            1,
+            "999999999999999999.990000",
+            "999999999999999999.99",
+            marks=pytest.mark.postgres,
+        ),
+        (99, "10.000000", "10.00"),
+    ],
+)
+def test_amounts_have_the_places_of_their_currency(api, currencies, currency, amount, text):
+    InvoiceFactory(odoo_id=7, currency_id=currency, company_id=1, amount_total=Decimal(amount))
+    assert api.get("/api/invoices/7").json()["amount_total"] == text
+
+
+def test_signed_amounts_have_the_places_of_the_companys_currency(api, currencies):
+    InvoiceFactory(
+        odoo_id=7, currency_id=2, company_id=1, amount_total=100, amount_total_signed="-0.61"
+    )
+    row = api.get("/api/invoices/7").json()
+    assert (row["amount_total"], row["amount_total_signed"]) == ("100", "-0.61")
+    assert row["amount_tax"] is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("2.5000000000000000", "2.5"),
+        ("100.0000000000000000", "100"),
+        ("-0.0000", "0"),
+        ("12345678901234567890.1234567890123456", "12345678901234567890.1234567890123456"),
+    ],
+)
+def test_measures_keep_every_digit_and_no_padding(value, text):
+    assert plain(Decimal(value)) == text
+
+
+def test_an_amount_with_more_digits_than_its_currency_loses_none():
+    assert spelled(Decimal("1.234500"), 2) == "1.2345"
+
+
+def test_an_invoice_comes_with_its_lines_in_order(api, currencies):
+    InvoiceFactory(odoo_id=7, currency_id=1, line_ids=[3, 1])
+    InvoiceLineFactory(odoo_id=1, invoice_id=7, sequence=20, quantity="2.50", discount="0")
+    InvoiceLineFactory(
+        odoo_id=3, invoice_id=7, sequence=10, currency_id=1, price_subtotal="9.90", name="Chair"
+    )
+    InvoiceLineFactory(odoo_id=4, invoice_id=7, gone_at=NOON)
+    InvoiceLineFactory(odoo_id=5, invoice_id=8)
+    lines = api.get("/api/invoices/7").json()["lines"]
+    assert [line["odoo_id"] for line in lines] == [3, 1]
+    assert (lines[0]["name"], lines[0]["price_subtotal"]) == ("Chair", "9.90")
+    assert (lines[1]["quantity"], lines[1]["discount"], lines[1]["price_unit"]) == (
+        "2.5",
+        "0",
+        None,
+    )
+
+
+def test_an_invoice_whose_contact_is_not_here_is_shown(api):
+    ContactFactory(odoo_id=5, complete_name="Acme")
+    InvoiceFactory(odoo_id=1, contact_id=999)
+    InvoiceFactory(odoo_id=2, contact_id=5)
+    rows = api.get("/api/invoices").json()["results"]
+    assert [(row["contact_id"], row["contact_name"]) for row in rows] == [(999, ""), (5, "Acme")]
+    assert api.get("/api/invoices/1").json()["contact_id"] == 999
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("move_type=in_refund", [3]),
+        ("state=draft", [2]),
+        ("payment_state=paid", [1]),
+        ("contact=5", [1]),
+        ("currency_code=eur", [1]),
+        ("company=4", [2]),
+        ("date_from=2026-01-15", [2, 3]),
+        ("date_to=2026-01-15", [1, 2]),
+        ("date_from=2026-01-15&date_to=2026-01-15", [2]),
+        ("due_from=2026-03-01", [1]),
+        ("due_to=2026-02-28", [3]),
+        ("updated_since=2026-02-01T12:00:00Z", [3]),
+        ("search=INV/7", [1]),
+        ("search=acme", [1]),
+        ("include_gone=true", [1, 2, 3, 4]),
+        ("", [1, 2, 3]),
+    ],
+)
+def test_filters(api, query, found):
+    ContactFactory(odoo_id=5, complete_name="Acme")
+    InvoiceFactory(
+        odoo_id=1,
+        name="INV/7",
+        contact_id=5,
+        payment_state="paid",
+        currency_code="EUR",
+        invoice_date=date(2026, 1, 1),
+        invoice_date_due=date(2026, 3, 1),
+    )
+    InvoiceFactory(odoo_id=2, state="draft", company_id=4, invoice_date=date(2026, 1, 15))
+    InvoiceFactory(
+        odoo_id=3,
+        move_type="in_refund",
+        invoice_date=date(2026, 1, 31),
+        invoice_date_due=date(2026, 2, 28),
+        write_date=NOON,
+    )
+    InvoiceFactory(odoo_id=4, gone_at=NOON, state="cancel")
+    assert ids(api, f"?{query}") == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "date_from=soon",
+        "date_to=2026-02-30",
+        "date_from=01/02/2026",
+        "contact=x",
+        "sate=draft",
+        "include_gone=perhaps",
+        "state=%00",
+    ],
+)
+def test_a_query_that_cannot_be_right_is_refused(api, query):
+    assert api.get(f"/api/invoices?{query}").status_code == 400
+
+
+def test_an_invoice_with_lines_is_as_fresh_as_the_older_of_both(api):
+    InvoiceFactory(odoo_id=7)
+    SyncStateFactory(stream="invoices", watermark=NOON)
+    assert api.get("/api/invoices")["X-Odoo-Synced-At"] == "2026-02-01T12:00:00Z"
+    assert not api.get("/api/invoices/7").has_header("X-Odoo-Synced-At")
+    SyncStateFactory(stream="invoice_lines", watermark=NOON.replace(hour=11))
+    assert api.get("/api/invoices/7")["X-Odoo-Synced-At"] == "2026-02-01T11:00:00Z"
+
+
+@pytest.mark.parametrize("path", ["/api/invoices", "/api/invoices/1"])
+def test_the_number_of_queries_does_not_grow(api, currencies, path, django_assert_max_num_queries):
+    for number in range(1, 20):
+        ContactFactory(odoo_id=number)
+        InvoiceFactory(odoo_id=number, contact_id=number, amount_total=1, currency_id=1)
+        InvoiceLineFactory.create_batch(5, invoice_id=1, price_total=1, currency_id=1)
+    # Rights, freshness, count (or lines), rows, currencies.
+    with django_assert_max_num_queries(5):
+        assert api.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "wait"),
+    [
+        (OdooUnavailable("no answer"), 503, "odoo_unavailable", "30"),
+        (OdooBusy("wait", retry_after=7), 503, None, "7"),
+        (OdooBusy("wait"), 503, None, "30"),
+        (OdooRefused("bad key"), 502, "odoo_refused", None),
+        (OdooForbidden("no rights"), 502, "odoo_refused", None),
+        (OdooRejected("where: no", reason="no"), 422, "odoo_rejected", None),
+        (OdooMissing("gone"), 404, "odoo_missing", None),
+    ],
+)
+def test_each_failure_of_odoo_has_its_own_answer(monkeypatch, error, status, code, wait):
+    def fail():
+        raise error
+
+    monkeypatch.setattr("odoo_bridge.live.connect", fail)
+    client = APIClient()
+    client.force_authenticate(user_of("operator"))
+    answer = client.get("/api/utils/odoo-invoices")
+    assert answer.status_code == status
+    assert answer.headers.get("Retry-After") == wait
+    assert answer.json()["error"]["message"]
+    assert code in (None, answer.json()["error"]["code"])

@@ -1,0 +1,217 @@
+"""What holds for every address of the API."""
+
+import json
+import logging
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import OperationalError
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts.tests.factories import PASSWORD, UserFactory, user_of
+from contacts.tests.factories import ContactFactory
+from invoices.tests.factories import InvoiceFactory
+from odoo_bridge.logs import JsonFormatter
+from odoo_bridge.odoo.errors import OdooUnavailable
+from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.factories import SyncStateFactory
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("anonymous", "none", "reader", "operator", "writer", "superuser")
+EVERYBODY = dict.fromkeys(ROLES, 200)
+
+
+def only(*roles, status=200):
+    """The named roles and superusers get ``status``, nobody 401, the others 403."""
+    allowed = {"superuser", *roles}
+    return {
+        role: status if role in allowed else 401 if role == "anonymous" else 403 for role in ROLES
+    }
+
+
+READERS = only("reader")
+# No Odoo listens where the tests point: getting as far as asking it is a 503.
+OPERATORS = only("operator", status=503)
+ANY_USER = only(*ROLES[1:])
+EMPTY_BODY = dict.fromkeys(ROLES, 400)
+
+# route -> method -> role -> status. Methods that are not named must be refused.
+TABLE = {
+    "api/auth/register": {"POST": EMPTY_BODY},
+    "api/auth/token": {"POST": EMPTY_BODY},
+    "api/auth/token/refresh": {"POST": EMPTY_BODY},
+    "api/auth/me": {"GET": ANY_USER, "PATCH": ANY_USER},
+    "api/contacts": {"GET": READERS},
+    "api/contacts/<int:odoo_id>": {"GET": READERS},
+    "api/invoices": {"GET": READERS},
+    "api/invoices/<int:odoo_id>": {"GET": READERS},
+    "api/utils/odoo-version": {"GET": OPERATORS},
+    "api/utils/odoo-contacts": {"GET": OPERATORS},
+    "api/utils/odoo-invoices": {"GET": OPERATORS},
+    "api/health/live": {"GET": EVERYBODY},
+    "api/health/ready": {"GET": EVERYBODY},
+    "api/schema": {"GET": EVERYBODY},
+    "api/docs": {"GET": EVERYBODY},
+    "api/redoc": {"GET": EVERYBODY},
+    "docs": {"GET": dict.fromkeys(ROLES, 302)},
+    "": {"GET": dict.fromkeys(ROLES, 302)},
+}
+# Not JSON: their refusals are in the format of the page.
+PAGES = {"api/schema", "api/docs", "api/redoc", "docs", ""}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def routes(resolver=None, prefix=""):
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLResolver):
+            if pattern.app_name != "admin":
+                yield from routes(pattern, prefix + str(pattern.pattern))
+        elif isinstance(pattern, URLPattern):
+            yield prefix + str(pattern.pattern)
+
+
+def test_every_address_is_in_the_table_with_and_without_a_slash():
+    assert set(routes()) == {*TABLE, *(f"{route}/" for route in TABLE if route)}
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("slash", ["", "/"], ids=["plain", "slash"])
+@pytest.mark.parametrize("route", TABLE)
+def test_who_may_do_what(route, slash, role, monkeypatch):
+    def no_odoo():
+        raise OdooUnavailable("no answer")
+
+    monkeypatch.setattr("odoo_bridge.live.connect", no_odoo)
+    monkeypatch.setattr("contacts.views.connect", no_odoo)
+    ContactFactory(odoo_id=7)
+    InvoiceFactory(odoo_id=7)
+    for stream in all_streams():
+        SyncStateFactory(stream=stream, watermark=timezone.now())
+    client = APIClient()
+    user = user_of(role)
+    if user:
+        client.force_authenticate(user)
+    path = "/" + route.replace("<int:odoo_id>", "7") + (slash if route else "")
+    for method in METHODS:
+        answer = client.generic(method, path, "{}", content_type="application/json")
+        expected = TABLE[route].get(method)
+        where = f"{method} {path} as {role}: {answer.status_code} {answer.content[:200]!r}"
+        if expected:
+            assert answer.status_code == expected[role], where
+        elif not path.startswith("/api/"):
+            assert answer.status_code in (302, 405), where
+        else:
+            assert answer.status_code in (401, 403, 405), where
+            if role == "superuser":
+                assert answer.status_code == 405, where
+        if answer.status_code >= 400 and route not in PAGES:
+            assert set(answer.json()["error"]) >= {"code", "message"}, where
+
+
+def test_the_schema_is_valid_and_complete(tmp_path):
+    call_command(
+        "spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json",
+        "--file", str(tmp_path / "schema.json"),
+    )  # fmt: skip
+    paths = json.loads((tmp_path / "schema.json").read_text())["paths"]
+    documented = {path.strip("/").replace("{odoo_id}", "<int:odoo_id>") for path in paths}
+    assert documented == set(TABLE) - PAGES
+    names = {parameter["name"] for parameter in paths["/api/contacts"]["get"]["parameters"]}
+    assert names >= {"page", "per_page", "is_company", "updated_since", "include_gone"}
+
+
+def test_the_docs_load_nothing_from_elsewhere():
+    for path in ("/api/docs", "/api/redoc"):
+        page = Client().get(path).content.decode()
+        assert "/static/drf_spectacular_sidecar/" in page
+        assert "cdn." not in page
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/contacts/7/nothing", "/api"])
+def test_an_unknown_address_has_the_shape_of_an_error(path):
+    answer = Client().get(path)
+    assert answer.status_code == 404
+    if path != "/api":
+        assert answer.json()["error"]["code"] == "not_found"
+
+
+def test_a_dead_database_is_a_503_that_keeps_its_secrets(monkeypatch):
+    def fail(*_, **__):
+        raise OperationalError("connection to server at db.internal as bridge failed")
+
+    client = APIClient()
+    client.force_authenticate(user_of("superuser"))
+    with monkeypatch.context() as patch:
+        patch.setattr("contacts.views.ContactViewSet.get_queryset", fail)
+        answer = client.get("/api/contacts")
+    assert answer.status_code == 503
+    assert answer["Retry-After"]
+    assert "db.internal" not in answer.content.decode()
+
+
+# Health -------------------------------------------------------------------------------------------
+def ready():
+    return Client().get("/api/health/ready")
+
+
+def test_a_stream_that_was_never_copied_is_not_ready():
+    answer = ready()
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "stale"
+    assert set(answer.json()["streams"]) == set(all_streams())
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(14, 200), (16, 503)])
+def test_readiness_ends_after_a_quarter_of_an_hour(minutes, status):
+    *fresh, last = all_streams()
+    for stream in fresh:
+        SyncStateFactory(stream=stream, watermark=timezone.now())
+    SyncStateFactory(stream=last, watermark=timezone.now() - timedelta(minutes=minutes))
+    answer = ready()
+    assert answer.status_code == status
+    assert answer.json()["streams"][last]["age_seconds"] >= minutes * 60
+
+
+def test_without_a_database_it_lives_but_is_not_ready(monkeypatch):
+    def fail(*_, **__):
+        raise OperationalError("connection to server at db.internal failed")
+
+    monkeypatch.setattr("django.db.models.query.QuerySet._fetch_all", fail)
+    monkeypatch.setattr("django.db.models.query.QuerySet.iterator", fail)
+    answer = ready()
+    assert answer.status_code == 503
+    assert "database" in answer.json()["status"]
+    assert "db.internal" not in answer.content.decode()
+    assert Client().get("/api/health/live").status_code == 200
+
+
+def test_health_asks_for_no_token_not_even_a_good_one():
+    answer = Client().get("/api/health/live", headers={"Authorization": "Bearer nonsense"})
+    assert answer.status_code == 200
+
+
+# Logs ---------------------------------------------------------------------------------------------
+def test_a_log_line_is_json_without_secrets(settings):
+    settings.ODOO_PASSWORD = 'hunter"2\\é'
+    UserFactory(username="ann")
+    body = {"username": "ann", "password": PASSWORD}
+    pair = APIClient().post("/api/auth/token", body, format="json").json()
+    try:
+        raise ValueError(f"login with {settings.ODOO_PASSWORD} failed")
+    except ValueError as exc:
+        record = logging.getLogger("x").makeRecord(
+            "x", logging.ERROR, __file__, 1, "%s %s", (settings.ODOO_PASSWORD, pair),
+            (type(exc), exc, exc.__traceback__), extra={"stream": "contacts"},
+        )  # fmt: skip
+    text = JsonFormatter().format(record)
+    line = json.loads(text)
+    assert line["level"] == "ERROR"
+    assert line["stream"] == "contacts"
+    assert "hunter" not in text
+    assert pair["access"] not in text
+    assert "ValueError" in line["traceback"]
