@@ -10,9 +10,10 @@ from rest_framework.views import APIView
 
 from accounts.permissions import IsOperator
 from invoices import live
+from invoices.amounts import Currencies
 from invoices.filters import InvoiceFilters
 from invoices.models import Invoice, InvoiceLine
-from invoices.serializers import Currencies, InvoiceDetailSerializer, InvoiceSerializer
+from invoices.serializers import InvoiceDetailSerializer, InvoiceSerializer
 from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
 from odoo_bridge.mirror import MirrorViewSet
 

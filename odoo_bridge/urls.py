@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
 from odoo_bridge.routes import both
-from odoo_bridge.views import LiveView, ReadyView
+from odoo_bridge.views import LiveView, ReadyView, favicon
 
 admin.site.site_header = admin.site.site_title = "odoo-bridge"
 admin.site.index_title = "The mirror"
@@ -24,6 +24,7 @@ api: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
+    path("favicon.ico", favicon, name="favicon"),
     path("api/", include(api)),
     path("docs", RedirectView.as_view(pattern_name="docs"), name="docs-short"),
     path("docs/", RedirectView.as_view(pattern_name="docs"), name="docs-short-slash"),

@@ -6,7 +6,7 @@ from rest_framework.test import APIClient
 
 from accounts.tests.factories import reader, user_of
 from contacts.tests.factories import ContactFactory
-from invoices.serializers import plain, spelled
+from invoices.amounts import plain, spelled
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
 from odoo_bridge.odoo.errors import (
     OdooBusy,

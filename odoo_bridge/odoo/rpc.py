@@ -91,7 +91,9 @@ class RpcTransport:
                     [self._database, self._username, self._password],
                     f"login at {self._client.host}",
                 )
-                if not isinstance(uid, int) or isinstance(uid, bool) or not uid:
+                if uid is not False and (not isinstance(uid, int) or uid is True or uid < 1):
+                    raise OdooUnavailable(f"login at {self._client.host}: not a user's id")
+                if not uid:
                     self._refused = OdooRefused(
                         f"{self._client.host} refused the login of {self._username} "
                         f"to database {self._database}"
@@ -101,12 +103,16 @@ class RpcTransport:
             return self._uid
 
     def _json(self, service: str, method: str, args: list[Any], where: str) -> Any:
-        """Post one JSON-RPC call and return its ``result``, which must be there."""
+        """Post one JSON-RPC call and return its ``result``, None if there is none."""
         try:
             envelope = self._odoo.json(
                 "/jsonrpc", {"service": service, "method": method, "args": args}
             )
-            return envelope["result"]
+            if "jsonrpc" not in envelope:
+                raise OdooUnavailable(f"{where}: the answer is not JSON-RPC")
+            # Odoo leaves the result out where its method returned nothing. Whoever asked for
+            # something finds None where a list belongs, and says so.
+            return envelope.get("result")
         except RPCError as exc:
             details = (exc.info or {}).get("data") or {}
             name = str(details.get("name", ""))

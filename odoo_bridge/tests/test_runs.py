@@ -247,6 +247,7 @@ def test_a_record_that_cannot_be_mapped_becomes_an_issue_and_heals(demo):
     assert present()[bad] == "Mended"
 
 
+@pytest.mark.postgres
 def test_a_record_the_database_refuses_becomes_an_issue(demo):
     acme = demo.add("res.partner", name="Acme")
     ids = [
