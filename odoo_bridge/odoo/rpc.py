@@ -6,6 +6,7 @@ which ask for every field of every record.
 
 import io
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,13 @@ from urllib.request import Request
 import odoorpc
 from odoorpc.error import RPCError
 
-from odoo_bridge.odoo.errors import OdooMissing, OdooRefused, OdooUnavailable, from_exception_name
+from odoo_bridge.odoo.errors import (
+    OdooForbidden,
+    OdooMissing,
+    OdooRefused,
+    OdooUnavailable,
+    from_exception_name,
+)
 from odoo_bridge.odoo.http import Client
 
 # These take their first argument under names that changed over the versions, so it goes first.
@@ -27,6 +34,8 @@ _POSITIONAL = {
     "create": ("vals_list",),
     "write": ("vals",),
 }
+
+_SECONDS_BETWEEN_BAD_LOGINS = 600.0
 
 
 class _Opener:
@@ -60,7 +69,7 @@ class RpcTransport:
         )
         self._uid: int | None = None
         self._login = threading.Lock()
-        self._refused: OdooRefused | None = None
+        self._refused: tuple[OdooRefused, float] | None = None
 
     def invoke(
         self, model: str, method: str, *, ids: Sequence[int] | None, **arguments: Any
@@ -75,16 +84,17 @@ class RpcTransport:
                 [self._database, self._user_id(), self._password, model, method, args, arguments],
                 where,
             )
-        except OdooRefused:
-            self._uid = None
+        except OdooRefused as exc:
+            if not isinstance(exc, OdooForbidden):
+                self._uid = None  # log in anew next time: the password may have been changed
             raise
 
     def _user_id(self) -> int:
         with self._login:
             if self._uid is None:
-                if self._refused:
-                    # Five bad logins lock our address out; one is enough to know.
-                    raise self._refused
+                if self._refused and time.monotonic() < self._refused[1]:
+                    # Five bad logins lock our address out; one is enough to know, for a while.
+                    raise self._refused[0]
                 uid = self._json(
                     "common",
                     "login",
@@ -94,11 +104,12 @@ class RpcTransport:
                 if uid is not False and (not isinstance(uid, int) or uid is True or uid < 1):
                     raise OdooUnavailable(f"login at {self._client.host}: not a user's id")
                 if not uid:
-                    self._refused = OdooRefused(
+                    refused = OdooRefused(
                         f"{self._client.host} refused the login of {self._username} "
                         f"to database {self._database}"
                     )
-                    raise self._refused
+                    self._refused = refused, time.monotonic() + _SECONDS_BETWEEN_BAD_LOGINS
+                    raise refused
                 self._uid = uid
             return self._uid
 

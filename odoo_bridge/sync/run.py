@@ -95,6 +95,9 @@ def run(
         # The connection may be dead: with a new one the row can still say what happened.
         close_old_connections()
         _finish(row, Status.FAILED, f"database: {str(exc).strip().splitlines()[0]}")
+    except (KeyboardInterrupt, SystemExit):
+        _finish(row, Status.INTERRUPTED, "Stopped by hand; the next run goes on from here.")
+        raise
     except BaseException as exc:
         _finish(row, Status.FAILED, f"{type(exc).__name__}: see the log")
         raise

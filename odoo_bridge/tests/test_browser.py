@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connections
 
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.models import SyncRun
@@ -56,6 +57,8 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         )
         yield page
         browser.close()
+        # Inside Playwright's loop the test had a connection of its own.
+        connections.close_all()
     assert complaints == []
 
 
