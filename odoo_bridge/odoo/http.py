@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, TimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
 from odoo_bridge.odoo.errors import OdooBusy, OdooRefused, OdooTimeout, OdooUnavailable
 
@@ -130,6 +130,9 @@ class Client:
                 )
             response.release_conn()
             return Answer(response.status, response.headers, b"".join(chunks))
+        except NewConnectionError as exc:
+            # A timeout by inheritance only: refused, or no such host.
+            raise OdooUnavailable(f"{self.host} cannot be reached: {_cause(exc)}") from exc
         except TimeoutError as exc:
             raise OdooTimeout(
                 f"{self.host}: no answer to {path} in {self.timeout_seconds:g} s"
@@ -168,7 +171,7 @@ def _cause(exc: BaseException) -> str:
     """The innermost words of a network error; urllib3's own repeat the pool and its address."""
     reason = getattr(exc, "reason", None) or exc
     text = str(reason)
-    return text.rpartition(": ")[2] if "object at 0x" in text else text or type(exc).__name__
+    return text.rpartition(": ")[2] or type(exc).__name__
 
 
 def _seconds(header: str | None) -> float | None:
