@@ -9,6 +9,7 @@ stored after the run began (``since``): then the older one is a page on its way 
 run was faster. Otherwise the older stamp is the truth: Odoo's clock was set back.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +18,11 @@ from typing import Any
 from django.db import connection, models
 from django.db.models.functions import Now
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from odoo_bridge.models import MirroredModel, SyncState
 
 Row = Sequence[Any]
+_EMPTY_JSON = {list: "[]", dict: "{}"}
 
 
 @dataclass
@@ -96,11 +97,12 @@ def _copy_and_merge(
         statement = sql.SQL("COPY {incoming} ({columns}) FROM STDIN").format(**parts)
         with cursor.copy(statement) as copy:
             for row in rows:
-                if json_at:
-                    row = list(row)
-                    for index in json_at:
-                        row[index] = Jsonb(row[index])
-                copy.write_row(row)
+                values = list(row)
+                for index in json_at:
+                    # Most are empty: their text is known, and each adapter would cost a row dear.
+                    value = values[index]
+                    values[index] = json.dumps(value) if value else _EMPTY_JSON[type(value)]
+                copy.write_row(values)
         cursor.execute(
             _MERGE.format(**parts),
             {"ids": [row[0] for row in rows], "seq": state.change_seq, "since": since},
