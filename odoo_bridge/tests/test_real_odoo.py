@@ -7,10 +7,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 
 from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
@@ -200,6 +202,23 @@ def test_a_user_without_invoicing_still_gets_contacts(odoo: Any, settings: Any) 
     assert not Invoice.objects.exclude(gone_at=None).exists()
 
 
+def test_half_the_contacts_hidden_by_a_rule_marks_nothing_gone(odoo: Any, settings: Any) -> None:
+    odoo.create_many("res.partner", [{"name": f"Visible {n}"} for n in range(60)])
+    login, password, api_key = odoo.user_without_invoicing()
+    settings.ODOO_USERNAME, settings.ODOO_PASSWORD = login, password
+    if settings.ODOO_API_KEY:
+        settings.ODOO_API_KEY = api_key
+    assert sync("contacts", "reconcile").status in ("succeeded", "succeeded_with_issues")
+    before = Contact.objects.present().count()
+    half = sorted(Contact.objects.values_list("pk", flat=True))[before // 2 :]
+    with odoo.hide_contacts([("id", "in", half)], username=login):
+        row = sync("contacts")
+        assert row.status == SyncRun.Status.NEEDS_CONFIRMATION, row.error
+        assert Contact.objects.present().count() == before
+    assert sync("contacts").status in ("succeeded", "succeeded_with_issues")
+    assert not Contact.objects.exclude(gone_at=None).exists()
+
+
 def test_odoo_stopped_and_started_needs_no_hand(odoo: Any, client: Any) -> None:
     sync_all("reconcile")
     odoo.stop()
@@ -208,6 +227,9 @@ def test_odoo_stopped_and_started_needs_no_hand(odoo: Any, client: Any) -> None:
         assert row.status == SyncRun.Status.FAILED
         assert "127.0.0.1" in row.error
         assert Contact.objects.present().exists()
+        SyncState.objects.update(watermark=F("watermark") - timedelta(hours=1))
+        ready = client.get("/api/health/ready")
+        assert (ready.status_code, ready.json()["status"]) == (503, "stale")
     finally:
         odoo.start()
     odoo.create("res.partner", name="After the pause")
