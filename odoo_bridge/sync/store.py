@@ -22,7 +22,7 @@ from psycopg import sql
 from odoo_bridge.models import MirroredModel, SyncState
 
 Row = Sequence[Any]
-_EMPTY_JSON = {list: "[]", dict: "{}"}
+_EMPTY_JSON: dict[type, str] = {list: "[]", dict: "{}"}
 
 
 @dataclass
