@@ -79,7 +79,8 @@ def site(page: Any, live_server: Any, settings: Any) -> Iterator[str]:
         page.goto(f"{live_server.url}/admin/")
         page.fill("#id_username", "staff")
         page.fill("#id_password", PASSWORD)
-        page.click("[type=submit]")
+        with page.expect_navigation():
+            page.click("[type=submit]")
         page.locator("#user-tools").wait_for()
         yield live_server.url
 
@@ -95,13 +96,14 @@ def test_staff_find_a_contact_and_read_an_invoice(page: Any, site: str) -> None:
     shot(page, "contacts")
     name = page.locator("#result_list tbody tr .field-__str__ a").last.inner_text()
     page.fill("#searchbar", name)
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    # Without waiting for it the next page would be asked for while this one is on its way.
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert name in page.locator("#result_list").inner_text()
 
     page.goto(f"{site}/admin/invoices/invoice/?state__exact=posted")
-    page.locator("#result_list tbody tr .field-name a").first.click()
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.locator("#result_list tbody tr .field-name a").first.click()
     assert page.locator("#lines-group tbody tr.has_original").count() > 0
     assert page.locator("[name=_save]").count() == 0
     shot(page, "invoice")
@@ -112,7 +114,8 @@ def test_staff_read_the_runs_and_may_edit_schedules(page: Any, site: str) -> Non
     assert page.locator("#result_list tbody tr").count() == len(all_streams())
     shot(page, "runs")
     page.goto(f"{site}/admin/django_celery_beat/periodictask/")
-    page.get_by_role("link", name="contacts: changes").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="contacts: changes").click()
     page.locator("[name=_save]").wait_for()
 
 
