@@ -1,7 +1,5 @@
 """The admin of the sync itself, and what the admins of mirrored rows share."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
@@ -23,21 +21,6 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
-
-
-class PresenceFilter(admin.SimpleListFilter):
-    """Rows that Odoo no longer shows, or only those it does."""
-
-    title = "in Odoo"
-    parameter_name = "presence"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("present", "still there"), ("gone", "gone")]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if self.value() == "gone":
-            return queryset.exclude(gone_at=None)
-        return queryset.filter(gone_at=None) if self.value() == "present" else queryset
 
 
 @admin.register(SyncState)
