@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from odoo_bridge.models import MirroredModel
+from odoo_bridge.models import MirroredModel, created_here, made_here_index
 
 
 class Contact(MirroredModel):
@@ -48,6 +48,7 @@ class Contact(MirroredModel):
     salesperson_id = models.BigIntegerField(null=True)
     customer_rank = models.IntegerField(default=0)
     supplier_rank = models.IntegerField(default=0)
+    created_by = created_here()
 
     class Meta:
         ordering = ["odoo_id"]
@@ -60,6 +61,7 @@ class Contact(MirroredModel):
             models.Index(fields=["ref"], name="contact_ref", condition=~models.Q(ref="")),
             models.Index(fields=["country_code"], name="contact_country"),
             models.Index(fields=["write_date"], name="contact_write_date"),
+            made_here_index("contact_created_by"),
         ]
 
     def __str__(self) -> str:

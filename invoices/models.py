@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import models
 
-from odoo_bridge.models import MirroredModel
+from odoo_bridge.models import MirroredModel, created_here, made_here_index
 
 
 def money(**options: Any) -> models.DecimalField:
@@ -75,6 +75,7 @@ class Invoice(MirroredModel):
     amount_residual_signed = money()
     reversed_entry_id = models.BigIntegerField(null=True, help_text="The invoice this one refunds.")
     line_ids = models.JSONField(default=list, blank=True, help_text="Ids of its lines, in order.")
+    created_by = created_here()
 
     class Meta:
         ordering = ["odoo_id"]
@@ -83,6 +84,7 @@ class Invoice(MirroredModel):
             models.Index(fields=["invoice_date"]),
             models.Index(fields=["state", "payment_state"]),
             models.Index(fields=["write_date"]),
+            made_here_index("invoice_created_by"),
         ]
 
     def __str__(self) -> str:

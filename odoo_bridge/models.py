@@ -36,6 +36,30 @@ class MirroredModel(models.Model):
         abstract = True
 
 
+def created_here() -> models.ForeignKey:
+    """The user who made the record through this bridge. No stream has this column, so no sync
+    touches it: it outlives every copy, and the record's going and coming back."""
+    return models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        editable=False,
+        # Almost all rows have none: made_here_index leaves those out.
+        db_index=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Who made the record through this bridge's API; empty for all others.",
+    )
+
+
+def made_here_index(name: str) -> models.Index:
+    return models.Index(
+        fields=["created_by", "odoo_id"],
+        name=name,
+        condition=models.Q(created_by__isnull=False),
+    )
+
+
 class Reference(models.Model):
     """A row of one of the small Odoo tables that give ids their names."""
 

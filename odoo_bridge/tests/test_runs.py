@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db.models.functions import Now
 
+from accounts.tests.factories import UserFactory
 from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.demo import Fault
@@ -106,6 +107,32 @@ def test_a_row_that_comes_back_is_no_longer_gone(demo):
     row = sync()
     assert (row.restored_count, Contact.objects.get(pk=acme).gone_at) == (1, None)
     assert_equal_to_odoo("contacts")
+
+
+def test_who_made_a_record_stays_whatever_a_sync_does_to_its_row(demo):
+    acme = demo.add("res.partner", name="Acme")
+    invoice = demo.add_invoice(contact=acme, lines=[{"name": "Desk", "price_unit": 10}])
+    sync_all("reconcile")
+    ann, bob = UserFactory(), UserFactory()
+    Contact.objects.filter(pk=acme).update(created_by=ann)
+    Invoice.objects.filter(pk=invoice).update(created_by=bob)
+    demo.write("res.partner", [acme], name="Acme Ltd")
+    demo.write("account.move", [invoice], ref="PO 7")
+    sync_all("changes")
+    sync_all("full")
+    rule = demo.hide("res.partner", lambda record: record["id"] == acme)
+    sync()
+    rule.remove()
+    assert sync().restored_count == 1
+    sync(kind="records", ids=[acme])
+    row = Contact.objects.get(pk=acme)
+    assert (row.name, row.created_by) == ("Acme Ltd", ann)
+    assert (Invoice.objects.get(pk=invoice).ref, Invoice.objects.get(pk=invoice).created_by) == (
+        "PO 7",
+        bob,
+    )
+    ann.delete()
+    assert Contact.objects.get(pk=acme).created_by is None
 
 
 def test_a_transaction_that_commits_late_is_not_lost(demo):
