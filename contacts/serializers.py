@@ -1,16 +1,21 @@
-"""A mirrored contact as JSON."""
+"""A mirrored contact, described."""
 
 from rest_framework import serializers
 
 from contacts.models import Contact
+from odoo_bridge.serializers import RowSerializer, ids, name, odoo_id
 
 
-class ContactSerializer(serializers.ModelSerializer):
+class ContactSerializer(RowSerializer):
     """Odoo's names; ``*_id`` are Odoo's ids, also of records that are not mirrored (yet)."""
 
-    parent_id = serializers.IntegerField(read_only=True, allow_null=True)
-    commercial_contact_id = serializers.IntegerField(read_only=True, allow_null=True)
-    tag_ids = serializers.ListField(child=serializers.IntegerField(), read_only=True)
+    parent_id = odoo_id()
+    commercial_contact_id = odoo_id()
+    state_name = name()
+    country_name = name()
+    odoo_company_name = name()
+    salesperson_name = name()
+    tag_ids = ids()
     extra = serializers.DictField(read_only=True)
 
     class Meta:
@@ -37,14 +42,18 @@ class ContactSerializer(serializers.ModelSerializer):
             "city",
             "zip",
             "state_id",
+            "state_name",
             "country_id",
             "country_code",
+            "country_name",
             "lang",
             "tz",
             "active",
             "company_id",
+            "odoo_company_name",
             "tag_ids",
             "salesperson_id",
+            "salesperson_name",
             "customer_rank",
             "supplier_rank",
             "extra",

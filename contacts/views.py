@@ -10,6 +10,7 @@ from accounts.permissions import IsOperator
 from contacts import live
 from contacts.filters import ContactFilters
 from contacts.models import Contact
+from contacts.rows import CONTACT_ROWS
 from contacts.serializers import ContactSerializer
 from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
 from odoo_bridge.mirror import MirrorViewSet
@@ -26,6 +27,7 @@ class ContactViewSet(MirrorViewSet):
     streams = ("contacts",)
     # The filters leave out what is gone, unless include_gone asks for it.
     queryset = Contact.objects.order_by("odoo_id")
+    rows = CONTACT_ROWS
     serializer_class = ContactSerializer
     filterset_class = ContactFilters
 

@@ -4,10 +4,11 @@ from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
-from invoices.amounts import USUAL_PLACES, plain, spelled
+from invoices.amounts import plain, spelled
 from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.admin import ReadOnlyAdmin
 from odoo_bridge.models import Reference
+from odoo_bridge.names import USUAL_PLACES
 
 
 def _places() -> dict[str, Subquery]:

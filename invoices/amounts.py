@@ -1,44 +1,11 @@
 """Amounts as people read them: with the decimal places of their currency, and never fewer."""
 
+from collections.abc import Sequence
 from decimal import Decimal
-from functools import cached_property
 
 from odoo_bridge.models import Reference
-
-# A currency that was not copied yet: most have two.
-USUAL_PLACES = 2
-
-
-class Currencies:
-    """Decimal places by currency and by company, read once per answer."""
-
-    @cached_property
-    def _rows(self) -> list[tuple[str, int, int | None, int | None]]:
-        kinds = [Reference.Kind.CURRENCY, Reference.Kind.COMPANY]
-        rows = Reference.objects.filter(kind__in=kinds)
-        return list(rows.values_list("kind", "odoo_id", "decimal_places", "currency_id"))
-
-    @cached_property
-    def _places(self) -> dict[int, int]:
-        return {
-            odoo_id: places
-            for kind, odoo_id, places, _currency in self._rows
-            if kind == Reference.Kind.CURRENCY and places is not None
-        }
-
-    @cached_property
-    def _of_company(self) -> dict[int, int | None]:
-        return {
-            odoo_id: currency
-            for kind, odoo_id, _places, currency in self._rows
-            if kind == Reference.Kind.COMPANY
-        }
-
-    def places(self, currency_id: int | None) -> int:
-        return self._places.get(currency_id or 0, USUAL_PLACES)
-
-    def company_places(self, company_id: int | None) -> int:
-        return self.places(self._of_company.get(company_id or 0))
+from odoo_bridge.names import Names
+from odoo_bridge.rows import Spelled
 
 
 def plain(value: Decimal) -> str:
@@ -53,3 +20,63 @@ def spelled(value: Decimal, places: int) -> str:
     whole, _point, fraction = plain(value).partition(".")
     fraction = fraction.ljust(places, "0")
     return f"{whole}.{fraction}" if fraction else whole
+
+
+def amount(column: str) -> Spelled:
+    """In the row's currency; in its company's where it has none."""
+
+    def spell(
+        names: Names,
+        amounts: Sequence[Decimal | None],
+        currencies: Sequence[int | None],
+        companies: Sequence[int | None],
+    ) -> list[str | None]:
+        places = [
+            names.company_places(company) if currency is None else names.places(currency)
+            for currency, company in zip(currencies, companies, strict=True)
+        ]
+        return _all_spelled(amounts, places)
+
+    return Spelled(
+        (column, "currency_id", "company_id"),
+        spell,
+        {"currency_id": Reference.Kind.CURRENCY, "company_id": Reference.Kind.COMPANY},
+    )
+
+
+def amount_of_line(column: str) -> Spelled:
+    """In the line's currency, which is its invoice's."""
+
+    def spell(
+        names: Names, amounts: Sequence[Decimal | None], currencies: Sequence[int | None]
+    ) -> list[str | None]:
+        return _all_spelled(amounts, [names.places(currency) for currency in currencies])
+
+    return Spelled((column, "currency_id"), spell, {"currency_id": Reference.Kind.CURRENCY})
+
+
+def company_amount(column: str) -> Spelled:
+    """In the currency of the row's company."""
+
+    def spell(
+        names: Names, amounts: Sequence[Decimal | None], companies: Sequence[int | None]
+    ) -> list[str | None]:
+        return _all_spelled(amounts, [names.company_places(company) for company in companies])
+
+    return Spelled((column, "company_id"), spell, {"company_id": Reference.Kind.COMPANY})
+
+
+def measure(column: str) -> Spelled:
+    """A quantity, price or percentage, with as many digits as it has."""
+
+    def spell(_names: Names, values: Sequence[Decimal | None]) -> list[str | None]:
+        return [None if value is None else plain(value) for value in values]
+
+    return Spelled((column,), spell)
+
+
+def _all_spelled(amounts: Sequence[Decimal | None], places: Sequence[int]) -> list[str | None]:
+    return [
+        None if value is None else spelled(value, digits)
+        for value, digits in zip(amounts, places, strict=True)
+    ]

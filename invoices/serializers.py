@@ -1,54 +1,18 @@
-"""A mirrored invoice as JSON. Amounts are strings with the decimal places of their currency."""
+"""A mirrored invoice, described. Amounts are strings with the decimal places of their currency."""
 
-from decimal import Decimal
-from typing import Any
-
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from invoices.amounts import Currencies, plain, spelled
 from invoices.models import Invoice, InvoiceLine
+from odoo_bridge.serializers import DecimalText, RowSerializer, ids, name, odoo_id
 
 
-@extend_schema_field({"type": "string", "format": "decimal", "nullable": True})
-class AmountField(serializers.Field):
-    """An amount in the invoice's currency; with ``signed`` in the company's."""
-
-    def __init__(self, *, signed: bool = False, **options: Any) -> None:
-        self.signed = signed
-        super().__init__(read_only=True, source="*", **options)
-
-    def to_representation(self, row: Invoice | InvoiceLine) -> str | None:
-        value: Decimal | None = getattr(row, str(self.field_name))
-        if value is None:
-            return None
-        currencies: Currencies = self.context["currencies"]
-        if self.signed and isinstance(row, Invoice):
-            return spelled(value, currencies.company_places(row.company_id))
-        if row.currency_id is None and isinstance(row, Invoice):
-            return spelled(value, currencies.company_places(row.company_id))
-        return spelled(value, currencies.places(row.currency_id))
-
-
-@extend_schema_field({"type": "string", "format": "decimal", "nullable": True})
-class MeasureField(serializers.Field):
-    """A quantity, price or percentage, with as many digits as it has."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(read_only=True, **options)
-
-    def to_representation(self, value: Decimal) -> str:
-        return plain(value)
-
-
-class InvoiceLineSerializer(serializers.ModelSerializer):
-    quantity = MeasureField()
-    price_unit = MeasureField()
-    discount = MeasureField(help_text="Per cent.")
-    price_subtotal = AmountField()
-    price_total = AmountField()
-    tax_ids = serializers.ListField(child=serializers.IntegerField(), read_only=True)
+class InvoiceLineSerializer(RowSerializer):
+    quantity = DecimalText()
+    price_unit = DecimalText()
+    discount = DecimalText(help_text="Per cent.")
+    price_subtotal = DecimalText()
+    price_total = DecimalText()
+    tax_ids = ids()
     extra = serializers.DictField(read_only=True)
 
     class Meta:
@@ -73,24 +37,27 @@ class InvoiceLineSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
-class InvoiceSerializer(serializers.ModelSerializer):
+class InvoiceSerializer(RowSerializer):
     """``amount_*_signed`` are in the company's currency, negative for refunds and vendor bills."""
 
-    contact_id = serializers.IntegerField(read_only=True, allow_null=True)
-    contact_name = serializers.SerializerMethodField(
-        help_text="Empty while the contact is not mirrored."
+    contact_id = odoo_id()
+    contact_name = serializers.CharField(
+        read_only=True, help_text="Empty while the contact is not mirrored."
     )
-    commercial_contact_id = serializers.IntegerField(read_only=True, allow_null=True)
-    shipping_contact_id = serializers.IntegerField(read_only=True, allow_null=True)
-    amount_untaxed = AmountField()
-    amount_tax = AmountField()
-    amount_total = AmountField()
-    amount_residual = AmountField(help_text="Still to be paid.")
-    amount_untaxed_signed = AmountField(signed=True)
-    amount_tax_signed = AmountField(signed=True)
-    amount_total_signed = AmountField(signed=True)
-    amount_residual_signed = AmountField(signed=True)
-    line_ids = serializers.ListField(child=serializers.IntegerField(), read_only=True)
+    company_name = name()
+    journal_name = name()
+    salesperson_name = name()
+    commercial_contact_id = odoo_id()
+    shipping_contact_id = odoo_id()
+    amount_untaxed = DecimalText()
+    amount_tax = DecimalText()
+    amount_total = DecimalText()
+    amount_residual = DecimalText(help_text="Still to be paid.")
+    amount_untaxed_signed = DecimalText()
+    amount_tax_signed = DecimalText()
+    amount_total_signed = DecimalText()
+    amount_residual_signed = DecimalText()
+    line_ids = ids()
     extra = serializers.DictField(read_only=True)
 
     class Meta:
@@ -114,10 +81,13 @@ class InvoiceSerializer(serializers.ModelSerializer):
             "currency_id",
             "currency_code",
             "company_id",
+            "company_name",
             "journal_id",
+            "journal_name",
             "fiscal_position_id",
             "payment_term_id",
             "salesperson_id",
+            "salesperson_name",
             "amount_untaxed",
             "amount_tax",
             "amount_total",
@@ -137,13 +107,8 @@ class InvoiceSerializer(serializers.ModelSerializer):
         ]
         read_only_fields = fields
 
-    @extend_schema_field(OpenApiTypes.STR)
-    def get_contact_name(self, invoice: Invoice) -> str:
-        # Joined by the view; a contact that is not here (yet) comes as None.
-        return str(invoice.contact) if invoice.contact else ""
 
-
-class InvoiceDetailSerializer(InvoiceSerializer):
+class ExpandedInvoiceSerializer(InvoiceSerializer):
     lines = InvoiceLineSerializer(many=True, read_only=True)
 
     class Meta(InvoiceSerializer.Meta):

@@ -1,8 +1,5 @@
 """Invoices: from the mirror, and live from Odoo."""
 
-from typing import Any
-
-from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,12 +7,14 @@ from rest_framework.views import APIView
 
 from accounts.permissions import IsOperator
 from invoices import live
-from invoices.amounts import Currencies
 from invoices.filters import InvoiceFilters
 from invoices.models import Invoice, InvoiceLine
-from invoices.serializers import InvoiceDetailSerializer, InvoiceSerializer
+from invoices.rows import INVOICE_ROWS, LINE_ROWS
+from invoices.serializers import ExpandedInvoiceSerializer, InvoiceSerializer
 from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
 from odoo_bridge.mirror import MirrorViewSet
+from odoo_bridge.names import Names
+from odoo_bridge.rows import Row
 
 
 @extend_schema_view(
@@ -27,7 +26,8 @@ class InvoiceViewSet(MirrorViewSet):
 
     streams = ("invoices", "invoice_lines")
     # The filters leave out what is gone, unless include_gone asks for it.
-    queryset = Invoice.objects.select_related("contact").order_by("odoo_id")
+    queryset = Invoice.objects.order_by("odoo_id")
+    rows = INVOICE_ROWS
     serializer_class = InvoiceSerializer
     filterset_class = InvoiceFilters
 
@@ -35,18 +35,15 @@ class InvoiceViewSet(MirrorViewSet):
         # Lines have a stream of their own: an answer with lines is as fresh as the older of both.
         return ("invoices",) if self.action == "list" else self.streams
 
-    def get_queryset(self) -> QuerySet:
-        rows = super().get_queryset()
-        if self.action == "retrieve":
-            lines = InvoiceLine.objects.present().order_by("sequence", "odoo_id")
-            rows = rows.prefetch_related(Prefetch("lines", queryset=lines))
-        return rows
-
     def get_serializer_class(self) -> type[InvoiceSerializer]:
-        return InvoiceDetailSerializer if self.action == "retrieve" else InvoiceSerializer
+        return InvoiceSerializer if self.action == "list" else ExpandedInvoiceSerializer
 
-    def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "currencies": Currencies()}
+    def row(self, odoo_id: int, names: Names) -> Row:
+        lines = InvoiceLine.objects.present().filter(invoice_id=odoo_id)
+        return {
+            **super().row(odoo_id, names),
+            "lines": LINE_ROWS.page(lines.order_by("sequence", "odoo_id"), names=names),
+        }
 
 
 class LiveInvoicesView(APIView):

@@ -3,20 +3,39 @@
 from datetime import datetime
 from typing import Any
 
+from django.http import Http404
 from rest_framework import status, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from odoo_bridge.models import SyncState
+from odoo_bridge.names import Names
+from odoo_bridge.rows import Row, Rows
 
 
-class MirrorViewSet(viewsets.ReadOnlyModelViewSet):
+class MirrorViewSet(viewsets.GenericViewSet):
     """Lists and rows of the mirror. ``X-Odoo-Synced-At``: all that was written in Odoo up to then,
     on its clock, is in the answer; absent before the first complete copy."""
 
     streams: tuple[str, ...]
+    rows: Rows
     lookup_field = "odoo_id"
     synced_at: datetime | None = None
+
+    def list(self, request: Request) -> Response:
+        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(self.rows.page(page))
+
+    def retrieve(self, request: Request, odoo_id: int) -> Response:
+        return Response(self.row(odoo_id, Names()))
+
+    def row(self, odoo_id: int, names: Names) -> Row:
+        """Raises Http404, also for a row that is gone or not for this user."""
+        rows = self.filter_queryset(self.get_queryset()).filter(pk=odoo_id)
+        found = self.rows.page(rows, names=names)
+        if not found:
+            raise Http404
+        return found[0]
 
     def freshness_of(self) -> tuple[str, ...]:
         return self.streams

@@ -1,0 +1,15 @@
+"""Contacts as the API spells them."""
+
+from contacts.serializers import ContactSerializer
+from odoo_bridge.models import Reference
+from odoo_bridge.rows import Rows, name_of
+
+CONTACT_ROWS = Rows(
+    ContactSerializer.Meta.fields,
+    {
+        "state_name": name_of("state_id", Reference.Kind.STATE),
+        "country_name": name_of("country_id", Reference.Kind.COUNTRY),
+        "odoo_company_name": name_of("company_id", Reference.Kind.COMPANY),
+        "salesperson_name": name_of("salesperson_id", Reference.Kind.USER),
+    },
+)

@@ -1,0 +1,65 @@
+"""What the ids in a page of rows are called, without a query per row."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from django.db.models import Q
+
+from odoo_bridge.models import Reference
+
+# A currency that was not copied yet: most have two.
+USUAL_PLACES = 2
+
+
+class _Known(NamedTuple):
+    name: str
+    decimal_places: int | None
+    currency_id: int | None
+
+
+class Names:
+    """Names of references, and decimal places of currencies: each asked for once, then remembered.
+
+    Made for one answer, be it a page or an export of many pages.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], _Known | None] = {}
+
+    def learn(self, ids: Mapping[str, Iterable[int | None]]) -> None:
+        """Look up what is not known yet of ``ids`` (kind -> ids), in one query at most.
+
+        A company brings its currency.
+        """
+        asked = Q()
+        for kind, some in ids.items():
+            new = {i for i in some if i is not None and (kind, i) not in self._known}
+            if not new:
+                continue
+            # None until the answer says otherwise: an id without a row is not asked for again.
+            self._known |= dict.fromkeys((kind, i) for i in new)
+            asked |= Q(kind=kind, odoo_id__in=new)
+            if kind == Reference.Kind.COMPANY:
+                currencies = Reference.objects.filter(kind=kind, odoo_id__in=new)
+                asked |= Q(
+                    kind=Reference.Kind.CURRENCY, odoo_id__in=currencies.values("currency_id")
+                )
+        if asked:
+            rows = Reference.objects.filter(asked).order_by()
+            for kind, odoo_id, *rest in rows.values_list("kind", "odoo_id", *_Known._fields):
+                self._known[kind, odoo_id] = _Known(*rest)
+
+    def name(self, kind: str, odoo_id: int | None) -> str:
+        """Empty without an id, and while its row is not here."""
+        known = self._known.get((kind, odoo_id or 0))
+        return known.name if known else ""
+
+    def places(self, currency_id: int | None) -> int:
+        known = self._known.get((Reference.Kind.CURRENCY, currency_id or 0))
+        if known is None or known.decimal_places is None:
+            return USUAL_PLACES
+        return known.decimal_places
+
+    def company_places(self, company_id: int | None) -> int:
+        known = self._known.get((Reference.Kind.COMPANY, company_id or 0))
+        return self.places(known.currency_id if known else None)

@@ -1,0 +1,114 @@
+"""Rows of the mirror as the API spells them: from a query set to dicts, a page at a time.
+
+Serializers describe these rows to OpenAPI. Asking them for the values, field by field of a model
+instance made for the purpose, takes several times as long (docs/performance.md).
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from django.db.models import QuerySet
+
+from odoo_bridge.names import Names
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Spelled:
+    """A field that is not simply the column of its name.
+
+    ``spell(names, *columns)`` gets the values of ``columns`` for a whole page, one sequence a
+    column, and returns the field's. ``refers``: which of the columns are ids of references, for
+    ``names`` to know them by then.
+    """
+
+    columns: tuple[str, ...]
+    spell: Callable[..., Sequence[Any]]
+    refers: Mapping[str, str] = field(default_factory=dict)
+
+
+def name_of(column: str, kind: str) -> Spelled:
+    """The name behind the id in ``column``."""
+
+    def spell(names: Names, ids: Sequence[int | None]) -> list[str]:
+        return [names.name(kind, odoo_id) for odoo_id in ids]
+
+    return Spelled((column,), spell, {column: kind})
+
+
+class Rows:
+    """Makes the dicts of one mirrored model.
+
+    ``fields`` are the API's names, in its order; those not in ``spelled`` are columns. Moments and
+    dates stay Python's, for the format of the answer to write.
+    """
+
+    def __init__(self, fields: Sequence[str], spelled: Mapping[str, Spelled]) -> None:
+        self.fields = tuple(fields)
+        self._spelled = spelled
+
+    def page(
+        self,
+        rows: QuerySet,
+        only: Collection[str] | None = None,
+        names: Names | None = None,
+    ) -> list[Row]:
+        """All of ``rows``, in their order, with the fields in ``only`` or all fields.
+
+        Two queries at most: the rows, and the names that ``names`` does not know yet.
+        """
+        fields = self._chosen(only)
+        columns = self._columns(fields)
+        found = list(rows.values_list(*columns))
+        return self._rows(found, fields, columns, names or Names())
+
+    def stream(
+        self, rows: QuerySet, only: Collection[str] | None = None, page_size: int = 2000
+    ) -> Iterator[Row]:
+        """The same for any number of rows, in memory for ``page_size`` of them."""
+        fields, names = self._chosen(only), Names()
+        columns = self._columns(fields)
+        found = rows.values_list(*columns).iterator(page_size)
+        while page := list(islice(found, page_size)):
+            yield from self._rows(page, fields, columns, names)
+
+    def _chosen(self, only: Collection[str] | None) -> list[str]:
+        return [name for name in self.fields if only is None or name in only]
+
+    def _columns(self, fields: Sequence[str]) -> list[str]:
+        """The columns that ``fields`` are made of, each once."""
+        columns: dict[str, None] = {}
+        for name in fields:
+            spelled = self._spelled.get(name)
+            columns |= dict.fromkeys(spelled.columns if spelled else (name,))
+        return list(columns)
+
+    def _rows(
+        self,
+        found: Sequence[tuple[Any, ...]],
+        fields: Sequence[str],
+        columns: Sequence[str],
+        names: Names,
+    ) -> list[Row]:
+        if not found:
+            return []
+        # By column, not by row: one look at what a field is made of serves the whole page.
+        table = dict(zip(columns, zip(*found, strict=True), strict=True))
+        spelled = [self._spelled[name] for name in fields if name in self._spelled]
+        ids: dict[str, set[int | None]] = {}
+        for one in spelled:
+            for column, kind in one.refers.items():
+                ids.setdefault(kind, set()).update(table[column])
+        names.learn(ids)
+        values = []
+        for name in fields:
+            made = self._spelled.get(name)
+            values.append(
+                made.spell(names, *(table[column] for column in made.columns))
+                if made
+                else table[name]
+            )
+        return [dict(zip(fields, row, strict=True)) for row in zip(*values, strict=True)]
