@@ -25,7 +25,7 @@ ON_POSTGRES = os.environ["DATABASE_URL"].startswith("postgres")
 ON_REDIS = bool(os.environ["REDIS_URL"])
 
 pytest_plugins = (
-    ["odoo_bridge.tests.fixtures_odoo"]
+    ["odoo_bridge.tests.fixtures_odoo", "odoo_bridge.tests.fixtures_browser"]
     if (Path(__file__).parent / "odoo_bridge" / "tests" / "fixtures_odoo.py").exists()
     else []
 )

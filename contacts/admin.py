@@ -1,11 +1,12 @@
 from django.contrib import admin
 
 from contacts.models import Contact
-from odoo_bridge.admin import ReadOnlyAdmin
+from odoo_bridge.admin.base import RECORDS, ReadOnlyAdmin
 
 
 @admin.register(Contact)
 class ContactAdmin(ReadOnlyAdmin):
+    section, icon = RECORDS, "contacts"
     list_display = [
         "odoo_id",
         "__str__",

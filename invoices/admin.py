@@ -3,10 +3,11 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from unfold.admin import TabularInline
 
 from invoices.amounts import plain, spelled
 from invoices.models import Invoice, InvoiceLine
-from odoo_bridge.admin import ReadOnlyAdmin
+from odoo_bridge.admin.base import RECORDS, ReadOnlyAdmin
 from odoo_bridge.models import Reference
 from odoo_bridge.names import USUAL_PLACES
 
@@ -52,7 +53,7 @@ def _number(name: str) -> Any:
     return show
 
 
-class InvoiceLineInline(admin.TabularInline):
+class InvoiceLineInline(TabularInline):
     model = InvoiceLine
     fields = [
         "odoo_id",
@@ -86,6 +87,7 @@ class InvoiceLineInline(admin.TabularInline):
 
 @admin.register(Invoice)
 class InvoiceAdmin(ReadOnlyAdmin):
+    section, icon = RECORDS, "receipt_long"
     list_display = [
         "odoo_id",
         "name",

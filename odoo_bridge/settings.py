@@ -108,6 +108,8 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 NUM_PROXIES = _whole("NUM_PROXIES", 0, 0)
 
 INSTALLED_APPS = [
+    "unfold",  # before the admin, whose site and templates it replaces
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -324,6 +326,32 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+}
+
+# The admin ----------------------------------------------------------------------------------------
+UNFOLD = {
+    "SITE_TITLE": "odoo-bridge",
+    "SITE_HEADER": "odoo-bridge",
+    "SITE_SUBHEADER": "The mirror of Odoo",
+    "SITE_SYMBOL": "sync_alt",
+    "SHOW_VIEW_ON_SITE": False,
+    "COLORS": {
+        # Blue, because 600 on white and 500 on the dark ground are both easy to read.
+        "primary": {
+            "50": "#eff6ff",
+            "100": "#dbeafe",
+            "200": "#bfdbfe",
+            "300": "#93c5fd",
+            "400": "#60a5fa",
+            "500": "#3b82f6",
+            "600": "#2563eb",
+            "700": "#1d4ed8",
+            "800": "#1e40af",
+            "900": "#1e3a8a",
+            "950": "#172554",
+        }
+    },
+    "SIDEBAR": {"navigation": "odoo_bridge.admin.navigation.sidebar"},
 }
 
 # Transport security -------------------------------------------------------------------------------

@@ -8,8 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, Spec
 from odoo_bridge.routes import both
 from odoo_bridge.views import LiveView, ReadyView, favicon
 
-admin.site.site_header = admin.site.site_title = "odoo-bridge"
-admin.site.index_title = "The mirror"
+admin.site.index_title = "Overview"
 
 api: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),

@@ -1,0 +1,8 @@
+"""The admin: the desk that staff work at. One module per page, ``base.py`` what all pages share.
+
+Django finds the pages by importing this package.
+"""
+
+from odoo_bridge.admin import issues, references, runs, schedules, streams
+
+__all__ = ["issues", "references", "runs", "schedules", "streams"]

@@ -1,0 +1,12 @@
+"""Streams: where each one stands."""
+
+from django.contrib import admin
+
+from odoo_bridge.admin.base import SYNC, ReadOnlyAdmin
+from odoo_bridge.models import SyncState
+
+
+@admin.register(SyncState)
+class SyncStateAdmin(ReadOnlyAdmin):
+    section, icon = SYNC, "water"
+    list_display = ("stream", "watermark", "lease_holder", "lease_until", "unavailable_fields")

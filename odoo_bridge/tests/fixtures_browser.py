@@ -1,0 +1,134 @@
+"""Fixtures for tests marked ``browser``: the site of a copied demo Odoo in a headless Chromium."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP: Any = {"width": 1440, "height": 900}
+PHONE: Any = {"width": 390, "height": 844}
+PASSWORD = "correct-horse-battery"
+# What axe calls these keeps somebody from using a page.
+BARRIERS = {"serious", "critical"}
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A page of a headless Chromium. What its console complains of fails the test."""
+    from django.db import connections
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    # Playwright runs an event loop in this thread, in which Django would refuse its database.
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport=DESKTOP, color_scheme="light")
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(f"{message.text} {message.location}")
+                if message.type == "error"
+                else None
+            ),
+        )
+        yield page
+        browser.close()
+        # Inside Playwright's loop the test had a connection of its own.
+        connections.close_all()
+    assert complaints == []
+
+
+@pytest.fixture
+def demo_odoo(settings: Any) -> Iterator[Any]:
+    """A demo Odoo 19 with a few contacts and invoices, copied once."""
+    from odoo_bridge.demo import DemoOdoo
+    from odoo_bridge.models import SyncRun
+    from odoo_bridge.sync.run import run
+    from odoo_bridge.sync.streams import all_streams
+
+    odoo = DemoOdoo(version="19.0", contacts=60, invoices=60)
+    with odoo.serve() as server:
+        settings.ODOO_URL, settings.ODOO_DB = server.url, "demo"
+        settings.ODOO_USERNAME = settings.ODOO_PASSWORD = "admin"
+        settings.ODOO_API_KEY = ""
+        for stream in all_streams():
+            row = run(stream, "reconcile", trigger=SyncRun.Trigger.COMMAND)
+            assert row.status == SyncRun.Status.SUCCEEDED, row.error
+        yield odoo
+
+
+@pytest.fixture
+def login(page: Any, live_server: Any, settings: Any) -> Callable[[Any], str]:
+    """``login(user)`` opens a session for the browser and returns the site's address."""
+    # The live server speaks plain HTTP and collects no static files.
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = False
+
+    def enter(user: Any) -> str:
+        from django.test import Client
+
+        client = Client()
+        client.force_login(user)
+        page.context.add_cookies(
+            [
+                {
+                    "name": django_settings.SESSION_COOKIE_NAME,
+                    "value": client.cookies[django_settings.SESSION_COOKIE_NAME].value,
+                    "url": live_server.url,
+                }
+            ]
+        )
+        return str(live_server.url)
+
+    return enter
+
+
+@pytest.fixture
+def site(demo_odoo: Any, login: Callable[[Any], str]) -> str:
+    """The address of a site with a copied demo Odoo, an administrator logged in."""
+    from django.contrib.auth import get_user_model
+
+    users = get_user_model().objects
+    return login(users.create_superuser("staff", "staff@example.com", PASSWORD))
+
+
+def look(page: Any, name: str) -> None:
+    """Show the page the browser is on in light and in dark: nothing may keep anybody from using it.
+
+    SCREENSHOTS=docs/images keeps what the browser saw, for the README and for a person to judge.
+    """
+    from axe_playwright_python.sync_playwright import Axe
+
+    folder = os.environ.get("SCREENSHOTS")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.reload(wait_until="networkidle")
+        if folder:
+            page.screenshot(path=Path(folder) / f"{name}-{scheme}.png")
+        found = Axe().run(page)
+        barriers = [
+            f"{name} ({scheme}): {broken['id']}: {node['html'][:200]}\n  {node['failureSummary']}"
+            for broken in found.response["violations"]
+            if broken["impact"] in BARRIERS
+            for node in broken["nodes"]
+        ]
+        assert not barriers, "\n".join(barriers)
+    page.emulate_media(color_scheme="light")
