@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 
+from odoo_bridge.remedies import remedy
+
 
 class MirroredQuerySet(models.QuerySet[Any]):
     def present(self) -> Self:
@@ -143,7 +145,13 @@ class SyncRun(models.Model):
         NEEDS_CONFIRMATION = "needs_confirmation", "needs confirmation"
         FAILED = "failed"
         SKIPPED = "skipped"
+        CANCELLED = "cancelled"
         INTERRUPTED = "interrupted"
+
+    class Phase(models.TextChoices):
+        INVENTORY = "inventory", "asking Odoo what there is"
+        READING = "reading", "reading and storing"
+        GONE = "gone", "looking for what is gone"
 
     stream = models.CharField(max_length=64)
     kind = models.CharField(max_length=16, choices=Kind)
@@ -175,7 +183,28 @@ class SyncRun(models.Model):
     issue_count = models.PositiveIntegerField("issues", default=0)
     odoo_calls = models.PositiveIntegerField(default=0)
     odoo_seconds = models.FloatField(default=0, help_text="Summed over the connections.")
+    phase = models.CharField(
+        max_length=16, choices=Phase, blank=True, help_text="The last one it was in."
+    )
+    phase_seconds = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="inventory, reading (waiting for Odoo), storing, gone -> seconds.",
+    )
+    cancel_requested_at = models.DateTimeField(null=True)
+    cancelled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    gone_review = models.ForeignKey(
+        "GoneReview",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="runs",
+        help_text="The question this run asks, or whose answer it carries out.",
+    )
     error = models.TextField(blank=True, help_text="Why it failed, was skipped, or waits.")
+    error_code = models.CharField(max_length=32, blank=True, help_text="The kind of error.")
 
     class Meta:
         ordering = ["-id"]
@@ -183,10 +212,87 @@ class SyncRun(models.Model):
             models.Index(fields=["stream", "-id"]),
             models.Index(fields=["status"]),
         ]
+        permissions = [
+            ("run_sync", "Can start, cancel and retry runs"),
+            ("confirm_gone", "Can say whether rows that vanished are gone"),
+            ("change_schedule", "Can change, pause and resume schedules"),
+        ]
         verbose_name = "run"
 
     def __str__(self) -> str:
         return f"{self.stream} {self.kind} #{self.pk}"
+
+    @property
+    def remedy(self) -> str:
+        """What a person can do about the error; empty when there is nothing to do."""
+        return remedy(self.error_code)
+
+
+class GoneReviewQuerySet(models.QuerySet["GoneReview"]):
+    def in_force(self) -> Self:
+        """Asked, or answered and not yet settled: at most one per stream."""
+        return self.filter(status__in=GoneReview.IN_FORCE)
+
+
+class GoneReview(models.Model):
+    """So many rows vanished from Odoo at once that a person must say whether they are gone.
+
+    ``ids`` never change: who answers, answers about the rows they looked at.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        CONFIRMED = "confirmed"
+        REJECTED = "rejected"
+        # A later run found more; that one's question stands instead.
+        REPLACED = "replaced"
+        # Nothing is left of it: marked gone, or seen in Odoo again.
+        SETTLED = "settled"
+
+    IN_FORCE = (Status.OPEN, Status.CONFIRMED, Status.REJECTED)
+
+    stream = models.CharField(max_length=64)
+    status = models.CharField(max_length=16, choices=Status, default=Status.OPEN)
+    ids = models.JSONField(help_text="The rows that Odoo did not show, ascending.")
+    gone_count = models.PositiveIntegerField("rows", help_text="How many ids there are.")
+    present_count = models.PositiveIntegerField("of", help_text="Rows here when it was asked.")
+    recent_count = models.PositiveIntegerField(
+        default=0, help_text="Rows marked gone unasked in the 24 hours before."
+    )
+    asked_at = models.DateTimeField(db_default=Now())
+    last_asked_at = models.DateTimeField(db_default=Now(), help_text="By the latest run.")
+    answered_at = models.DateTimeField(null=True)
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    objects = GoneReviewQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stream"],
+                condition=models.Q(status__in=["open", "confirmed", "rejected"]),
+                name="one_gone_review_in_force_per_stream",
+            )
+        ]
+        verbose_name = "question about rows that vanished"
+        verbose_name_plural = "questions about rows that vanished"
+
+    def __str__(self) -> str:
+        return f"{self.gone_count} {self.stream} that vanished (#{self.pk})"
+
+
+class Heartbeat(models.Model):
+    """When a worker last carried out the sweep: the sign that ticks arrive."""
+
+    name = models.CharField(max_length=16, primary_key=True)
+    seen_at = models.DateTimeField(help_text="On the database's clock.")
+    holder = models.CharField(max_length=200, help_text="Host and process.")
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.seen_at}"
 
 
 class SyncIssue(models.Model):
@@ -195,7 +301,12 @@ class SyncIssue(models.Model):
     stream = models.CharField(max_length=64)
     odoo_id = models.BigIntegerField()
     reason = models.TextField()
-    record = models.JSONField(default=dict, help_text="What Odoo sent, if it sent anything.")
+    column = models.CharField(
+        max_length=64, blank=True, help_text="The column that did not take its value, if it is one."
+    )
+    record = models.JSONField(
+        default=dict, help_text="What Odoo sent, if it sent anything, as Python spells it."
+    )
     attempts = models.PositiveIntegerField(default=1)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()

@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from odoo_bridge.models import SyncIssue, SyncRun
+from odoo_bridge.models import GoneReview, SyncIssue, SyncRun
 from odoo_bridge.sync import run as engine
 from odoo_bridge.sync.lease import close_interrupted
 
@@ -55,7 +55,8 @@ def sweep() -> None:
 
 @shared_task
 def prune_runs(days: int = 30) -> None:
-    """Forget runs that ended, and issues that were resolved, more than ``days`` days ago.
+    """Forget runs that ended, issues that were resolved and questions that were settled, more than
+    ``days`` days ago.
 
     The last run of each stream and status stays: "last succeeded in March" must remain sayable.
     """
@@ -65,6 +66,8 @@ def prune_runs(days: int = 30) -> None:
         pk__in=list(latest.values_list("pk_max", flat=True))
     ).delete()
     SyncIssue.objects.filter(resolved_at__lt=before).delete()
+    settled = GoneReview.objects.exclude(status__in=GoneReview.IN_FORCE)
+    settled.filter(last_asked_at__lt=before).delete()
 
 
 @shared_task

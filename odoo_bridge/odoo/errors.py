@@ -2,19 +2,30 @@
 
 
 class BridgeError(Exception):
-    """Anything the bridge says in a sentence. Never holds a password, a key or a traceback."""
+    """Anything the bridge says in a sentence. Never holds a password, a key or a traceback.
+
+    ``code`` names the kind for programs; ``odoo_bridge.remedies`` says what to do about it.
+    """
+
+    code = "internal"
 
 
 class OdooUnavailable(BridgeError):
     """Odoo gave no usable answer (network, timeout, 5xx, cut or foreign body): try again later."""
 
+    code = "odoo_unavailable"
+
 
 class OdooTimeout(OdooUnavailable):
     """No complete answer within ODOO_TIMEOUT_SECONDS: a smaller question may get one."""
 
+    code = "odoo_timeout"
+
 
 class OdooBusy(OdooUnavailable):
     """Odoo asked us to wait: ``retry_after`` seconds, if it said how long."""
+
+    code = "odoo_busy"
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -25,13 +36,19 @@ class OdooRefused(BridgeError):
     """Login, key, rights, or RPC switched off: a person must act. Never retried, because five bad
     logins lock our address out for a minute."""
 
+    code = "odoo_refused"
+
 
 class OdooForbidden(OdooRefused):
     """The login is good, but may not read this model or one of these records."""
 
+    code = "odoo_forbidden"
+
 
 class OdooRejected(BridgeError):
     """Odoo's own code said no. ``reason`` is its message, ``exception`` its class name."""
+
+    code = "odoo_rejected"
 
     def __init__(self, message: str, *, reason: str = "", exception: str = "") -> None:
         super().__init__(message)
@@ -42,9 +59,18 @@ class OdooRejected(BridgeError):
 class OdooMissing(BridgeError):
     """The record, model or method does not exist."""
 
+    code = "odoo_missing"
+
 
 class RecordRejected(BridgeError):
-    """One record cannot be mapped. Kept as an issue; the run goes on."""
+    """One record cannot be mapped. Kept as an issue; the run goes on. ``column`` is the one that
+    does not take its value, if it is one."""
+
+    code = "record_rejected"
+
+    def __init__(self, message: str, column: str = "") -> None:
+        super().__init__(message)
+        self.column = column
 
 
 def from_exception_name(name: str, reason: str, where: str) -> BridgeError:

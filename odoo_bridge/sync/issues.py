@@ -7,6 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from odoo_bridge.models import SyncIssue
+from odoo_bridge.odoo.errors import BridgeError
 
 _SHOWN_CHARACTERS = 1000
 
@@ -17,20 +18,21 @@ def open_ids(stream: str) -> set[int]:
     )
 
 
-def note(stream: str, odoo_id: int, reason: str, record: dict[str, Any]) -> None:
+def note(stream: str, odoo_id: int, error: BridgeError, record: dict[str, Any]) -> None:
     """Open an issue, or count one more attempt on the open one."""
     # As Python spells them: a value that no column takes must not break this one too.
     shown = {name: ascii(value)[:_SHOWN_CHARACTERS] for name, value in record.items()}
-    reason = reason.replace("\x00", "\\x00")
+    found = {
+        "reason": str(error).replace("\x00", "\\x00"),
+        "column": getattr(error, "column", ""),
+        "record": shown,
+    }
     known = SyncIssue.objects.filter(stream=stream, odoo_id=odoo_id, resolved_at=None)
-    if not known.update(
-        reason=reason, record=shown, attempts=F("attempts") + 1, last_seen_at=Now()
-    ):
+    if not known.update(**found, attempts=F("attempts") + 1, last_seen_at=Now()):
         SyncIssue.objects.create(
             stream=stream,
             odoo_id=odoo_id,
-            reason=reason,
-            record=shown,
+            **found,
             first_seen_at=Now(),
             last_seen_at=Now(),
         )

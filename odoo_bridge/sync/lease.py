@@ -19,15 +19,22 @@ from odoo_bridge.odoo.errors import BridgeError
 
 LEASE = timedelta(seconds=90)
 RECORDS_LIMIT = timedelta(hours=1)
-_INTERRUPTED = "The process that ran it died or stood still; the next run goes on from here."
+_INTERRUPTED = {
+    "error": "The process that ran it died or stood still; the next run goes on from here.",
+    "error_code": "interrupted",
+}
 
 
 class LeaseHeld(BridgeError):
     """Another run of the stream is under way."""
 
+    code = "lease_held"
+
 
 class LeaseLost(BridgeError):
     """Another run took the stream over while this one stood still."""
+
+    code = "lease_lost"
 
 
 def holder_name() -> str:
@@ -105,7 +112,7 @@ def close_interrupted() -> int:
     # A records run holds no lease; it is a few pages long.
     closed += SyncRun.objects.filter(
         status=SyncRun.Status.RUNNING, lease_token=None, started_at__lt=Now() - RECORDS_LIMIT
-    ).update(status=SyncRun.Status.INTERRUPTED, finished_at=Now(), error=_INTERRUPTED)
+    ).update(status=SyncRun.Status.INTERRUPTED, finished_at=Now(), **_INTERRUPTED)
     return closed
 
 
@@ -113,5 +120,5 @@ def _interrupt(runs: models.QuerySet[SyncRun]) -> int:
     return runs.filter(status=SyncRun.Status.RUNNING, lease_token__isnull=False).update(
         status=SyncRun.Status.INTERRUPTED,
         finished_at=Now(),
-        error=_INTERRUPTED,
+        **_INTERRUPTED,
     )

@@ -6,6 +6,7 @@ finds what is missing by comparing.
 """
 
 import logging
+import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -25,14 +26,14 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from psycopg.errors import ProgramLimitExceeded
 
-from odoo_bridge.models import MirroredModel, SyncRun, SyncState
+from odoo_bridge.models import GoneReview, MirroredModel, SyncRun, SyncState
 from odoo_bridge.odoo.errors import BridgeError, RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, Record, connect
 from odoo_bridge.odoo.values import moment
-from odoo_bridge.sync import issues
+from odoo_bridge.sync import gone, issues
 from odoo_bridge.sync.fetch import Fetcher, Page
 from odoo_bridge.sync.lease import Lease, LeaseHeld, holder_name, locked_state
-from odoo_bridge.sync.plan import Plan, Stamp, compare, too_many_gone, totals_agree, union
+from odoo_bridge.sync.plan import Plan, Stamp, compare, totals_agree, union
 from odoo_bridge.sync.references import References, UnknownReference, refresh
 from odoo_bridge.sync.store import Stored, mark_gone, store
 from odoo_bridge.sync.streams import Stream, all_streams
@@ -41,12 +42,33 @@ logger = logging.getLogger(__name__)
 
 Progress = Callable[[SyncRun], None]
 Kind, Status, Trigger = SyncRun.Kind, SyncRun.Status, SyncRun.Trigger
+Phase = SyncRun.Phase
 _IDS_PER_QUERY = 10_000
-_EXAMPLES = 10
+# What a run writes of itself while it runs. Not the whole row: a request to cancel may arrive.
+_PROGRESS = (
+    "inventoried_count",
+    "planned_count",
+    "read_count",
+    "created_count",
+    "updated_count",
+    "unchanged_count",
+    "gone_count",
+    "restored_count",
+    "issue_count",
+    "odoo_calls",
+    "odoo_seconds",
+    "watermark_before",
+    "watermark_after",
+    "phase",
+    "phase_seconds",
+)
+_STARTED = ("status", "holder", "error", "error_code")
 
 
-class NeedsConfirmation(BridgeError):
-    """So many rows would be marked gone that a person must say it is true."""
+class Cancelled(BridgeError):
+    """A person asked the run to stop."""
+
+    code = "cancelled"
 
 
 def run(
@@ -75,8 +97,8 @@ def run(
         requested_ids=list(ids or []),
         confirm_gone=confirm_gone,
     )
-    row.status, row.holder, row.error = Status.RUNNING, holder_name(), ""
-    row.save()
+    row.status, row.holder, row.error, row.error_code = Status.RUNNING, holder_name(), "", ""
+    row.save(update_fields=_STARTED if row.pk else None)
     SyncRun.objects.filter(pk=row.pk).update(started_at=Now())
     row.refresh_from_db(fields=["started_at"])
     execution = _Execution(wanted, row, progress)
@@ -86,20 +108,23 @@ def run(
         else:
             execution.window()
     except LeaseHeld as exc:
-        _finish(row, Status.SKIPPED, str(exc))
-    except NeedsConfirmation as exc:
-        _finish(row, Status.NEEDS_CONFIRMATION, str(exc))
+        _finish(row, Status.SKIPPED, exc)
+    except gone.NeedsConfirmation as exc:
+        _finish(row, Status.NEEDS_CONFIRMATION, exc)
+    except Cancelled as exc:
+        _finish(row, Status.CANCELLED, exc)
     except BridgeError as exc:
-        _finish(row, Status.FAILED, str(exc))
+        _finish(row, Status.FAILED, exc)
     except (DatabaseError, InterfaceError) as exc:
         # The connection may be dead: with a new one the row can still say what happened.
         close_old_connections()
-        _finish(row, Status.FAILED, f"database: {str(exc).strip().splitlines()[0]}")
+        _finish(row, Status.FAILED, f"database: {str(exc).strip().splitlines()[0]}", "database")
     except (KeyboardInterrupt, SystemExit):
-        _finish(row, Status.INTERRUPTED, "Stopped by hand; the next run goes on from here.")
+        by_hand = "Stopped by hand; the next run goes on from here."
+        _finish(row, Status.INTERRUPTED, by_hand, "interrupted")
         raise
     except BaseException as exc:
-        _finish(row, Status.FAILED, f"{type(exc).__name__}: see the log")
+        _finish(row, Status.FAILED, f"{type(exc).__name__}: see the log", "internal")
         raise
     else:
         _finish(row, Status.SUCCEEDED_WITH_ISSUES if row.issue_count else Status.SUCCEEDED)
@@ -117,6 +142,7 @@ def request(
     requested_by: Any = None,
     ids: Sequence[int] | None = None,
     confirm_gone: bool = False,
+    gone_review: GoneReview | None = None,
 ) -> SyncRun:
     """Ask for a run: a queued row first, then a hint to the workers once it is committed.
 
@@ -131,6 +157,7 @@ def request(
         requested_by=requested_by,
         requested_ids=list(ids or []),
         confirm_gone=confirm_gone,
+        gone_review=gone_review,
     )
     transaction.on_commit(lambda: _hint(row.pk), robust=True)
     return row
@@ -155,15 +182,35 @@ def run_queued(run_id: int) -> SyncRun | None:
     return run(row.stream, row.kind, trigger=row.trigger, ids=row.requested_ids, queued=row)
 
 
-def _finish(row: SyncRun, status: str, error: str = "") -> None:
+def _finish(row: SyncRun, status: str, why: BridgeError | str = "", code: str = "") -> None:
     """Close ``row``, unless it was closed as interrupted meanwhile: then somebody else runs."""
     SyncRun.objects.filter(pk=row.pk).exclude(status=Status.INTERRUPTED).update(
-        status=status, error=error.replace("\x00", ""), finished_at=Now()
+        status=status,
+        error=str(why).replace("\x00", ""),
+        error_code=why.code if isinstance(why, BridgeError) else code,
+        phase_seconds=row.phase_seconds,
+        finished_at=Now(),
     )
     # Counted here but rolled back there: the row in the database is what happened.
     row.refresh_from_db()
     level = logging.INFO if status in (Status.SUCCEEDED, Status.SKIPPED) else logging.WARNING
-    logger.log(level, "%s: %s %s", row, status, error)
+    logger.log(level, "%s: %s %s", row, status, why)
+
+
+class _Watch:
+    """Where a run's time goes: seconds by name, kept in the run's own dict."""
+
+    def __init__(self, row: SyncRun) -> None:
+        self._row, self._name, self._since = row, "", time.monotonic()
+
+    def turn(self, name: str) -> str:
+        """Charge the time since the last turn to what was going on, and return what that was."""
+        before, now = self._name, time.monotonic()
+        if before:
+            seconds = self._row.phase_seconds
+            seconds[before] = round(seconds.get(before, 0) + now - self._since, 3)
+        self._name, self._since = name, now
+        return before
 
 
 class _Execution:
@@ -176,6 +223,7 @@ class _Execution:
         self._vanished: set[int] = set()
         self._orphans: set[int] = set()
         self._gone: list[int] = []
+        self._watch = _Watch(row)
         self._refreshed = False
         # Rows stored from here on may be newer than a page that is on its way.
         self._since: Any = row.started_at
@@ -187,6 +235,7 @@ class _Execution:
         """changes, reconcile, full: under the lease, from an inventory to a new watermark."""
         self._lease = Lease.take(self.stream.name, self.row)
         with self._connected():
+            self._enter(Phase.INVENTORY)
             if self.row.kind != Kind.CHANGES:
                 self.gateway.forget_fields(self.stream.odoo_model)
             state = SyncState.objects.get(stream=self.stream.name)
@@ -201,27 +250,28 @@ class _Execution:
                     state.watermark = odoo_now
                 self.row.watermark_after = state.watermark
                 self._save_row()
+                gone.settle(self.row)
 
     def records(self) -> None:
         """The ids that were asked for; what Odoo does not show of them is gone."""
         ids = union(self.row.requested_ids)
         with self._connected():
+            self._enter(Phase.INVENTORY)
             self._bind()
             domain = self._domain
             visible = self._visible(ids, domain)
             self.row.inventoried_count = len(visible)
             missing = sorted(set(ids) - set(visible))
             self._copy_all(Plan(visible, array("q", missing), len(visible)))
+            gone.settle(self.row)
 
     def follow(self) -> None:
         """Read again what points to rows that went, and lines their invoice no longer lists.
 
         Odoo merges contacts in SQL: the invoices of the one that went keep their stamp.
         """
-        if self.row.kind != Kind.RECORDS and self.row.status not in (
-            Status.SUCCEEDED,
-            Status.SUCCEEDED_WITH_ISSUES,
-        ):
+        succeeded = self.row.status in (Status.SUCCEEDED, Status.SUCCEEDED_WITH_ISSUES)
+        if self.row.kind != Kind.RECORDS and not succeeded and not self._gone:
             return
         hints: dict[str, set[int]] = {}
         for other in all_streams().values():
@@ -252,6 +302,26 @@ class _Execution:
     def _attend(self) -> None:
         if self._lease is not None:
             self._lease.extend()
+        self._heed_cancel()
+
+    def _heed_cancel(self) -> None:
+        """Stop if a person asked for it. Not while rows are marked gone: what points to them is
+        read again in the same run, and that is short."""
+        if self.row.phase == Phase.GONE:
+            return
+        asked = SyncRun.objects.filter(pk=self.row.pk, cancel_requested_at__isnull=False)
+        row = asked.select_related("cancelled_by").first()
+        if row:
+            raise Cancelled(
+                f"Cancelled by {row.cancelled_by or 'a user who was deleted'} after "
+                f"{self.row.read_count} of {self.row.planned_count} records."
+            )
+
+    def _enter(self, phase: SyncRun.Phase) -> None:
+        self._watch.turn(phase)
+        self._heed_cancel()
+        self.row.phase = phase
+        self._save_row()
 
     def _bind(self) -> None:
         """Fit the mapping to what this Odoo has; refresh the names of ids when it is time."""
@@ -332,8 +402,9 @@ class _Execution:
         """Fetch and store what is planned, then decide what is gone."""
         self.row.inventoried_count = plan.inventoried
         self.row.planned_count = len(plan.read)
-        self._save_row()
+        self._enter(Phase.READING)
         self._copy(plan.read)
+        self._enter(Phase.GONE)
         absent = set(plan.absent) | self._here(self._vanished)
         if absent:
             # Not in the inventory may also mean new, or just unarchived: ask by id once more.
@@ -346,21 +417,21 @@ class _Execution:
         if not len(ids):
             return
         for page in self.fetcher.pages(self.stream.odoo_model, ids, self._mapper.fields):
+            before = self._watch.turn("storing")
             self._store(page)
+            self._watch.turn(before)
+            self._heed_cancel()
 
     def _store(self, page: Page) -> None:
         rows, rejected = self._map(page.records)
         with self._locked() as state:
             stored, unstorable = self._store_rows(rows, state)
-            rejected += unstorable
+            rejected |= unstorable
             records = {record["id"]: record for record in page.records}
-            for odoo_id, reason in [
-                *rejected,
-                *((odoo_id, str(error)) for odoo_id, error in page.failed.items()),
-            ]:
-                issues.note(self.stream.name, odoo_id, reason, records.get(odoo_id, {}))
-            failed = {odoo_id for odoo_id, _reason in rejected} | set(page.failed)
-            issues.resolve(self.stream.name, set(records) - failed)
+            failed = {**rejected, **page.failed}
+            for odoo_id, error in failed.items():
+                issues.note(self.stream.name, odoo_id, error, records.get(odoo_id, {}))
+            issues.resolve(self.stream.name, set(records) - set(failed))
             self._find_orphans(rows)
             row = self.row
             row.read_count += len(page.records) + len(page.failed)
@@ -374,8 +445,9 @@ class _Execution:
         if self._progress:
             self._progress(self.row)
 
-    def _map(self, records: Sequence[Record]) -> tuple[list[list[Any]], list[tuple[int, str]]]:
-        rows, rejected = [], []
+    def _map(self, records: Sequence[Record]) -> tuple[list[list[Any]], dict[int, BridgeError]]:
+        rows: list[list[Any]] = []
+        rejected: dict[int, BridgeError] = {}
         for record in records:
             try:
                 try:
@@ -387,18 +459,18 @@ class _Execution:
                     self._refresh_references()
                     rows.append(self._mapper.to_row(record))
             except RecordRejected as exc:
-                rejected.append((record["id"], str(exc)))
+                rejected[record["id"]] = exc
         return rows, rejected
 
     def _store_rows(
         self, rows: list[list[Any]], state: SyncState
-    ) -> tuple[Stored, list[tuple[int, str]]]:
+    ) -> tuple[Stored, dict[int, BridgeError]]:
         """Store ``rows``; where the database takes one of them not, all but that one."""
         before = state.change_seq
         try:
             with transaction.atomic():
                 stored = store(self.model, self._mapper.columns, rows, state, self._since)
-            return stored, []
+            return stored, {}
         except (DataError, OperationalError, ValueError, OverflowError) as exc:
             if isinstance(exc, OperationalError) and not isinstance(
                 exc.__cause__, ProgramLimitExceeded
@@ -407,36 +479,34 @@ class _Execution:
             state.change_seq = before
             if len(rows) == 1:
                 reason = str(exc).strip().splitlines()[0]
-                return Stored(), [(rows[0][0], f"{self.stream.odoo_model} {rows[0][0]}: {reason}")]
+                odoo_id = rows[0][0]
+                refused = RecordRejected(f"{self.stream.odoo_model} {odoo_id}: {reason}")
+                return Stored(), {odoo_id: refused}
         middle = len(rows) // 2
-        stored, rejected = Stored(), []
+        stored = Stored()
+        rejected: dict[int, BridgeError] = {}
         for half in (rows[:middle], rows[middle:]):
             part, failed = self._store_rows(half, state)
             stored.add(part)
-            rejected += failed
+            rejected |= failed
         return stored, rejected
 
     def _mark_gone(self, ids: Sequence[int]) -> None:
         if not ids:
             return
-        present = self._present().count()
-        here = sorted(self._here(set(ids)))
-        if not self.row.confirm_gone and too_many_gone(
-            len(here), present, settings.ODOO_MAX_GONE_PERCENT
-        ):
-            raise NeedsConfirmation(
-                f"Odoo no longer shows {len(here)} of {present} {self.stream.name} "
-                f"(such as {', '.join(map(str, here[:_EXAMPLES]))}). Nothing was marked gone: "
-                "check the rights of the Odoo user, then confirm if they are really gone."
-            )
         with self._locked() as state:
-            self.row.gone_count += mark_gone(self.model, here, state)
+            here = sorted(self._here(set(ids)))
+            sure, review = gone.judge(self.row, here, self._present().count())
+            self.row.gone_count += mark_gone(self.model, sure, state)
             self._save_row()
-        self._gone += here
+        self._gone += sure
         own = self.stream.points_to.get(self.stream.name)
         if own:
-            again = _pointing(self.stream, own, here) - set(here)
+            again = _pointing(self.stream, own, sure) - set(sure)
             self._copy(self._visible(sorted(again), self._domain))
+        if review:
+            SyncRun.objects.filter(pk=self.row.pk).update(gone_review=review)
+            raise gone.question(review)
 
     def _find_orphans(self, rows: list[list[Any]]) -> None:
         """Rows of another stream that their owner, just read, no longer lists."""
@@ -509,7 +579,7 @@ class _Execution:
         calls, seconds = self.gateway.usage()
         self.row.odoo_calls = calls - self._usage_before[0]
         self.row.odoo_seconds = round(seconds - self._usage_before[1], 3)
-        self.row.save()
+        self.row.save(update_fields=_PROGRESS)
 
 
 def _pointing(stream: Stream, columns: Sequence[str], ids: Sequence[int]) -> set[int]:

@@ -175,7 +175,7 @@ class Mapper:
             raise
         except (ValueError, ArithmeticError) as exc:
             name = self.columns[len(row)]
-            raise RecordRejected(f"{self._odoo_model} {record['id']}: {name}: {exc}") from exc
+            raise RecordRejected(f"{self._odoo_model} {record['id']}: {name}: {exc}", name) from exc
         return row
 
 

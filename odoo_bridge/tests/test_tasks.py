@@ -19,7 +19,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from odoo_bridge import tasks
-from odoo_bridge.models import SyncIssue, SyncRun, SyncState
+from odoo_bridge.models import GoneReview, SyncIssue, SyncRun, SyncState
 
 Status = SyncRun.Status
 
@@ -129,6 +129,21 @@ def test_resolved_issues_are_forgotten_and_open_ones_stay():
         )
     tasks.prune_runs()
     assert list(SyncIssue.objects.values_list("odoo_id", flat=True)) == [8]
+
+
+@pytest.mark.django_db
+def test_settled_questions_are_forgotten_and_those_in_force_stay():
+    for stream, status in (("contacts", "settled"), ("contacts", "rejected"), ("invoices", "open")):
+        GoneReview.objects.create(
+            stream=stream,
+            status=status,
+            ids=[7],
+            gone_count=1,
+            present_count=1,
+            last_asked_at=ago(days=31),
+        )
+    tasks.prune_runs()
+    assert set(GoneReview.objects.values_list("status", flat=True)) == {"rejected", "open"}
 
 
 @pytest.mark.django_db

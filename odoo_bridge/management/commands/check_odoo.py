@@ -7,18 +7,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from odoo_bridge.management.commands._output import StreamCommand
-from odoo_bridge.odoo.errors import BridgeError, OdooForbidden, OdooRefused
+from odoo_bridge.odoo.errors import BridgeError, OdooForbidden
 from odoo_bridge.odoo.gateway import OdooGateway, connect
+from odoo_bridge.remedies import remedy
 from odoo_bridge.sync.references import References
 from odoo_bridge.sync.streams import Stream, all_streams
 
 # Rows a second that a two-worker Odoo serves with our fields; see docs/performance.md.
 ROWS_PER_SECOND = 12_000
-RIGHTS = {
-    "res.partner": "Contact / Creation is not needed; any internal user reads contacts.",
-    "account.move": "Give the user Invoicing: Read-only, or Billing.",
-    "account.move.line": "Give the user Invoicing: Read-only, or Billing.",
-}
 
 
 class Command(BaseCommand):
@@ -71,7 +67,7 @@ class Command(BaseCommand):
             found["rows"] = gateway.totals(stream.odoo_model, stream.domain(available)).rows
             found["unavailable_fields"] = stream.bind(available, References()).unavailable
         except OdooForbidden as exc:
-            problems.append(f"{exc} {RIGHTS.get(stream.odoo_model, '')}".strip())
+            problems.append(_with_remedy(exc))
         return found
 
     def _print(self, report: dict[str, Any]) -> None:
@@ -95,6 +91,4 @@ class Command(BaseCommand):
 
 
 def _with_remedy(exc: BridgeError) -> str:
-    if isinstance(exc, OdooRefused):
-        return f"{exc}. Check ODOO_DB, ODOO_USERNAME and ODOO_PASSWORD or ODOO_API_KEY."
-    return f"{exc}. Check ODOO_URL and that Odoo is running."
+    return f"{exc}. {remedy(exc.code)}"

@@ -17,6 +17,7 @@ EXIT_CODES = {
     Status.SKIPPED: 5,
     Status.NEEDS_CONFIRMATION: 3,
     Status.FAILED: 1,
+    Status.CANCELLED: 1,
     Status.INTERRUPTED: 1,
 }
 # The one that matters most decides when several streams end differently.

@@ -1,0 +1,72 @@
+"""What a person can do about each kind of error: the one place that says it.
+
+The admin, the commands and the API all quote it from here, by the error's ``code``.
+"""
+
+_LOGIN = (
+    "Check ODOO_DB, ODOO_USERNAME and ODOO_PASSWORD, or ODOO_API_KEY, then try once with "
+    "check_odoo: after five refused logins Odoo locks our address out for a minute."
+)
+
+REMEDIES = {
+    "odoo_unavailable": (
+        "Nothing, if Odoo is being restarted: the next run catches up. If it lasts, check "
+        "ODOO_URL, and that Odoo is running and reachable from here."
+    ),
+    "odoo_timeout": (
+        "Odoo is slow: the next run tries again with smaller pages. If it lasts, lower "
+        "ODOO_PAGE_SIZE, or raise ODOO_TIMEOUT_SECONDS."
+    ),
+    "odoo_busy": (
+        "Nothing, the next run tries again. If it lasts, lower ODOO_CONNECTIONS or lengthen the "
+        "intervals under Schedules."
+    ),
+    "odoo_refused": _LOGIN,
+    "odoo_forbidden": (
+        "The login is good, its rights are not enough. In Odoo, give the user of the bridge "
+        "Invoicing: Read-only (or Billing); any internal user reads contacts. Check its allowed "
+        "companies too."
+    ),
+    "odoo_rejected": (
+        "Odoo's own code said no, in the words quoted here. Open the record in Odoo; if that works "
+        "there, show the message to whoever looks after your Odoo."
+    ),
+    "odoo_missing": (
+        "Odoo does not know the record, model or method any more. Check that Contacts and "
+        "Invoicing are installed in this database (ODOO_DB)."
+    ),
+    "record_rejected": (
+        "Open the record in Odoo and mend the field that is named; the next run copies it. If the "
+        "value is right there, retry it."
+    ),
+    "needs_confirmation": (
+        "Look at the rows that vanished. If they were really deleted in Odoo, confirm; if not, "
+        "reject, and give the user of the bridge its rights back."
+    ),
+    "gone_rejected": (
+        "Give the Odoo user of the bridge the rights and companies it had; the next run then sees "
+        "the rows again. If they are gone after all, confirm the question."
+    ),
+    "lease_held": "Nothing: the run that holds the stream does the same work.",
+    "lease_lost": (
+        "Nothing, the next run goes on. If it happens often, the machine of the worker stands "
+        "still for minutes: check its memory and its clock."
+    ),
+    "cancelled": "Nothing, the next run goes on from what is stored. Pause the schedule to prevent it.",
+    "interrupted": (
+        "Nothing, the next run goes on from what is stored. If it happens often, look into the "
+        "worker's log: it is killed, or out of memory."
+    ),
+    "database": (
+        "Check that PostgreSQL is up and its disk is not full. The next run goes on from what is "
+        "stored."
+    ),
+    "internal": (
+        "An error of the bridge itself. The worker's log has the traceback under the run's number: "
+        "report it with that."
+    ),
+}
+
+
+def remedy(code: str) -> str:
+    return REMEDIES.get(code, "")

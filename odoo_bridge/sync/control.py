@@ -1,0 +1,79 @@
+"""What a person may ask of runs: cancel one, answer about rows that vanished, retry records.
+
+Nothing here waits for Odoo: a request is a row, and the workers do the rest.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from odoo_bridge.models import GoneReview, SyncIssue, SyncRun
+from odoo_bridge.sync import gone
+from odoo_bridge.sync.run import Cancelled, request
+
+Status, Trigger = SyncRun.Status, SyncRun.Trigger
+
+
+def cancel(run_id: int, by: Any) -> bool:
+    """Ask a run to stop: a queued one never starts, a running one stops after the page at hand.
+
+    Returns False if it has ended already. What it stored stays; the next run goes on from there.
+    """
+    runs = SyncRun.objects.filter(pk=run_id, cancel_requested_at=None)
+    if runs.filter(status=Status.QUEUED).update(
+        status=Status.CANCELLED,
+        cancel_requested_at=Now(),
+        cancelled_by=by,
+        finished_at=Now(),
+        error=f"Cancelled by {by} before it began.",
+        error_code=Cancelled.code,
+    ):
+        return True
+    # A worker may have taken it in between: running then, and it stops at its first look.
+    return bool(
+        runs.filter(status=Status.RUNNING).update(cancel_requested_at=Now(), cancelled_by=by)
+    )
+
+
+def confirm_gone(review_id: int, by: Any) -> SyncRun:
+    """Mark the rows of a review gone, those that Odoo still does not show when the run asks.
+
+    Raises NotAsked when there is nothing to answer any more.
+    """
+    with transaction.atomic():
+        review = gone.answer(review_id, GoneReview.Status.CONFIRMED, by)
+        return request(
+            review.stream,
+            SyncRun.Kind.RECORDS,
+            trigger=Trigger.ADMIN,
+            requested_by=by,
+            ids=review.ids,
+            confirm_gone=True,
+            gone_review=review,
+        )
+
+
+def reject_gone(review_id: int, by: Any) -> GoneReview:
+    """Say that the rows of a review are not gone. Until Odoo shows them again, runs that miss no
+    others fail with that sentence instead of asking anew. Raises NotAsked."""
+    with transaction.atomic():
+        return gone.answer(review_id, GoneReview.Status.REJECTED, by)
+
+
+def retry(issues: Iterable[SyncIssue], by: Any) -> list[SyncRun]:
+    """Read the records of ``issues`` again: a queued run per stream."""
+    ids: dict[str, list[int]] = {}
+    for issue in issues:
+        ids.setdefault(issue.stream, []).append(issue.odoo_id)
+    return [
+        request(
+            stream,
+            SyncRun.Kind.RECORDS,
+            trigger=Trigger.ADMIN,
+            requested_by=by,
+            ids=sorted(set(found)),
+        )
+        for stream, found in ids.items()
+    ]
