@@ -26,6 +26,11 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "is_active", "is_staff", "date_joined")
     list_filter = ("groups", "is_active", "is_staff")
+    autocomplete_fields = ("scope_companies", "scope_contacts")
+    fieldsets = (
+        *(DjangoUserAdmin.fieldsets or ()),
+        ("What the API shows", {"fields": ("scope_companies", "scope_contacts")}),
+    )
 
 
 @admin.register(Group)

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts.models import OPERATORS, READERS
+from accounts.models import OPERATORS, READERS, User
 
 
 class _InGroup(BasePermission):
@@ -13,11 +13,7 @@ class _InGroup(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user = request.user
-        return bool(
-            user
-            and user.is_authenticated
-            and (user.is_superuser or user.groups.filter(name=self.group).exists())
-        )
+        return isinstance(user, User) and (user.is_superuser or self.group in user.access.groups)
 
 
 class IsReader(_InGroup):

@@ -1,10 +1,22 @@
 """Mirrored invoices and their lines: Odoo's ``account.move`` (not entries) and ``account.move.line``."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self, Union
 
 from django.db import models
+from django.db.models import Q
 
-from odoo_bridge.models import MirroredModel, created_here, made_here_index
+from contacts.models import Below
+from odoo_bridge.models import (
+    MirroredModel,
+    MirroredQuerySet,
+    created_here,
+    made_here_index,
+)
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from accounts.models import User
 
 
 def money(**options: Any) -> models.DecimalField:
@@ -15,6 +27,26 @@ def money(**options: Any) -> models.DecimalField:
 def measure() -> models.DecimalField:
     """Quantities, prices and discounts: floats in Odoo, kept to their last digit."""
     return models.DecimalField(max_digits=36, decimal_places=16, null=True)
+
+
+class InvoiceQuerySet(MirroredQuerySet):
+    def visible_to(self, user: Union["User", "AnonymousUser"]) -> Self:
+        """The invoices in the user's scope: all of them if there is none.
+
+        Those of a contact are addressed to it or owed by it. An invoice of no company belongs to
+        nobody's scope: in Odoo too only contacts are shared that way.
+        """
+        if not user.is_authenticated:
+            return self.none()
+        rows, access = self, user.access
+        if access.company_ids:
+            rows = rows.filter(company_id__in=access.company_ids)
+        if access.contact_ids:
+            contacts = access.contact_ids
+            rows = rows.filter(
+                Q(Below("contact_id", contacts)) | Q(Below("commercial_contact_id", contacts))
+            )
+        return rows
 
 
 class Invoice(MirroredModel):
@@ -77,6 +109,8 @@ class Invoice(MirroredModel):
     line_ids = models.JSONField(default=list, blank=True, help_text="Ids of its lines, in order.")
     created_by = created_here()
 
+    objects = InvoiceQuerySet.as_manager()  # type: ignore[misc]  # a ClassVar in the stubs
+
     class Meta:
         ordering = ["odoo_id"]
         indexes = [
@@ -89,6 +123,16 @@ class Invoice(MirroredModel):
 
     def __str__(self) -> str:
         return self.name or f"{self.move_type} {self.odoo_id}"
+
+
+class InvoiceLineQuerySet(MirroredQuerySet):
+    def visible_to(self, user: Union["User", "AnonymousUser"]) -> Self:
+        """The lines of the invoices in the user's scope: all lines if there is none."""
+        if not user.is_authenticated:
+            return self.none()
+        if not user.access.is_scoped:
+            return self
+        return self.filter(invoice_id__in=Invoice.objects.visible_to(user).order_by().values("pk"))
 
 
 class InvoiceLine(MirroredModel):
@@ -115,6 +159,8 @@ class InvoiceLine(MirroredModel):
     currency_id = models.BigIntegerField(null=True, help_text="The invoice's.")
     price_subtotal = money()
     price_total = money()
+
+    objects = InvoiceLineQuerySet.as_manager()  # type: ignore[misc]  # a ClassVar in the stubs
 
     class Meta:
         ordering = ["invoice_id", "sequence", "odoo_id"]

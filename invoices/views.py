@@ -39,10 +39,12 @@ class InvoiceViewSet(MirrorViewSet):
         return InvoiceSerializer if self.action == "list" else ExpandedInvoiceSerializer
 
     def row(self, odoo_id: int, names: Names) -> Row:
-        lines = InvoiceLine.objects.present().filter(invoice_id=odoo_id)
+        lines = InvoiceLine.objects.present().visible_to(self.request.user)
         return {
             **super().row(odoo_id, names),
-            "lines": LINE_ROWS.page(lines.order_by("sequence", "odoo_id"), names=names),
+            "lines": LINE_ROWS.page(
+                lines.filter(invoice_id=odoo_id).order_by("sequence", "odoo_id"), names=names
+            ),
         }
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework import status, viewsets
 from rest_framework.request import Request
@@ -21,6 +22,11 @@ class MirrorViewSet(viewsets.GenericViewSet):
     rows: Rows
     lookup_field = "odoo_id"
     synced_at: datetime | None = None
+
+    def get_queryset(self) -> QuerySet:
+        """The rows that the user may see. What is outside is a 404."""
+        rows: Any = super().get_queryset()
+        return rows.visible_to(self.request.user)
 
     def list(self, request: Request) -> Response:
         page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))

@@ -14,6 +14,10 @@ class MirroredQuerySet(models.QuerySet[Any]):
         """Rows whose record Odoo still shows, archived ones included."""
         return self.filter(gone_at=None)
 
+    def visible_to(self, user: Any) -> Self:
+        """The rows in the user's scope, which is all of them if there is none. Each noun says how."""
+        raise NotImplementedError
+
 
 class MirroredModel(models.Model):
     """A row that is a copy of one Odoo record. Only ``sync/store.py`` writes it."""

@@ -2,6 +2,7 @@ import factory
 from django.contrib.auth.models import Group
 
 from accounts.models import GROUPS, READERS, User
+from odoo_bridge.models import Reference
 
 PASSWORD = "correct-horse-battery"
 
@@ -25,6 +26,17 @@ class UserFactory(factory.django.DjangoModelFactory):
 
 def reader(**values):
     return UserFactory(groups=[READERS], **values)
+
+
+def scoped(companies=(), contacts=(), **values):
+    """A reader who is scoped to these Odoo ids."""
+    user = reader(**values)
+    user.scope_companies.set(
+        Reference.objects.get_or_create(kind=Reference.Kind.COMPANY, odoo_id=odoo_id)[0]
+        for odoo_id in companies
+    )
+    user.scope_contacts.set(contacts)
+    return user
 
 
 def user_of(role):
