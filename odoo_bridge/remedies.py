@@ -61,6 +61,14 @@ REMEDIES = {
         "Check that PostgreSQL is up and its disk is not full. The next run goes on from what is "
         "stored."
     ),
+    "beat_silent": (
+        "Start the beat process, or look into its log. If the schedule of the sweep was paused or "
+        "deleted, resume it: it runs every minute and tells that beat and workers are alive."
+    ),
+    "worker_silent": (
+        "Start a worker, or look into its log; check that Redis (REDIS_URL) can be reached. If all "
+        "workers are busy with long runs, cancel one or add a worker."
+    ),
     "internal": (
         "An error of the bridge itself. The worker's log has the traceback under the run's number: "
         "report it with that."

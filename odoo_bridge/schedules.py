@@ -1,16 +1,20 @@
-"""The schedules a new installation starts with. After that they belong to staff."""
+"""The schedules a new installation starts with. After that they belong to staff, who change when a
+task runs, never which task it is."""
 
 import json
 from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.db import connections
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from odoo_bridge.heartbeat import SWEEP
 from odoo_bridge.models import SyncRun
 from odoo_bridge.sync.streams import all_streams
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+SYNC_TASK = "odoo_bridge.tasks.sync_stream"
 # The nightly runs start at 01:30 UTC, ten minutes apart: they ask the same Odoo.
 FIRST_FULL_MINUTE, FULL_GAP_MINUTES = 90, 10
 
@@ -30,7 +34,6 @@ def defaults() -> list[Schedule]:
     """The schedules of every stream, then those of the bridge itself."""
     found = []
     for number, stream in enumerate(all_streams()):
-        sync = "odoo_bridge.tasks.sync_stream"
         full_at = FIRST_FULL_MINUTE + number * FULL_GAP_MINUTES
         for kind, seconds, minute in (
             (SyncRun.Kind.CHANGES, MINUTE, None),
@@ -38,11 +41,13 @@ def defaults() -> list[Schedule]:
             (SyncRun.Kind.FULL, DAY, full_at),
         ):
             found.append(
-                Schedule(f"{stream}: {kind.value}", sync, seconds, minute, [stream, kind.value])
+                Schedule(
+                    f"{stream}: {kind.value}", SYNC_TASK, seconds, minute, [stream, kind.value]
+                )
             )
     return [
         *found,
-        Schedule("bridge: sweep", "odoo_bridge.tasks.sweep", MINUTE),
+        Schedule(SWEEP, "odoo_bridge.tasks.sweep", MINUTE),
         Schedule("bridge: prune runs", "odoo_bridge.tasks.prune_runs", DAY, 30),
         Schedule("bridge: expired tokens", "odoo_bridge.tasks.flush_expired_tokens", DAY, 45),
     ]
@@ -66,19 +71,175 @@ def seed(using: str = "default") -> None:
 
 
 def _when(schedule: Schedule, using: str) -> dict[str, Any]:
-    # first() and not get(): nothing keeps staff from making the same interval twice.
     if schedule.at_minute is None:
-        interval = {"every": schedule.every_seconds, "period": IntervalSchedule.SECONDS}
-        intervals = IntervalSchedule.objects.using(using)
-        return {"interval": intervals.filter(**interval).first() or intervals.create(**interval)}
+        return {"interval": _interval(schedule.every_seconds, using)}
     hour, minute = divmod(schedule.at_minute % 1440, 60)
-    crontab = {
-        "minute": str(minute),
-        "hour": str(hour),
+    return {"crontab": _daily(time(hour, minute), using)}
+
+
+def _interval(seconds: int, using: str = "default") -> IntervalSchedule:
+    # first() and not get(): nothing keeps two processes from making the same interval at once.
+    wanted = {"every": seconds, "period": IntervalSchedule.SECONDS}
+    intervals = IntervalSchedule.objects.using(using)
+    return intervals.filter(**wanted).first() or intervals.create(**wanted)
+
+
+def _daily(at: time, using: str = "default") -> CrontabSchedule:
+    wanted = {
+        "minute": str(at.minute),
+        "hour": str(at.hour),
         "day_of_week": "*",
         "day_of_month": "*",
         "month_of_year": "*",
         "timezone": "UTC",
     }
     crontabs = CrontabSchedule.objects.using(using)
-    return {"crontab": crontabs.filter(**crontab).first() or crontabs.create(**crontab)}
+    return crontabs.filter(**wanted).first() or crontabs.create(**wanted)
+
+
+# What staff change ----------------------------------------------------------------------------------
+
+# Beat looks at its rows every five seconds.
+SHORTEST_SECONDS, LONGEST_SECONDS = 5, 31 * DAY
+# Between these nobody needs to be warned: seconds by kind of run.
+USUAL = {
+    SyncRun.Kind.CHANGES: (15, 15 * MINUTE),
+    SyncRun.Kind.RECONCILE: (10 * MINUTE, DAY),
+    SyncRun.Kind.FULL: (6 * HOUR, 7 * DAY),
+}
+_IN_WORDS = {
+    SyncRun.Kind.CHANGES: "look for changes",
+    SyncRun.Kind.RECONCILE: "compare every row's stamp with Odoo",
+    SyncRun.Kind.FULL: "read every row again",
+    SWEEP: "bridge: pick up waiting runs, close dead ones",
+    "bridge: prune runs": "bridge: forget what ended 30 days ago",
+    "bridge: expired tokens": "bridge: forget expired logins",
+}
+
+
+def known(task: PeriodicTask) -> Schedule | None:
+    """The schedule of ours that ``task`` is; None for one that somebody else put there."""
+    ours = {schedule.name: schedule for schedule in defaults()}.get(task.name)
+    if ours is None or ours.task != task.task:
+        return None
+    try:
+        return ours if json.loads(task.args or "[]") == ours.args else None
+    except ValueError:
+        return None
+
+
+def sync_of(task: PeriodicTask) -> tuple[str, SyncRun.Kind] | None:
+    """The stream and the kind of run that ``task`` starts, if it starts runs."""
+    ours = known(task)
+    if ours is None or ours.task != SYNC_TASK:
+        return None
+    stream, kind = ours.args
+    return stream, SyncRun.Kind(kind)
+
+
+def in_words(task: PeriodicTask) -> str:
+    """``contacts: look for changes``."""
+    sync = sync_of(task)
+    if sync:
+        return f"{sync[0].replace('_', ' ')}: {_IN_WORDS[sync[1]]}"
+    return _IN_WORDS.get(task.name, f"{task.task}, which the bridge does not know")
+
+
+def every_seconds(task: PeriodicTask) -> int | None:
+    """The interval of ``task``; None if it runs at a time of the day."""
+    return round(task.interval.schedule.run_every.total_seconds()) if task.interval else None
+
+
+def daily_at(task: PeriodicTask) -> time | None:
+    """The time (UTC) ``task`` runs at every day; None if it does something else."""
+    row = task.crontab
+    if row is None or {row.day_of_week, row.day_of_month, row.month_of_year} != {"*"}:
+        return None
+    if not (row.hour.isdigit() and row.minute.isdigit()) or str(row.timezone) != "UTC":
+        return None
+    return time(int(row.hour), int(row.minute))
+
+
+def when_in_words(task: PeriodicTask) -> str:
+    """``every 60 seconds``, ``every hour``, ``every day at 01:30 UTC``."""
+    seconds, at = every_seconds(task), daily_at(task)
+    if seconds:
+        return f"every {duration_in_words(seconds)}".replace("every 1 ", "every ")
+    return f"every day at {at:%H:%M} UTC" if at else str(task.scheduler)
+
+
+def duration_in_words(seconds: int) -> str:
+    """``60 seconds``, ``90 seconds``, ``2 minutes``, ``1 hour``: in whole units, as people say it."""
+    for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
+        if seconds and seconds % unit == 0 and seconds != MINUTE:
+            return f"{seconds // unit} {name}" + ("s" if seconds != unit else "")
+    return f"{seconds} second" + ("s" if seconds != 1 else "")
+
+
+def next_run(task: PeriodicTask, now: datetime) -> datetime | None:
+    """When beat sends ``task`` next, as beat itself reckons; ``now`` if it is due, None if paused."""
+    if not task.enabled:
+        return None
+    # Never sent since it was changed or resumed: beat counts from then.
+    last = task.last_run_at or task.date_changed
+    schedule = task.schedule
+    schedule.nowfun = lambda: now
+    left: timedelta = schedule.remaining_estimate(last)
+    return max(now, now + left)
+
+
+def warnings(task: PeriodicTask, usual_seconds: float | None = None) -> list[str]:
+    """What is unwise about the interval. ``usual_seconds``: how long its runs take."""
+    sync, seconds = sync_of(task), every_seconds(task)
+    if sync is None or seconds is None:
+        return []
+    _stream, kind = sync
+    shortest, longest = USUAL[kind]
+    found = []
+    if seconds < shortest:
+        found.append(
+            f"Every {duration_in_words(seconds)} is very often: each run costs Odoo some queries."
+        )
+    if usual_seconds and seconds < usual_seconds:
+        found.append(
+            f"Its runs take {duration_in_words(max(1, round(usual_seconds)))}, longer than the "
+            "interval: every run that finds the last one at work is skipped."
+        )
+    if seconds > longest:
+        found.append(
+            "The mirror counts as stale after 15 minutes without a run."
+            if kind == SyncRun.Kind.CHANGES
+            else f"Every {duration_in_words(seconds)} is very seldom: what the quicker runs cannot "
+            "see is found as late as that."
+        )
+    return found
+
+
+def change(task: PeriodicTask, when: int | time) -> None:
+    """Run ``task`` every so many seconds, or every day at a time (UTC); its expiry follows.
+
+    Saved as a row, never by ``update()``: only that tells beat.
+    """
+    if isinstance(when, int):
+        task.interval, task.crontab = _interval(when), None
+        task.expire_seconds = when
+    else:
+        task.interval, task.crontab = None, _daily(when)
+        task.expire_seconds = DAY
+    task.expires = None
+    _save(task, "interval", "crontab", "expire_seconds", "expires")
+
+
+def pause(task: PeriodicTask) -> None:
+    task.enabled = False
+    _save(task, "enabled", "last_run_at")
+
+
+def resume(task: PeriodicTask) -> None:
+    task.enabled = True
+    _save(task, "enabled")
+
+
+def _save(task: PeriodicTask, *names: str) -> None:
+    # These columns alone: beat writes its last tick into the same row meanwhile.
+    task.save(update_fields=[*names, "date_changed"])

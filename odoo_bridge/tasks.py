@@ -13,6 +13,7 @@ from django.db.models import Max
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
+from odoo_bridge.heartbeat import worker_was_here
 from odoo_bridge.models import GoneReview, SyncIssue, SyncRun
 from odoo_bridge.sync import run as engine
 from odoo_bridge.sync.lease import close_interrupted
@@ -39,6 +40,7 @@ def run_queued(run_id: int) -> int | None:
 @shared_task
 def sweep() -> None:
     """Close the runs whose worker is gone, and hint again at queued runs nobody took."""
+    worker_was_here()
     close_interrupted()
     forgotten = SyncRun.objects.filter(
         status=SyncRun.Status.QUEUED, queued_at__lt=Now() - HINT_PATIENCE

@@ -147,7 +147,12 @@ def test_every_kind_of_error_has_a_remedy():
         for sub in cls.__subclasses__():
             yield from kinds(sub)
 
-    codes = set(kinds(BridgeError)) | {"interrupted", "database"}
+    codes = set(kinds(BridgeError)) | {
+        "interrupted",
+        "database",
+        "beat_silent",
+        "worker_silent",
+    }
     assert codes == set(REMEDIES)
 
 

@@ -1,10 +1,10 @@
 """Schedules: seeded once, then staff's; what they change is what the real beat uses."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -15,10 +15,14 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.schedulers import ModelEntry
 
 from odoo_bridge import schedules
 from odoo_bridge.celery import app
+from odoo_bridge.heartbeat import SWEEP, silences
+from odoo_bridge.models import Heartbeat
 from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tasks import sweep
 
 
 @pytest.mark.django_db
@@ -72,6 +76,154 @@ def test_a_schedule_without_expiry_is_warned_of():
     assert [message.msg for message in found] == ['The schedule "contacts: changes" has no expiry.']
 
 
+# What staff change ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def changes():
+    return PeriodicTask.objects.get(name="contacts: changes")
+
+
+NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.django_db
+def test_a_schedule_reads_like_a_sentence(changes):
+    assert schedules.in_words(changes) == "contacts: look for changes"
+    assert schedules.when_in_words(changes) == "every 60 seconds"
+    nightly = PeriodicTask.objects.get(name="contacts: full")
+    assert schedules.when_in_words(nightly) == "every day at 01:30 UTC"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (1, "1 second"),
+        (60, "60 seconds"),
+        (90, "90 seconds"),
+        (120, "2 minutes"),
+        (3600, "1 hour"),
+        (5400, "90 minutes"),
+        (86_400, "1 day"),
+    ],
+)
+def test_durations_are_told_in_whole_units(seconds, words):
+    assert schedules.duration_in_words(seconds) == words
+
+
+@pytest.mark.django_db
+def test_every_schedule_of_ours_has_words_and_a_foreign_one_says_so(changes):
+    for task in PeriodicTask.objects.exclude(name__startswith="celery."):
+        assert "does not know" not in schedules.in_words(task)
+    changes.args = '["contacts", "full"]'
+    assert schedules.known(changes) is None
+    changes.args, changes.task = "broken", "os.system"
+    assert "os.system, which the bridge does not know" in schedules.in_words(changes)
+
+
+@pytest.mark.django_db
+def test_the_expiry_follows_the_interval(changes):
+    for when, expiry in ((30, 30), (time(4, 15), 86_400), (7200, 7200)):
+        schedules.change(changes, when)
+        changes.refresh_from_db()
+        assert (changes.expire_seconds, changes.expires) == (expiry, None)
+    assert schedules.every_seconds(changes) == 7200
+
+
+@pytest.mark.django_db
+def test_an_interval_another_schedule_shares_is_left_alone(changes):
+    other = PeriodicTask.objects.get(name="invoices: changes")
+    assert other.interval == changes.interval
+    schedules.change(changes, 30)
+    other.refresh_from_db()
+    assert schedules.every_seconds(other) == 60
+
+
+@pytest.mark.django_db
+def test_a_change_does_not_forget_a_tick_of_beat(changes):
+    PeriodicTask.objects.filter(pk=changes.pk).update(last_run_at=NOON, total_run_count=7)
+    schedules.change(changes, 30)
+    changes.refresh_from_db()
+    assert (changes.last_run_at, changes.total_run_count) == (NOON, 7)
+
+
+@pytest.mark.django_db
+def test_the_next_run_is_when_beat_finds_it_due(changes):
+    nightly = PeriodicTask.objects.get(name="contacts: full")
+    changes.last_run_at = NOON - timedelta(seconds=20)
+    nightly.last_run_at = NOON - timedelta(hours=10)
+    for task, seconds in ((changes, 40), (nightly, 13.5 * 3600)):
+        due_at = schedules.next_run(task, NOON)
+        assert due_at == NOON + timedelta(seconds=seconds)
+        for moment, due in ((due_at - timedelta(seconds=1), False), (due_at, True)):
+            entry = ModelEntry(task, app=app)
+            entry.schedule.nowfun = lambda moment=moment: moment
+            assert entry.is_due().is_due is due
+
+
+@pytest.mark.django_db
+def test_an_overdue_run_is_due_now_and_a_paused_one_never(changes):
+    changes.last_run_at = NOON - timedelta(hours=1)
+    assert schedules.next_run(changes, NOON) == NOON
+    schedules.pause(changes)
+    assert schedules.next_run(changes, NOON) is None
+    changes.refresh_from_db()
+    assert (changes.enabled, changes.last_run_at) == (False, None)
+    schedules.resume(changes)
+    resumed = changes.date_changed
+    assert schedules.next_run(changes, resumed) == resumed + timedelta(seconds=60)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "seconds", "lasting", "warned"),
+    [
+        ("contacts: changes", 60, 2, None),
+        ("contacts: changes", 5, None, "very often"),
+        ("contacts: changes", 60, 200, "longer than the interval"),
+        ("contacts: changes", 3600, None, "stale after 15 minutes"),
+        ("contacts: reconcile", 60, None, "very often"),
+        ("contacts: reconcile", 3600, None, None),
+        ("contacts: reconcile", 2 * 86_400, None, "very seldom"),
+    ],
+)
+def test_unwise_intervals_are_warned_of(name, seconds, lasting, warned):
+    task = PeriodicTask.objects.get(name=name)
+    schedules.change(task, seconds)
+    found = schedules.warnings(task, lasting)
+    assert [warned in warning for warning in found] == ([True] if warned else [])
+
+
+# Signs of life --------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_beat_that_never_ticked_or_stopped_is_silent():
+    assert [silence.code for silence in silences(NOON)] == ["beat_silent"]
+    PeriodicTask.objects.filter(name=SWEEP).update(last_run_at=NOON - timedelta(minutes=4))
+    (silence,) = silences(NOON)
+    assert "since 2026-02-01 11:56 UTC" in silence.message
+    assert silence.remedy.startswith("Start the beat process")
+
+
+@pytest.mark.django_db
+def test_a_worker_that_carries_out_no_tick_is_silent():
+    PeriodicTask.objects.filter(name=SWEEP).update(last_run_at=NOON)
+    assert [silence.code for silence in silences(NOON)] == ["worker_silent"]
+    Heartbeat.objects.create(name="worker", seen_at=NOON - timedelta(minutes=4), holder="w1")
+    assert [silence.code for silence in silences(NOON)] == ["worker_silent"]
+    Heartbeat.objects.update(seen_at=NOON - timedelta(minutes=1))
+    assert silences(NOON) == []
+
+
+@pytest.mark.django_db
+def test_the_sweep_is_the_heartbeat():
+    now = timezone.now()
+    PeriodicTask.objects.filter(name=SWEEP).update(last_run_at=now)
+    sweep()
+    assert silences(now) == []
+
+
 # The real scheduler -----------------------------------------------------------------------------------
 
 
@@ -107,11 +259,11 @@ def only(name: str, **changes: Any) -> PeriodicTask:
 
 
 def seconds_until(true: Callable[[], bool], limit: float) -> float:
-    start = time.monotonic()
+    start = monotonic()
     while not true():
-        assert time.monotonic() - start < limit
-        time.sleep(0.1)
-    return time.monotonic() - start
+        assert monotonic() - start < limit
+        sleep(0.1)
+    return monotonic() - start
 
 
 def ticks(task: PeriodicTask) -> int:
@@ -123,7 +275,7 @@ def ticks(task: PeriodicTask) -> int:
 def test_a_changed_interval_is_in_force_within_ten_seconds():
     task = only("contacts: reconcile", last_run_at=timezone.now())
     with beat():
-        time.sleep(3)
+        sleep(3)
         assert ticks(task) == 0
         task.refresh_from_db()
         task.interval = IntervalSchedule.objects.create(every=1, period=IntervalSchedule.SECONDS)
@@ -137,7 +289,7 @@ def test_beat_that_was_down_for_hours_ticks_once():
     task = only("contacts: reconcile", last_run_at=timezone.now() - timedelta(hours=5))
     with beat():
         seconds_until(lambda: ticks(task) > 0, 10)
-        time.sleep(7)
+        sleep(7)
         assert ticks(task) == 1
 
 

@@ -1,0 +1,59 @@
+"""Signs of life: that beat ticks, and that a worker carries the ticks out.
+
+The sweep of every minute tells both: beat writes its last tick into the schedule's row, the worker
+that carries it out writes a row of its own.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models.functions import Now
+from django_celery_beat.models import PeriodicTask
+
+from odoo_bridge.models import Heartbeat
+from odoo_bridge.remedies import remedy
+from odoo_bridge.sync.lease import holder_name
+
+SWEEP = "bridge: sweep"
+WORKER = "worker"
+# Three ticks: one may be late by a restart.
+PATIENCE = timedelta(minutes=3)
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Something that should have been heard of. ``since`` is None if it never was."""
+
+    code: str
+    since: datetime | None
+
+    @property
+    def message(self) -> str:
+        heard = f"since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else "yet"
+        if self.code == "beat_silent":
+            return f"Beat has sent nothing {heard}: no schedule is followed."
+        return f"No worker has carried out a tick {heard}: runs wait."
+
+    @property
+    def remedy(self) -> str:
+        return remedy(self.code)
+
+
+def worker_was_here() -> None:
+    """Note, in a worker, that the sweep was carried out."""
+    Heartbeat.objects.update_or_create(
+        name=WORKER, defaults={"seen_at": Now(), "holder": holder_name()}
+    )
+
+
+def silences(now: datetime) -> list[Silence]:
+    """What has been silent for too long. While beat is, nobody can tell about the workers."""
+    ticked_at = (
+        PeriodicTask.objects.filter(name=SWEEP).values_list("last_run_at", flat=True).first()
+    )
+    if ticked_at is None or ticked_at < now - PATIENCE:
+        return [Silence("beat_silent", ticked_at)]
+    seen_at = Heartbeat.objects.filter(name=WORKER).values_list("seen_at", flat=True).first()
+    if seen_at is None or seen_at < now - PATIENCE:
+        return [Silence("worker_silent", seen_at)]
+    return []
