@@ -23,3 +23,9 @@ class InvoiceFilters(MirrorFilters):
     class Meta:
         model = Invoice
         fields: list[str] = []
+
+
+class SummaryFilters(InvoiceFilters):
+    """The same, where there are no pages."""
+
+    also_known = frozenset({"by", "today", "format"})

@@ -1,8 +1,12 @@
 """A mirrored invoice, described. Amounts are strings with the decimal places of their currency."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from rest_framework import serializers
 
 from invoices.models import Invoice, InvoiceLine
+from invoices.summary import AGES, AMOUNTS, DIMENSIONS, USUAL_DIMENSIONS
 from odoo_bridge.serializers import DecimalText, RowSerializer, ids, name, odoo_id
 
 
@@ -114,3 +118,71 @@ class ExpandedInvoiceSerializer(InvoiceSerializer):
     class Meta(InvoiceSerializer.Meta):
         fields = [*InvoiceSerializer.Meta.fields, "lines"]
         read_only_fields = fields
+
+
+class SummaryQuerySerializer(serializers.Serializer):
+    by = serializers.CharField(
+        default=",".join(USUAL_DIMENSIONS),
+        help_text=f"What totals are split by beside the currencies: some of {', '.join(DIMENSIONS)}"
+        ", separated by commas.",
+    )
+    today = serializers.DateField(
+        required=False,
+        input_formats=["%Y-%m-%d"],
+        help_text="The day that ages are counted from, in place of today (UTC). What is open is "
+        "always what is open now.",
+    )
+
+    def validate_by(self, text: str) -> list[str]:
+        dimensions = text.split(",")
+        for dimension in dimensions:
+            if dimension not in DIMENSIONS:
+                raise serializers.ValidationError(
+                    f"{dimension[:50]!r} is none of {', '.join(DIMENSIONS)}.", code="invalid_choice"
+                )
+        return dimensions
+
+
+def _amounts(name: str, amounts: Iterable[str]) -> Any:
+    """A serializer with one amount for each of ``amounts``."""
+    fields = {amount: DecimalText() for amount in amounts}
+    return type(f"{name}Serializer", (serializers.Serializer,), fields)
+
+
+_Sums = _amounts("Sums", AMOUNTS)
+_OpenAmounts = _amounts("OpenAmounts", (*AGES, "total"))
+
+
+class _SumSerializer(serializers.Serializer):
+    currency_code = serializers.CharField(help_text="Of the invoices.")
+    company_currency_code = serializers.CharField(help_text="Of the companies that made them.")
+    count = serializers.IntegerField(help_text="Invoices.")
+
+
+class TotalSerializer(_SumSerializer):
+    """The sum of some invoices. Refunds and vendor bills count below zero. A sum is null when none
+    of its amounts is known."""
+
+    month = serializers.CharField(
+        required=False, allow_null=True, help_text="Of the invoice date: 2026-02. Null without one."
+    )
+    move_type = serializers.CharField(required=False)
+    state = serializers.CharField(required=False)
+    payment_state = serializers.CharField(required=False)
+    company_id = odoo_id(required=False)
+    in_currency = _Sums()
+    in_company_currency = _Sums()
+
+
+class AgeingSerializer(_SumSerializer):
+    """Open amounts by days since they were due. Credits count below zero."""
+
+    in_currency = _OpenAmounts()
+    in_company_currency = _OpenAmounts()
+
+
+class SummarySerializer(serializers.Serializer):
+    today = serializers.DateField(help_text="The day that ages are counted from.")
+    totals = TotalSerializer(many=True)
+    receivables = AgeingSerializer(many=True, help_text="Owed to us: posted and open.")
+    payables = AgeingSerializer(many=True, help_text="Owed by us, counted above zero.")

@@ -1,8 +1,17 @@
+from invoices.filters import SummaryFilters
 from invoices.views import InvoiceViewSet, LiveInvoicesView
 from odoo_bridge.routes import both
 
 urlpatterns = [
     *both("invoices", InvoiceViewSet, name="invoices", actions={"get": "list"}),
+    *both(
+        "invoices/summary",
+        InvoiceViewSet,
+        name="invoice-summary",
+        actions={"get": "summary"},
+        filterset_class=SummaryFilters,
+        pagination_class=None,
+    ),
     *both("invoices/<int:odoo_id>", InvoiceViewSet, name="invoice", actions={"get": "retrieve"}),
     *both("utils/odoo-invoices", LiveInvoicesView, name="live-invoices"),
 ]

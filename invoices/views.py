@@ -1,5 +1,6 @@
 """Invoices: from the mirror, and live from Odoo."""
 
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,7 +11,13 @@ from invoices import live
 from invoices.filters import InvoiceFilters
 from invoices.models import Invoice, InvoiceLine
 from invoices.rows import INVOICE_ROWS, LINE_ROWS
-from invoices.serializers import ExpandedInvoiceSerializer, InvoiceSerializer
+from invoices.serializers import (
+    ExpandedInvoiceSerializer,
+    InvoiceSerializer,
+    SummaryQuerySerializer,
+    SummarySerializer,
+)
+from invoices.summary import InvoiceSums
 from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
 from odoo_bridge.mirror import MirrorViewSet
 from odoo_bridge.names import Names
@@ -33,7 +40,7 @@ class InvoiceViewSet(MirrorViewSet):
 
     def freshness_of(self) -> tuple[str, ...]:
         # Lines have a stream of their own: an answer with lines is as fresh as the older of both.
-        return ("invoices",) if self.action == "list" else self.streams
+        return self.streams if self.action == "retrieve" else ("invoices",)
 
     def get_serializer_class(self) -> type[InvoiceSerializer]:
         return InvoiceSerializer if self.action == "list" else ExpandedInvoiceSerializer
@@ -46,6 +53,29 @@ class InvoiceViewSet(MirrorViewSet):
                 lines.filter(invoice_id=odoo_id).order_by("sequence", "odoo_id"), names=names
             ),
         }
+
+    @extend_schema(
+        summary="Totals, and what is overdue",
+        parameters=[SummaryQuerySerializer],
+        responses=SummarySerializer,
+        filters=True,
+    )
+    def summary(self, request: Request) -> Response:
+        """Sums over the invoices that the filters leave, each in the currency of the invoices and
+        in that of their companies: totals by month of the invoice date, kind, state and payment
+        state; receivables and payables by days since they were due."""
+        query = SummaryQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        today = query.validated_data.get("today") or timezone.localdate()
+        sums = InvoiceSums(self.filter_queryset(self.get_queryset()))
+        return Response(
+            {
+                "today": today,
+                "totals": sums.totals(query.validated_data["by"]),
+                "receivables": sums.ageing("receivables", today),
+                "payables": sums.ageing("payables", today),
+            }
+        )
 
 
 class LiveInvoicesView(APIView):

@@ -12,8 +12,6 @@ from odoo_bridge.models import MirroredQuerySet
 
 YES = {"1", "true", "yes"}
 NO = {"0", "false", "no"}
-# Not filters, but good in every list. ``format`` belongs to the framework.
-ALSO_KNOWN = {"page", "per_page", "format"}
 
 
 class _YesNoField(forms.Field):
@@ -71,6 +69,8 @@ class MirrorFilters(django_filters.FilterSet):
     """What all mirrored rows can be filtered by."""
 
     search_fields: tuple[str, ...] = ()
+    # Not filters, but good in every list. ``format`` belongs to the framework.
+    also_known = frozenset({"page", "per_page", "format"})
 
     updated_since = Moment(
         field_name="write_date", lookup_expr="gte", help_text="Written in Odoo then or later."
@@ -99,7 +99,7 @@ class MirrorFilters(django_filters.FilterSet):
 
     def is_valid(self) -> bool:
         valid = super().is_valid()
-        for name in sorted(set(self.data) - set(self.filters) - ALSO_KNOWN):
+        for name in sorted(set(self.data) - set(self.filters) - self.also_known):
             self.form.add_error(None, f"There is no parameter {name[:50]!r}.")
             valid = False
         return valid

@@ -50,6 +50,7 @@ TABLE = {
     "api/contacts/<int:odoo_id>": {"GET": READERS},
     "api/invoices": {"GET": READERS},
     "api/invoices/<int:odoo_id>": {"GET": READERS},
+    "api/invoices/summary": {"GET": READERS},
     "api/utils/odoo-version": {"GET": OPERATORS},
     "api/utils/odoo-contacts": {"GET": OPERATORS},
     "api/utils/odoo-invoices": {"GET": OPERATORS},

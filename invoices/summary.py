@@ -1,0 +1,180 @@
+"""Sums over invoices, taken by the database: totals, and how old the open amounts are.
+
+A sum never mixes currencies: each row of an answer has one currency of invoices and one currency of
+companies, and its amounts in both.
+"""
+
+from collections.abc import Collection
+from datetime import date, timedelta
+from decimal import Context, Decimal
+from typing import Any
+
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    DecimalField,
+    Expression,
+    F,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce, TruncMonth
+
+from invoices.amounts import spelled
+from odoo_bridge.models import Reference
+from odoo_bridge.names import Names
+
+# Odoo's sign of an invoice: below zero is what leaves us, a bill of a vendor or a credit to a
+# customer.
+OUTGOING = ("in_invoice", "in_receipt", "out_refund")
+SIDES = {
+    "receivables": ("out_invoice", "out_refund", "out_receipt"),
+    "payables": ("in_invoice", "in_refund", "in_receipt"),
+}
+AMOUNTS = ("untaxed", "tax", "total", "residual")
+# What totals may be split by, and how a row of the table is asked for it.
+DIMENSIONS: dict[str, Any] = {
+    "month": TruncMonth("invoice_date"),
+    "move_type": F("move_type"),
+    "state": F("state"),
+    "payment_state": F("payment_state"),
+    "company_id": F("company_id"),
+}
+USUAL_DIMENSIONS = ("month", "move_type", "state", "payment_state")
+# The age of an open amount: days since it was due, from and to.
+AGES: dict[str, tuple[int | None, int | None]] = {
+    "not_due": (None, 0),
+    "days_1_30": (1, 30),
+    "days_31_60": (31, 60),
+    "days_61_90": (61, 90),
+    "over_90_days": (91, None),
+}
+_CURRENCIES = ("currency", "company_currency")
+# SQLite adds floats: what it adds beyond the columns' places is noise.
+_PLACES, _WIDE = Decimal("0.000001"), Context(prec=60)
+
+
+class InvoiceSums:
+    """The sums over ``rows``, in three queries and two for the currencies."""
+
+    def __init__(self, rows: QuerySet) -> None:
+        self._rows = rows.order_by()
+        self._names = Names()
+        self._company_currency = _company_currency()
+
+    def totals(self, by: Collection[str]) -> list[dict[str, Any]]:
+        """Return the sums by the named DIMENSIONS and by currency, in that order.
+
+        A sum has Odoo's signs, also where the amounts it is made of have none: refunds to
+        customers and vendor bills count below zero.
+        """
+        names = [name for name in DIMENSIONS if name in by]
+        sums: dict[str, Expression] = {}
+        for amount in AMOUNTS:
+            sums[f"in_currency_{amount}"] = Sum(_signed(f"amount_{amount}"))
+            sums[f"in_company_currency_{amount}"] = Sum(f"amount_{amount}_signed")
+        by_name = {f"by_{name}": DIMENSIONS[name] for name in names}
+        return [
+            {name: _dimension(row[f"by_{name}"]) for name in names} | self._spell(row, AMOUNTS)
+            for row in self._by_currency(self._rows, by_name, sums)
+        ]
+
+    def ageing(self, side: str, today: date) -> list[dict[str, Any]]:
+        """Return the open amounts by currency, and in each by age.
+
+        An invoice is as old as its due date makes it, all of it: instalments are not told apart.
+        Owed to us counts above zero among receivables, owed by us among payables; credits count
+        against.
+        """
+        sign = 1 if side == "receivables" else -1
+        sums: dict[str, Expression] = {}
+        for age in (*AGES, "total"):
+            only = _due(today, *AGES[age]) if age in AGES else None
+            sums[f"in_currency_{age}"] = _sum(sign * _signed("amount_residual"), only)
+            sums[f"in_company_currency_{age}"] = _sum(sign * F("amount_residual_signed"), only)
+        rows = open_invoices(self._rows.filter(move_type__in=SIDES[side])).annotate(
+            due_on=Coalesce("invoice_date_due", "invoice_date", "date")
+        )
+        return [self._spell(row, (*AGES, "total")) for row in self._by_currency(rows, {}, sums)]
+
+    def _by_currency(
+        self, rows: QuerySet, by: dict[str, Any], sums: dict[str, Expression]
+    ) -> list[dict[str, Any]]:
+        groups = [*by, "currency_id", "company_currency_id"]
+        found = list(
+            rows.annotate(**by, company_currency_id=self._company_currency)
+            .values(*groups)
+            .annotate(count=Count("pk"), **sums)
+            .order_by(*groups)
+        )
+        ids = {row[f"{currency}_id"] for row in found for currency in _CURRENCIES}
+        self._names.learn({Reference.Kind.CURRENCY: ids})
+        return found
+
+    def _spell(self, row: dict[str, Any], amounts: Collection[str]) -> dict[str, Any]:
+        names = {
+            f"{currency}_code": self._names.name(Reference.Kind.CURRENCY, row[f"{currency}_id"])
+            for currency in _CURRENCIES
+        }
+        sums = {}
+        for currency in _CURRENCIES:
+            places = self._names.places(row[f"{currency}_id"])
+            sums[f"in_{currency}"] = {
+                amount: _spelled(row[f"in_{currency}_{amount}"], places) for amount in amounts
+            }
+        return names | {"count": row["count"]} | sums
+
+
+def open_invoices(rows: QuerySet) -> QuerySet:
+    """Posted, and something is still to be paid."""
+    return rows.filter(state="posted").exclude(Q(amount_residual=0) | Q(amount_residual=None))
+
+
+def _company_currency() -> Case:
+    """The currency of an invoice's company: companies are few, so no join for each invoice."""
+    companies: dict[int, list[int]] = {}
+    known = Reference.objects.filter(kind=Reference.Kind.COMPANY).order_by()
+    for company_id, currency_id in known.values_list("odoo_id", "currency_id"):
+        if currency_id is not None:
+            companies.setdefault(currency_id, []).append(company_id)
+    return Case(
+        *[When(company_id__in=ids, then=Value(currency)) for currency, ids in companies.items()],
+        default=None,
+        output_field=BigIntegerField(),
+    )
+
+
+def _signed(amount: str) -> Case:
+    return Case(
+        When(move_type__in=OUTGOING, then=-F(amount)), default=F(amount), output_field=_decimal()
+    )
+
+
+def _sum(amount: Any, only: Q | None) -> Coalesce:
+    return Coalesce(Sum(amount, filter=only), Value(0), output_field=_decimal())
+
+
+def _decimal() -> DecimalField:
+    return DecimalField(max_digits=24, decimal_places=6)
+
+
+def _due(today: date, least: int | None, most: int | None) -> Q:
+    """Due between ``least`` and ``most`` days ago; what has no date at all is not due."""
+    if least is None:
+        return Q(due_on__gte=today - timedelta(days=most or 0)) | Q(due_on=None)
+    only = Q(due_on__lte=today - timedelta(days=least))
+    if most is not None:
+        only &= Q(due_on__gte=today - timedelta(days=most))
+    return only
+
+
+def _dimension(value: Any) -> Any:
+    return value.strftime("%Y-%m") if isinstance(value, date) else value
+
+
+def _spelled(value: Decimal | None, places: int) -> str | None:
+    return None if value is None else spelled(value.quantize(_PLACES, context=_WIDE), places)
