@@ -14,7 +14,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "html": {"body": "<!DOCTYPE html><html><body><form>Log in</form></body></html>"},
     "busy": {"retry_after": 1},
     "reset": {},
-    "drip": {"seconds": 0.1},  # between two bytes
+    "drip": {"seconds": 0.1, "headers": False},  # between two bytes; of the headers, too
     "no_result": {},
     "wrong_type": {"result": "not what was asked for"},
     "redirect": {"location": "/web/login"},

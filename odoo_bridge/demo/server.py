@@ -86,9 +86,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         try:
             if "drip" in faults:
-                self.end_headers()
-                self.wfile.flush()
-                self._drip(body, faults["drip"]["seconds"])
+                start = b""
+                if faults["drip"]["headers"]:
+                    # As end_headers() would send it, kept back for the drip.
+                    start = b"".join(self._headers_buffer) + b"\r\n"
+                    self._headers_buffer = []
+                else:
+                    self.end_headers()
+                    self.wfile.flush()
+                self._drip(start + body, faults["drip"]["seconds"])
             else:
                 self.end_headers()
                 self.wfile.write(body)

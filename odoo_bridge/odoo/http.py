@@ -4,6 +4,7 @@ Follows no redirects (a POST that becomes a GET is not the same question), keeps
 session of another database is a 403), and takes no proxy from the environment.
 """
 
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -11,9 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
 from odoo_bridge.odoo.errors import OdooBusy, OdooRefused, OdooTimeout, OdooUnavailable
@@ -31,6 +36,82 @@ class Answer:
     body: bytes
 
 
+class _Deadline:
+    """Hangs up on a server at a moment, whatever it is in the middle of.
+
+    A socket's timeout begins anew with each byte: a server that drips its headers, or the sizes of
+    its chunks, would hold us for as long as it likes.
+    """
+
+    _of_thread = threading.local()
+
+    def __init__(self, seconds: float) -> None:
+        self.passed = False
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._hang_up)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "_Deadline":
+        self._of_thread.current = self
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._of_thread.current = None
+        self._timer.cancel()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Leave the connection alone: from here on it may serve somebody else."""
+        with self._lock:
+            self._socket = None
+
+    @classmethod
+    def watch(cls, connection: socket.socket) -> None:
+        """Take ``connection`` for the one this thread waits for."""
+        deadline = getattr(cls._of_thread, "current", None)
+        if deadline is not None:
+            with deadline._lock:
+                deadline._socket = connection
+            if deadline.passed:
+                deadline._hang_up()
+
+    def _hang_up(self) -> None:
+        with self._lock:
+            self.passed = True
+            if self._socket is not None:
+                with suppress(OSError):
+                    # Not the TLS socket's own shutdown, which would pull its state from under the
+                    # thread that reads.
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class _Connection(HTTPConnection):
+    def getresponse(self) -> Any:
+        _Deadline.watch(self.sock)
+        return super().getresponse()
+
+
+class _TlsConnection(HTTPSConnection):
+    def getresponse(self) -> Any:
+        _Deadline.watch(self.sock)
+        return super().getresponse()
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
 class Client:
     """Speaks HTTP to one Odoo, at most ``connections`` calls at a time. Safe between threads."""
 
@@ -42,6 +123,7 @@ class Client:
         self._pool = urllib3.PoolManager(
             num_pools=1, maxsize=connections, retries=False, block=False
         )
+        self._pool.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         self._slots = threading.BoundedSemaphore(1 if self.online else connections)
         self._lock = threading.Lock()
         self._next_call_at = 0.0
@@ -95,55 +177,68 @@ class Client:
     def _exchange(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]
     ) -> Answer:
-        deadline = time.monotonic() + self.timeout_seconds
-        response = None
+        with _Deadline(self.timeout_seconds) as deadline:
+            try:
+                answer = self._receive(method, path, body, headers, deadline)
+            except NewConnectionError as exc:
+                # A timeout by inheritance only: refused, or no such host.
+                raise OdooUnavailable(f"{self.host} cannot be reached: {_cause(exc)}") from exc
+            except (HTTPError, OSError, ValueError, OdooUnavailable) as exc:
+                if deadline.passed or isinstance(exc, TimeoutError):
+                    raise OdooTimeout(
+                        f"{self.host}: no complete answer to {path} in {self.timeout_seconds:g} s"
+                    ) from exc
+                if isinstance(exc, OdooUnavailable):
+                    raise
+                raise OdooUnavailable(f"{self.host}: {path}: {_cause(exc)}") from exc
+            if deadline.passed:
+                # Without a length the body ends where the connection does, and we hung up.
+                raise OdooTimeout(
+                    f"{self.host}: no complete answer to {path} in {self.timeout_seconds:g} s"
+                )
+            return answer
+
+    def _receive(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        deadline: _Deadline,
+    ) -> Answer:
+        response = self._pool.request(
+            method,
+            self.base_url + path,
+            body=body,
+            headers={"Accept-Encoding": "gzip", "User-Agent": "odoo-bridge", **headers},
+            timeout=urllib3.Timeout(
+                connect=min(10.0, self.timeout_seconds), read=self.timeout_seconds
+            ),
+            redirect=False,
+            preload_content=False,
+        )
         try:
-            response = self._pool.request(
-                method,
-                self.base_url + path,
-                body=body,
-                headers={"Accept-Encoding": "gzip", "User-Agent": "odoo-bridge", **headers},
-                timeout=urllib3.Timeout(
-                    connect=min(10.0, self.timeout_seconds), read=self.timeout_seconds
-                ),
-                redirect=False,
-                preload_content=False,
-            )
             chunks: list[bytes] = []
             size = 0
-            # read1 returns what has arrived; read would wait for a full buffer, and a server
-            # that drips one byte at a time would hold us far beyond any timeout.
+            # What has arrived, not a full buffer: so an oversized body is noticed on its way.
             while chunk := response.read1(256 * 1024, decode_content=True):
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > MAX_BODY_BYTES:
                     raise OdooTimeout(f"{self.host}: the answer to {path} is over 256 MB")
-                if time.monotonic() > deadline:
-                    raise OdooTimeout(
-                        f"{self.host}: no complete answer to {path} in {self.timeout_seconds:g} s"
-                    )
             expected = response.headers.get("Content-Length")
             plain = response.headers.get("Content-Encoding") is None
             if expected and plain and size != int(expected):
                 raise OdooUnavailable(
                     f"{self.host}: the answer to {path} was cut at {size} of {expected} bytes"
                 )
-            response.release_conn()
-            return Answer(response.status, response.headers, b"".join(chunks))
-        except NewConnectionError as exc:
-            # A timeout by inheritance only: refused, or no such host.
-            raise OdooUnavailable(f"{self.host} cannot be reached: {_cause(exc)}") from exc
-        except TimeoutError as exc:
-            raise OdooTimeout(
-                f"{self.host}: no answer to {path} in {self.timeout_seconds:g} s"
-            ) from exc
-        except (HTTPError, OSError, ValueError) as exc:
-            raise OdooUnavailable(f"{self.host}: {path}: {_cause(exc)}") from exc
         except OdooUnavailable:
-            if response is not None:
-                with suppress(Exception):
-                    response.close()
+            with suppress(Exception):
+                response.close()
             raise
+        deadline.let_go()
+        response.release_conn()
+        return Answer(response.status, response.headers, b"".join(chunks))
 
     def _note_clock(self, answer: Answer) -> None:
         with suppress(TypeError, ValueError):

@@ -450,9 +450,12 @@ def test_a_busy_odoo_is_given_the_time_it_asks_for(demo):
     assert (row.finished_at - row.started_at).total_seconds() >= 1
 
 
-def test_a_server_that_drips_is_not_waited_for(demo, settings):
+@BOTH
+@pytest.mark.parametrize("headers", [False, True])
+def test_a_server_that_drips_is_not_waited_for(demo, settings, headers):
     settings.ODOO_TIMEOUT_SECONDS = 1
-    demo.faults.add(Fault("drip", model="res.partner", method="search", times=None, seconds=0.2))
+    drip = {"seconds": 0.2, "headers": headers}
+    demo.faults.add(Fault("drip", model="res.partner", method="search", times=None, **drip))
     row = sync()
     assert row.status == SyncRun.Status.FAILED
     assert "in 1 s" in row.error
