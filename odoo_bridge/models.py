@@ -125,6 +125,17 @@ class SyncState(models.Model):
         return self.stream
 
 
+class Reread(models.Model):
+    """A row to read again although its own stamp may not tell. See ``sync/rereads.py``."""
+
+    stream = models.CharField(max_length=64, db_index=True)
+    # Not unique: a second note may be about something that happened after the first was read.
+    odoo_id = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.odoo_id}"
+
+
 class SyncRun(models.Model):
     """One execution of a stream: what it was asked, what it did, how it ended."""
 

@@ -23,10 +23,12 @@ class Plan:
     inventoried: int = 0
 
 
-def compare(theirs: Iterable[Stamp], ours: Iterable[Stamp]) -> Plan:
+def compare(theirs: Iterable[Stamp], ours: Iterable[Stamp], since: datetime | None = None) -> Plan:
     """Compare row by row: read what is new or has another stamp, older ones included.
 
-    An older stamp is no mistake: Odoo's clock was set back, or a backup was restored.
+    An older stamp is no mistake: Odoo's clock was set back, or a backup was restored. An equal one
+    from ``since`` on proves nothing: stamps are whole seconds, and a record may have been written
+    once more within the second in which it was read.
     """
     read, absent, inventoried = array("q"), array("q"), 0
     mine = iter(ours)
@@ -37,7 +39,7 @@ def compare(theirs: Iterable[Stamp], ours: Iterable[Stamp]) -> Plan:
             absent.append(our_id)
             our_id, our_stamp = next(mine, (None, None))
         if our_id == their_id:
-            if our_stamp != their_stamp:
+            if our_stamp != their_stamp or (since and their_stamp and their_stamp >= since):
                 read.append(their_id)
             our_id, our_stamp = next(mine, (None, None))
         else:

@@ -10,7 +10,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -22,7 +22,7 @@ from django.db import (
     close_old_connections,
     transaction,
 )
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, DurationField, F, Max, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from psycopg.errors import ProgramLimitExceeded
 
@@ -30,7 +30,7 @@ from odoo_bridge.models import GoneReview, MirroredModel, SyncRun, SyncState
 from odoo_bridge.odoo.errors import BridgeError, RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, Record, connect
 from odoo_bridge.odoo.values import moment
-from odoo_bridge.sync import gone, issues
+from odoo_bridge.sync import gone, issues, rereads
 from odoo_bridge.sync.fetch import Fetcher, Page
 from odoo_bridge.sync.lease import Lease, LeaseHeld, holder_name, locked_state
 from odoo_bridge.sync.plan import Plan, Stamp, compare, totals_agree, union
@@ -221,8 +221,8 @@ class _Execution:
         self.model: type[MirroredModel] = stream.model
         self._lease: Lease | None = None
         self._vanished: set[int] = set()
-        self._orphans: set[int] = set()
-        self._gone: list[int] = []
+        # Streams with rows to read again for what this run found.
+        self._to_follow: set[str] = set()
         self._watch = _Watch(row)
         self._refreshed = False
         # Rows stored from here on may be newer than a page that is on its way.
@@ -263,26 +263,16 @@ class _Execution:
             self.row.inventoried_count = len(visible)
             missing = sorted(set(ids) - set(visible))
             self._copy_all(Plan(visible, array("q", missing), len(visible)))
+            rereads.strike_off(self._rereads, missing)
             gone.settle(self.row)
 
     def follow(self) -> None:
-        """Read again what points to rows that went, and lines their invoice no longer lists.
-
-        Odoo merges contacts in SQL: the invoices of the one that went keep their stamp.
-        """
-        succeeded = self.row.status in (Status.SUCCEEDED, Status.SUCCEEDED_WITH_ISSUES)
-        if self.row.kind != Kind.RECORDS and not succeeded and not self._gone:
-            return
-        hints: dict[str, set[int]] = {}
-        for other in all_streams().values():
-            columns = other.points_to.get(self.stream.name)
-            if columns and other.name != self.stream.name and self._gone:
-                hints.setdefault(other.name, set()).update(_pointing(other, columns, self._gone))
-        for name in self.stream.owns:
-            hints.setdefault(name, set()).update(self._orphans)
-        for name, ids in hints.items():
+        """Read again, in other streams, what points to rows that went, and lines their invoice no
+        longer lists. If that fails, the notes stand, and the next run of that stream does it."""
+        for name in sorted(self._to_follow):
+            ids = sorted(rereads.noted(name))
             if ids:
-                run(name, Kind.RECORDS, trigger=Trigger.HINT, ids=sorted(ids))
+                run(name, Kind.RECORDS, trigger=Trigger.HINT, ids=ids)
 
     def release(self) -> None:
         if self._lease is not None:
@@ -325,6 +315,7 @@ class _Execution:
 
     def _bind(self) -> None:
         """Fit the mapping to what this Odoo has; refresh the names of ids when it is time."""
+        self._rereads = rereads.noted(self.stream.name)
         self._references = References()
         recoded: dict[str, list[int]] = {}
         unreadable: list[str] = []
@@ -364,6 +355,9 @@ class _Execution:
         known = issues.open_ids(self.stream.name)
         plan = Plan()
         clock_went_back = watermark is not None and odoo_now < watermark - settings.ODOO_OVERLAP
+        since = (
+            self._copy_began_at(odoo_now) if watermark is None else min(watermark, odoo_now)
+        ) - settings.ODOO_OVERLAP
         if self.row.kind == Kind.FULL:
             theirs = self.fetcher.ask(gateway.search, model, domain)
             swept = compare(((i, None) for i in theirs), self._our_ids())
@@ -374,10 +368,9 @@ class _Execution:
                 theirs = self.fetcher.ask(gateway.search, model, domain)
                 plan = Plan(theirs, array("q"), len(theirs))
             else:
-                plan = compare(self._their_stamps(), self._our_stamps())
+                plan = compare(self._their_stamps(), self._our_stamps(), since)
         else:
             # One operator, whole seconds: >= is the only one that means the same on every version.
-            since = min(watermark, odoo_now) - settings.ODOO_OVERLAP
             changed = self.fetcher.ask(
                 gateway.search,
                 model,
@@ -393,10 +386,15 @@ class _Execution:
                 theirs = self.fetcher.ask(gateway.search, model, domain)
                 swept = compare(((i, None) for i in theirs), self._our_ids())
                 plan = Plan(union(changed, swept.read), swept.absent, len(theirs))
-        extra = [*known, *self._with_another_code()]
+        extra = [*known, *self._rereads, *self._with_another_code()]
         if extra:
             plan.read = union(plan.read, extra)
         return plan
+
+    def _copy_began_at(self, odoo_now: datetime) -> datetime:
+        """When the first of our rows was stored, on Odoo's clock."""
+        age = Max(Now() - F("stored_at"), output_field=DurationField())
+        return odoo_now - (self._present().aggregate(age=age)["age"] or timedelta())
 
     def _copy_all(self, plan: Plan) -> None:
         """Fetch and store what is planned, then decide what is gone."""
@@ -432,7 +430,9 @@ class _Execution:
             for odoo_id, error in failed.items():
                 issues.note(self.stream.name, odoo_id, error, records.get(odoo_id, {}))
             issues.resolve(self.stream.name, set(records) - set(failed))
-            self._find_orphans(rows)
+            rereads.strike_off(self._rereads, page.ids)
+            self._note_orphans(rows)
+            self._note_pointers_to_gone(rows)
             row = self.row
             row.read_count += len(page.records) + len(page.failed)
             row.created_count += stored.created
@@ -499,26 +499,67 @@ class _Execution:
             sure, review = gone.judge(self.row, here, self._present().count())
             self.row.gone_count += mark_gone(self.model, sure, state)
             self._save_row()
-        self._gone += sure
-        own = self.stream.points_to.get(self.stream.name)
-        if own:
-            again = _pointing(self.stream, own, sure) - set(sure)
-            self._copy(self._visible(sorted(again), self._domain))
+            self._note_pointers(sure)
+        if self.stream.name in self._to_follow:
+            self._to_follow.discard(self.stream.name)
+            self._rereads = rereads.noted(self.stream.name)
+            again = self._visible(sorted(self._rereads), self._domain)
+            rereads.strike_off(self._rereads, set(self._rereads) - set(again))
+            self._copy(again)
         if review:
             SyncRun.objects.filter(pk=self.row.pk).update(gone_review=review)
             raise gone.question(review)
 
-    def _find_orphans(self, rows: list[list[Any]]) -> None:
-        """Rows of another stream that their owner, just read, no longer lists."""
+    def _note_pointers(self, ids: Sequence[int]) -> None:
+        """Have the rows read again that point to ``ids``, which went: Odoo merges contacts in SQL,
+        and what pointed to them keeps its stamp."""
+        for other in all_streams().values():
+            columns = other.points_to.get(self.stream.name)
+            if not columns or not ids:
+                continue
+            # A page of theirs is stored before this, and seen here, or after it, and sees who went.
+            # Locks are taken in the order of the streams.
+            SyncState.objects.select_for_update().get_or_create(stream=other.name)
+            pointing = _pointing(other, columns, ids)
+            if other.name == self.stream.name:
+                pointing -= set(ids)
+            self._note(other.name, pointing)
+
+    def _note_pointers_to_gone(self, rows: list[list[Any]]) -> None:
+        """Have those of ``rows`` read again that point to what went while they were on their way."""
+        for name, columns in self.stream.points_to.items():
+            places = [self._mapper.columns.index(column) for column in columns]
+            named = {row[at] for row in rows for at in places if row[at] is not None}
+            targets = all_streams()[name].model._default_manager
+            went = set(
+                targets.filter(pk__in=named, gone_at__gte=self._since).values_list("pk", flat=True)
+            )
+            if went:
+                self._note(
+                    self.stream.name,
+                    {row[0] for row in rows if any(row[at] in went for at in places)},
+                )
+
+    def _note_orphans(self, rows: list[list[Any]]) -> None:
+        """Have the rows of another stream read again that their owner, just read, does not list."""
         for name, (listed, owner) in self.stream.owns.items():
             other = all_streams()[name].model._default_manager
             at = self._mapper.columns.index(listed)
             lists = {row[0]: set(row[at]) for row in rows}
-            for pk, owner_id in other.filter(
-                **{f"{owner}__in": list(lists), "gone_at": None}
-            ).values_list("pk", owner):
-                if pk not in lists[owner_id]:
-                    self._orphans.add(pk)
+            owned = other.filter(**{f"{owner}__in": list(lists), "gone_at": None})
+            self._note(
+                name,
+                {
+                    pk
+                    for pk, owner_id in owned.values_list("pk", owner)
+                    if pk not in lists[owner_id]
+                },
+            )
+
+    def _note(self, stream: str, ids: set[int]) -> None:
+        if ids:
+            rereads.note(stream, ids)
+            self._to_follow.add(stream)
 
     # Looking ------------------------------------------------------------------------------------
 

@@ -1,0 +1,56 @@
+"""An Odoo with passwords that can be searched for, and the checker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from odoo_bridge.demo import DemoOdoo
+from odoo_bridge.odoo import gateway
+
+if TYPE_CHECKING:  # pytest reads this file before Django has its models
+    from odoo_bridge.tests.exactness.checker import Checker, Journal
+
+PASSWORD = "canary'of\"the\\password%2F"
+API_KEY = "canary-of-the-api-key"
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Ask again at once: the waits between attempts have a test of their own."""
+    monkeypatch.setattr(gateway.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
+    gateway.disconnect()
+    yield
+    gateway.disconnect()
+
+
+@pytest.fixture
+def journal() -> Iterator[Journal]:
+    from odoo_bridge.tests.exactness.checker import Journal
+
+    with Journal().kept() as journal:
+        yield journal
+
+
+@pytest.fixture
+def demo(settings: Any, transport: str) -> Iterator[DemoOdoo]:
+    """A demo Odoo, as the ``demo`` of all tests, with secrets that stand out in a log."""
+    odoo = DemoOdoo(version="19.0", password=PASSWORD, api_key=API_KEY)
+    with odoo.serve() as server:
+        point_the_bridge_at(settings, server.url, odoo, transport)
+        yield odoo
+
+
+def point_the_bridge_at(settings: Any, url: str, odoo: DemoOdoo, transport: str) -> None:
+    settings.ODOO_URL, settings.ODOO_DB = url, odoo.database
+    settings.ODOO_USERNAME, settings.ODOO_PASSWORD = odoo.username, odoo.password
+    settings.ODOO_API_KEY = odoo.api_key if transport == "json2" else ""
+
+
+@pytest.fixture
+def check(demo: DemoOdoo, journal: Journal) -> Checker:
+    from odoo_bridge.tests.exactness.checker import Checker, DemoTruth
+
+    return Checker(DemoTruth(demo), journal)

@@ -1,0 +1,28 @@
+"""Running streams, as every test of this folder does: through the one public door."""
+
+from typing import Any
+
+from odoo_bridge.models import SyncRun
+from odoo_bridge.sync.run import run
+from odoo_bridge.sync.streams import all_streams
+
+Status, Kind = SyncRun.Status, SyncRun.Kind
+GOOD = (Status.SUCCEEDED, Status.SUCCEEDED_WITH_ISSUES)
+
+
+def sync(stream: str = "contacts", kind: str = Kind.CHANGES, **options: Any) -> SyncRun:
+    return run(stream, kind, trigger=SyncRun.Trigger.COMMAND, **options)
+
+
+def sync_all(kind: str = Kind.CHANGES) -> list[SyncRun]:
+    """Run every stream once; each must succeed."""
+    rows = [sync(stream, kind) for stream in all_streams()]
+    for row in rows:
+        assert row.status == Status.SUCCEEDED, f"{row}: {row.status} {row.error}"
+    return rows
+
+
+def settle() -> None:
+    """What a quiet hour brings: one ``changes`` and one ``reconcile`` of every stream."""
+    sync_all(Kind.CHANGES)
+    sync_all(Kind.RECONCILE)
