@@ -1,0 +1,245 @@
+"""Random histories: what people do in Odoo, interleaved with runs, crashes and faults.
+
+Every history ends with a quiet hour (one ``changes`` and one ``reconcile`` of every stream) and the
+checker. One that fails is shrunk and printed as its steps; the seed printed beside it replays all
+of them: ``HISTORY_SEED=... pytest odoo_bridge/tests/exactness/test_random_histories.py``.
+"""
+
+import os
+from contextlib import ExitStack, suppress
+from datetime import timedelta
+from random import SystemRandom
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, seed
+from hypothesis import settings as how
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from odoo_bridge.demo import ConcurrentUpdate, DemoOdoo, Fault
+from odoo_bridge.models import SyncRun
+from odoo_bridge.odoo import gateway
+from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.exactness.checker import Checker, DemoTruth, Journal
+from odoo_bridge.tests.exactness.conftest import API_KEY, PASSWORD, point_the_bridge_at
+from odoo_bridge.tests.exactness.killed import empty_mirror, killed, let_leases_run_out
+from odoo_bridge.tests.exactness.runs import settle, sync
+from odoo_bridge.tests.exactness.worlds import CHANGES, Change, DemoWorld
+
+HISTORIES = int(os.environ.get("HISTORIES", "200"))
+SEED = int(os.environ.get("HISTORY_SEED", SystemRandom().randrange(2**32)))
+MODELS = {name: stream.odoo_model for name, stream in all_streams().items()}
+
+streams = st.sampled_from(list(MODELS))
+kinds = st.sampled_from(["changes", "changes", "reconcile", "full"])
+small = st.integers(0, 60)
+changes = st.builds(Change, st.sampled_from(CHANGES), small, small)
+faults = st.sampled_from(
+    [
+        "status",
+        "cut",
+        "html",
+        "busy",
+        "reset",
+        "no_result",
+        "wrong_type",
+        "redirect",
+        "access_denied",
+    ]
+)
+
+
+class DemoHistory(RuleBasedStateMachine):
+    """One bridge beside one demo Odoo, whose clock stands still until a step moves it."""
+
+    settings: Any  # of Django, by pytest-django
+    transport: str
+    journal: Journal
+    finished = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        empty_mirror()
+        self.journal.lines.clear()
+        self.leave = ExitStack()
+        self.demo = DemoOdoo(password=PASSWORD, api_key=API_KEY)
+        self.demo.clock.freeze()
+        self.shown = {self.demo.clock.now()}
+        server = self.leave.enter_context(self.demo.serve())
+        point_the_bridge_at(self.settings, server.url, self.demo, self.transport)
+        gateway.disconnect()
+        self.world = DemoWorld(self.demo)
+        self.check = Checker(DemoTruth(self.demo), self.journal)
+        self.open: list[ExitStack] = []
+        self.hidden: list[Any] = []
+
+    @initialize(first=st.lists(changes, min_size=3, max_size=12), copied=st.booleans())
+    def begin(self, first: list[Change], copied: bool) -> None:
+        for change in [Change("create", 0, 3), Change("create", 0, 4), *first]:
+            self.world.make(change)
+        if copied:
+            for stream in MODELS:
+                sync(stream, "reconcile")
+
+    # What people do -----------------------------------------------------------------------------
+
+    @rule(some=st.lists(changes, min_size=1, max_size=4))
+    def change(self, some: list[Change]) -> None:
+        for each in some:
+            self.world.make(each)
+
+    @rule(contact=small, value=small)
+    def begin_slow_transaction(self, contact: int, value: int) -> None:
+        """Stamped now, seen when it commits, some steps from here."""
+        # In a second of its own: what is written twice within one second, and shown later than the
+        # overlap, is told apart by nothing but a full run.
+        self._pass(1)
+        slow = ExitStack()
+        tx = slow.enter_context(self.demo.transaction())
+        tx.add("res.partner", name=f"Slow {value}")
+        if self.world.contacts:
+            chosen = self.world.contacts[contact % len(self.world.contacts)]
+            tx.write("res.partner", [chosen], name=f"Slowly {value}")
+        self.open.append(slow)
+        self._pass(1)
+
+    @precondition(lambda self: self.open)
+    @rule()
+    def commit_slow_transaction(self) -> None:
+        with suppress(ConcurrentUpdate):
+            self.open.pop(0).close()
+
+    @rule(seconds=st.sampled_from([1, 2, 59, 299, 301, 3601, -3, -299, -301, -7201]))
+    def move_the_clock(self, seconds: int) -> None:
+        self._pass(seconds)
+
+    @rule(contacts=st.sets(small, min_size=1, max_size=4))
+    def take_rights(self, contacts: set[int]) -> None:
+        mine = self.world.contacts
+        chosen = {mine[number % len(mine)] for number in contacts if mine}
+        self.hidden.append(
+            self.demo.hide("res.partner", lambda row, chosen=chosen: row["id"] in chosen)
+        )
+
+    @precondition(lambda self: self.hidden)
+    @rule()
+    def give_rights_back(self) -> None:
+        self.hidden.pop(0).remove()
+
+    # What the bridge does -----------------------------------------------------------------------
+
+    @rule(stream=streams, kind=kinds)
+    def run(self, stream: str, kind: str) -> None:
+        row = sync(stream, kind)
+        equal = ["full"] if stream == "invoices" else ["full", "reconcile"]
+        if row.status == SyncRun.Status.SUCCEEDED and kind in equal:
+            # Nothing moved meanwhile, so it is true at once. What invoices say of contacts that
+            # were merged, only their full run knows by itself.
+            assert self.check.differences(all_streams()[stream]) == []
+
+    @rule(stream=streams, kind=kinds, after=st.integers(0, 6), meanwhile=changes)
+    def run_while_people_work(self, stream: str, kind: str, after: int, meanwhile: Change) -> None:
+        self.demo.faults.add(
+            Fault("hook", MODELS[stream], skip=after, run=lambda: self.world.make(meanwhile))
+        )
+        sync(stream, kind)
+        self.demo.faults.clear()
+
+    @rule(
+        stream=streams,
+        kind=kinds,
+        fault=faults,
+        after=st.integers(0, 6),
+        times=st.sampled_from([1, 2, None]),
+    )
+    def run_with_a_fault(
+        self, stream: str, kind: str, fault: str, after: int, times: int | None
+    ) -> None:
+        options = {"retry_after": 0} if fault == "busy" else {}
+        self.demo.faults.add(Fault(fault, MODELS[stream], skip=after, times=times, **options))
+        sync(stream, kind)
+        self.demo.faults.clear()
+
+    @rule(kind=kinds, contact=small)
+    def run_with_a_record_that_cannot_be_read(self, kind: str, contact: int) -> None:
+        mine = self.world.contacts
+        bad = [mine[contact % len(mine)]] if mine else []
+        self.demo.faults.add(Fault("poison_record", "res.partner", ids=bad, times=None))
+        sync("contacts", kind)
+        self.demo.faults.clear()
+
+    @rule(stream=streams, kind=kinds, place=st.integers(0, 200), noticed=st.booleans())
+    def run_killed(self, stream: str, kind: str, place: int, noticed: bool) -> None:
+        killed(lambda: sync(stream, kind), place)
+        if noticed:
+            let_leases_run_out()
+
+    @rule(stream=streams, ids=st.lists(small, max_size=5))
+    def refresh_by_hand(self, stream: str, ids: list[int]) -> None:
+        sync(stream, "records", ids=ids)
+
+    @rule()
+    def sweep(self) -> None:
+        let_leases_run_out()
+
+    # The quiet hour -----------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        try:
+            for slow in self.open:
+                with suppress(ConcurrentUpdate):
+                    slow.close()
+            for rule in self.hidden:
+                rule.remove()
+            let_leases_run_out()
+            settle()
+            self.check()
+            type(self).finished += 1
+        finally:
+            self.leave.close()
+
+    def _pass(self, seconds: int) -> None:
+        """Move Odoo's clock; never back to a second it has shown before."""
+        self.demo.clock.step(timedelta(seconds=seconds))
+        while self.demo.clock.now() in self.shown:
+            self.demo.clock.step(timedelta(seconds=1))
+        self.shown.add(self.demo.clock.now())
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("transport", ["jsonrpc", "json2"])
+def test_no_history_leaves_the_mirror_different_from_odoo(
+    settings: Any, journal: Journal, transport: str
+) -> None:
+    # One page at a time, small ones: a history is the same each time it is replayed.
+    settings.ODOO_CONNECTIONS, settings.ODOO_PAGE_SIZE = 1, 4
+
+    class History(DemoHistory):
+        pass
+
+    History.settings, History.transport, History.journal = settings, transport, journal
+    replay(History, HISTORIES // 2, steps=12)
+    assert History.finished >= HISTORIES // 2
+
+
+def replay(history: type[RuleBasedStateMachine], histories: int, steps: int) -> None:
+    print(f"HISTORY_SEED={SEED}")  # noqa: T201 - shown by pytest when the test fails
+    run_state_machine_as_test(
+        seed(SEED)(history),
+        settings=how(
+            max_examples=histories,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
