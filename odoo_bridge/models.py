@@ -113,6 +113,13 @@ class SyncState(models.Model):
         blank=True,
         help_text="Odoo fields this version lacks or our user may not read.",
     )
+    row_count = models.PositiveBigIntegerField(
+        null=True, help_text="Rows present here when the watermark last moved."
+    )
+    odoo_row_count = models.PositiveBigIntegerField(
+        null=True, help_text="Records that Odoo showed then."
+    )
+    odoo_version = models.CharField(max_length=32, blank=True, help_text="As Odoo spells it.")
     lease_token = models.BigIntegerField(default=0, help_text="Grows with each lease.")
     lease_holder = models.CharField(max_length=200, blank=True)
     lease_until = models.DateTimeField(null=True, help_text="On the database's clock.")

@@ -225,6 +225,9 @@ class _Execution:
         self._to_follow: set[str] = set()
         self._watch = _Watch(row)
         self._refreshed = False
+        # What a look for changes counted before it began, and what Odoo has.
+        self._rows_before: int | None = None
+        self._odoo_row_count = 0
         # Rows stored from here on may be newer than a page that is on its way.
         self._since: Any = row.started_at
         self.gateway: Gateway
@@ -249,6 +252,8 @@ class _Execution:
                 if state.watermark is None or odoo_now > state.watermark:
                     state.watermark = odoo_now
                 self.row.watermark_after = state.watermark
+                state.row_count, state.odoo_row_count = self._row_count(), self._odoo_row_count
+                state.odoo_version = self.gateway.version().text
                 self._save_row()
                 gone.settle(self.row)
 
@@ -353,7 +358,7 @@ class _Execution:
     def _plan(self, watermark: datetime | None, odoo_now: datetime) -> Plan:
         model, domain, gateway = self.stream.odoo_model, self._domain, self.gateway
         known = issues.open_ids(self.stream.name)
-        plan = Plan()
+        plan, totals = Plan(), None
         clock_went_back = watermark is not None and odoo_now < watermark - settings.ODOO_OVERLAP
         since = (
             self._copy_began_at(odoo_now) if watermark is None else min(watermark, odoo_now)
@@ -379,6 +384,7 @@ class _Execution:
             totals = self.fetcher.ask(gateway.totals, model, domain)
             present = self._present().aggregate(rows=Count("pk"), ids=Sum("pk"))
             ours = (present["rows"], int(present["ids"] or 0))
+            self._rows_before = present["rows"]
             expected = {*changed, *known} - self._here({*changed, *known})
             plan = Plan(changed, array("q"), len(changed))
             if not totals_agree(totals, ours, expected):
@@ -386,6 +392,7 @@ class _Execution:
                 theirs = self.fetcher.ask(gateway.search, model, domain)
                 swept = compare(((i, None) for i in theirs), self._our_ids())
                 plan = Plan(union(changed, swept.read), swept.absent, len(theirs))
+        self._odoo_row_count = plan.inventoried if totals is None else totals.rows
         extra = [*known, *self._rereads, *self._with_another_code()]
         if extra:
             plan.read = union(plan.read, extra)
@@ -565,6 +572,13 @@ class _Execution:
 
     def _present(self) -> QuerySet[Any]:
         return self.model._default_manager.filter(gone_at=None)
+
+    def _row_count(self) -> int:
+        row = self.row
+        if self._rows_before is None or row.created_count + row.restored_count + row.gone_count:
+            return self._present().count()
+        # Nothing came and nothing went: no need to count a large table once more.
+        return self._rows_before
 
     def _our_stamps(self) -> Iterator[Stamp]:
         return self._present().order_by("pk").values_list("pk", "write_date").iterator(5000)

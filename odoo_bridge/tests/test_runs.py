@@ -525,3 +525,20 @@ def test_progress_is_told_page_by_page(demo, settings):
     sync(progress=lambda row: seen.append(row.read_count))
     assert len(seen) > 2 and seen == sorted(seen)
     assert django_settings.ODOO_PAGE_SIZE == 5
+
+
+@pytest.mark.parametrize("kind", ["changes", "reconcile", "full"])
+def test_a_stream_knows_how_many_rows_are_here_and_in_odoo(demo, kind):
+    first, second = demo.add("res.partner", name="Stays"), demo.add("res.partner", name="Goes")
+    sync(kind="reconcile")
+    demo.unlink("res.partner", [second])
+    poisoned = demo.add("res.partner", name="Cannot be copied")
+    poison = {"model": "res.partner", "ids": [poisoned], "method": "read", "times": None}
+    demo.faults.add(Fault("poison_record", **poison))
+    row = sync(kind=kind)
+    state = SyncState.objects.get(stream="contacts")
+    assert (row.gone_count, row.issue_count) == (1, 1)
+    assert state.odoo_row_count == state.row_count + 1
+    assert state.row_count == Contact.objects.present().count()
+    assert state.odoo_version == "19.0"
+    assert first in Contact.objects.values_list("pk", flat=True)
