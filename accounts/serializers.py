@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from accounts.models import User
+from odoo_bridge.strict import StrictSerializer
 
 
 def _password() -> serializers.CharField:
@@ -16,7 +17,7 @@ def _password() -> serializers.CharField:
     )
 
 
-class RegisterSerializer(serializers.Serializer):
+class RegisterSerializer(StrictSerializer):
     # No @: it would be taken for somebody's address.
     username = serializers.RegexField(r"^[\w.+-]+\Z", min_length=3, max_length=150)
     email = serializers.EmailField(max_length=254)
@@ -35,7 +36,7 @@ class RegisteredSerializer(serializers.Serializer):
     detail = serializers.CharField()
 
 
-class CredentialsSerializer(serializers.Serializer):
+class CredentialsSerializer(StrictSerializer):
     username = serializers.CharField(
         max_length=254, required=False, help_text="The name, or the e-mail address."
     )
@@ -48,7 +49,7 @@ class CredentialsSerializer(serializers.Serializer):
         return attrs
 
 
-class RefreshSerializer(serializers.Serializer):
+class RefreshSerializer(StrictSerializer):
     refresh = serializers.CharField(max_length=4096)
 
 
@@ -57,7 +58,7 @@ class TokenPairSerializer(serializers.Serializer):
     refresh = serializers.CharField(help_text="Good for one use; using it twice logs out.")
 
 
-class MeSerializer(serializers.ModelSerializer):
+class MeSerializer(StrictSerializer, serializers.ModelSerializer):
     groups: Any = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
 
     class Meta:

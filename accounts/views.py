@@ -31,6 +31,7 @@ from accounts.serializers import (
     TokenPairSerializer,
 )
 from accounts.throttles import AuthThrottle
+from odoo_bridge.strict import StrictQuery
 
 
 class LockedOut(Throttled):
@@ -38,7 +39,7 @@ class LockedOut(Throttled):
     default_code = "locked_out"
 
 
-class AnonymousView(APIView):
+class AnonymousView(StrictQuery, APIView):
     # No authentication: a bearer token must neither be needed nor lift the limit on guessing.
     authentication_classes: list[Any] = []
     permission_classes = [AllowAny]
@@ -140,7 +141,7 @@ class RefreshView(AnonymousView):
 
 
 @extend_schema(summary="The user's own account")
-class MeView(generics.RetrieveUpdateAPIView):
+class MeView(StrictQuery, generics.RetrieveUpdateAPIView):
     serializer_class = MeSerializer
     permission_classes = [IsAuthenticated]
     http_method_names = ["get", "patch", "head", "options"]

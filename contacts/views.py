@@ -15,6 +15,7 @@ from contacts.serializers import ContactSerializer
 from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
 from odoo_bridge.mirror import MirrorViewSet
 from odoo_bridge.odoo.gateway import connect
+from odoo_bridge.strict import StrictQuery
 
 
 @extend_schema_view(
@@ -37,7 +38,7 @@ class OdooVersionSerializer(serializers.Serializer):
     major = serializers.IntegerField()
 
 
-class LiveVersionView(APIView):
+class LiveVersionView(StrictQuery, APIView):
     """The version of the Odoo behind the mirror."""
 
     permission_classes = [IsOperator]

@@ -28,4 +28,4 @@ class InvoiceFilters(MirrorFilters):
 class SummaryFilters(InvoiceFilters):
     """The same, where there are no pages."""
 
-    also_known = frozenset({"by", "today", "format"})
+    also_known = frozenset({"by", "today"})

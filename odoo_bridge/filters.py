@@ -9,6 +9,7 @@ from django import forms
 from django.db.models import Q, QuerySet
 
 from odoo_bridge.models import MirroredQuerySet
+from odoo_bridge.strict import unknown
 
 YES = {"1", "true", "yes"}
 NO = {"0", "false", "no"}
@@ -69,8 +70,8 @@ class MirrorFilters(django_filters.FilterSet):
     """What all mirrored rows can be filtered by."""
 
     search_fields: tuple[str, ...] = ()
-    # Not filters, but good in every list. ``format`` belongs to the framework.
-    also_known = frozenset({"page", "per_page", "format"})
+    # Not filters, but good in every list.
+    also_known = frozenset({"page", "per_page"})
 
     updated_since = Moment(
         field_name="write_date", lookup_expr="gte", help_text="Written in Odoo then or later."
@@ -99,7 +100,9 @@ class MirrorFilters(django_filters.FilterSet):
 
     def is_valid(self) -> bool:
         valid = super().is_valid()
-        for name in sorted(set(self.data) - set(self.filters) - self.also_known):
-            self.form.add_error(None, f"There is no parameter {name[:50]!r}.")
-            valid = False
-        return valid
+        said = unknown(set(self.data) - set(self.filters) - self.also_known)
+        for name, details in said.items():
+            self.form.errors[name] = self.form.error_class(
+                [forms.ValidationError(str(detail), code=detail.code) for detail in details]
+            )
+        return valid and not said

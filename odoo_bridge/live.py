@@ -9,11 +9,12 @@ from rest_framework.request import Request
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import OdooUnavailable
 from odoo_bridge.odoo.gateway import connect
+from odoo_bridge.strict import StrictSerializer
 
 MAX_ROWS = 100
 
 
-class LiveQuerySerializer(serializers.Serializer):
+class LiveQuerySerializer(StrictSerializer):
     limit = serializers.IntegerField(
         min_value=1, max_value=MAX_ROWS, default=MAX_ROWS, help_text="At most so many records."
     )

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -120,6 +121,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
     "django_filters",
+    "csp",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
@@ -130,6 +132,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -311,8 +314,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "odoo_bridge.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_THROTTLE_RATES": {"anonymous-auth": "20/min"},
-    "EXCEPTION_HANDLER": "odoo_bridge.views.exception_handler",
+    "EXCEPTION_HANDLER": "odoo_bridge.failures.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
+    # Answers are JSON whatever is asked for; where there are several formats, the view says so.
+    "URL_FORMAT_OVERRIDE": None,
     "COERCE_DECIMAL_TO_STRING": True,
 }
 SPECTACULAR_SETTINGS = {
@@ -352,6 +357,23 @@ UNFOLD = {
         }
     },
     "SIDEBAR": {"navigation": "odoo_bridge.admin.navigation.sidebar"},
+}
+
+# Pages load only what this server has, and run only scripts and styles that are files of its own or
+# carry the number made up for the answer.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+    "EXCLUDE_URL_PREFIXES": ["/admin/"],
 }
 
 # Transport security -------------------------------------------------------------------------------

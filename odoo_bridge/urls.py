@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerView
 
+from odoo_bridge.docs import RedocView, SchemaView, SwaggerView
 from odoo_bridge.routes import both
 from odoo_bridge.views import LiveView, ReadyView, favicon
 
@@ -16,9 +16,9 @@ api: list[URLPattern | URLResolver] = [
     path("", include("invoices.urls")),
     *both("health/live", LiveView, name="live"),
     *both("health/ready", ReadyView, name="ready"),
-    *both("schema", SpectacularAPIView, name="schema"),
-    *both("docs", SpectacularSwaggerView, name="docs", url_name="schema"),
-    *both("redoc", SpectacularRedocView, name="redoc", url_name="schema"),
+    *both("schema", SchemaView, name="schema"),
+    *both("docs", SwaggerView, name="docs", url_name="schema"),
+    *both("redoc", RedocView, name="redoc", url_name="schema"),
 ]
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -28,6 +28,6 @@ urlpatterns = [
     path("docs", RedirectView.as_view(pattern_name="docs"), name="docs-short"),
     path("docs/", RedirectView.as_view(pattern_name="docs"), name="docs-short-slash"),
 ]
-handler400 = "odoo_bridge.views.bad_request"
-handler404 = "odoo_bridge.views.not_found"
-handler500 = "odoo_bridge.views.server_error"
+handler400 = "odoo_bridge.failures.bad_request"
+handler404 = "odoo_bridge.failures.not_found"
+handler500 = "odoo_bridge.failures.server_error"

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from datetime import timedelta
 
 import pytest
@@ -81,10 +82,14 @@ def test_every_address_is_in_the_table_with_and_without_a_slash():
     assert set(routes()) == {*TABLE, *with_a_slash, "favicon.ico"}
 
 
-@pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("slash", ["", "/"], ids=["plain", "slash"])
-@pytest.mark.parametrize("route", TABLE)
-def test_who_may_do_what(route, slash, role, monkeypatch):
+def path_of(route, slash=""):
+    return "/" + route.replace("<int:odoo_id>", "7") + (slash if route else "")
+
+
+@pytest.fixture
+def rows(monkeypatch):
+    """A row with the id of every route that takes one, fresh streams, and no Odoo."""
+
     def no_odoo():
         raise OdooUnavailable("no answer")
 
@@ -94,11 +99,18 @@ def test_who_may_do_what(route, slash, role, monkeypatch):
     InvoiceFactory(odoo_id=7)
     for stream in all_streams():
         SyncStateFactory(stream=stream, watermark=timezone.now())
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("slash", ["", "/"], ids=["plain", "slash"])
+@pytest.mark.parametrize("route", TABLE)
+def test_who_may_do_what(route, slash, role):
     client = APIClient()
     user = user_of(role)
     if user:
         client.force_authenticate(user)
-    path = "/" + route.replace("<int:odoo_id>", "7") + (slash if route else "")
+    path = path_of(route, slash)
     for method in METHODS:
         answer = client.generic(method, path, "{}", content_type="application/json")
         expected = TABLE[route].get(method)
@@ -115,6 +127,40 @@ def test_who_may_do_what(route, slash, role, monkeypatch):
             assert set(answer.json()["error"]) >= {"code", "message"}, where
 
 
+def operations(*methods):
+    return [
+        pytest.param(method, route, id=f"{method} {route}")
+        for route, known in TABLE.items()
+        for method in known
+        if method in methods and route.startswith("api/")
+    ]
+
+
+def superuser():
+    client = APIClient()
+    client.force_authenticate(user_of("superuser"))
+    return client
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(("method", "route"), operations(*METHODS))
+def test_an_unknown_query_parameter_is_refused_by_name(method, route):
+    path = f"{path_of(route)}?serch=acme"
+    answer = superuser().generic(method, path, "{}", content_type="application/json")
+    assert answer.status_code == 400, answer.content
+    if route not in PAGES:
+        assert answer.json()["error"]["fields"]["serch"][0]["code"] == "unknown"
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(("method", "route"), operations("POST", "PUT", "PATCH"))
+def test_an_unknown_key_of_a_body_is_refused_by_name(method, route):
+    body = json.dumps({"is_stuff": True})
+    answer = superuser().generic(method, path_of(route), body, content_type="application/json")
+    assert answer.status_code == 400, answer.content
+    assert answer.json()["error"]["fields"]["is_stuff"][0]["code"] == "unknown"
+
+
 def test_the_schema_is_valid_and_complete(tmp_path):
     call_command(
         "spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json",
@@ -127,11 +173,43 @@ def test_the_schema_is_valid_and_complete(tmp_path):
     assert names >= {"page", "per_page", "is_company", "updated_since", "include_gone"}
 
 
-def test_the_docs_load_nothing_from_elsewhere():
-    for path in ("/api/docs", "/api/redoc"):
-        page = Client().get(path).content.decode()
-        assert "/static/drf_spectacular_sidecar/" in page
-        assert "cdn." not in page
+@pytest.mark.parametrize("path", ["/api/docs", "/api/redoc"])
+def test_the_docs_load_nothing_from_elsewhere_and_run_no_foreign_script(path):
+    answer = Client().get(path)
+    page = answer.content.decode()
+    assert "/static/drf_spectacular_sidecar/" in page
+    assert re.findall(r"https?://(?!redocly\.com/redoc/)", page) == []
+    policy = answer["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    nonce = re.search(r"script-src 'self' 'nonce-(.+?)'", policy).group(1)
+    for tag in re.findall(r"<(?:script|style)[^>]*>", page):
+        assert "src=" in tag or f'nonce="{nonce}"' in tag
+    assert Client().get(path)["Content-Security-Policy"] != policy
+
+
+def test_answers_that_are_no_pages_may_load_and_run_nothing_foreign():
+    for path in ("/api/contacts", "/api/health/live", "/api/nothing"):
+        policy = Client().get(path)["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "content_type"),
+    [
+        ("", "*/*", "application/vnd.oai.openapi; charset=utf-8"),
+        ("?format=yaml", "*/*", "application/vnd.oai.openapi; charset=utf-8"),
+        ("?format=json", "*/*", "application/vnd.oai.openapi+json"),
+        ("", "application/json", "application/json"),
+    ],
+)
+def test_the_schema_comes_as_yaml_or_json(query, accept, content_type):
+    answer = Client().get(f"/api/schema{query}", headers={"Accept": accept})
+    assert (answer.status_code, answer["Content-Type"]) == (200, content_type)
+
+
+def test_the_schema_comes_in_no_other_format():
+    assert Client().get("/api/schema?format=xml").status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/api/contacts/7/nothing", "/api"])
@@ -154,6 +232,21 @@ def test_a_dead_database_is_a_503_that_keeps_its_secrets(monkeypatch):
     assert answer.status_code == 503
     assert answer["Retry-After"]
     assert "db.internal" not in answer.content.decode()
+
+
+def test_a_mistake_of_our_own_is_a_500_that_says_nothing_of_it(monkeypatch):
+    def fail(*_, **__):
+        raise KeyError("<b>what Odoo sent</b>")
+
+    client = APIClient(raise_request_exception=False)
+    client.force_authenticate(user_of("superuser"))
+    monkeypatch.setattr("contacts.views.ContactViewSet.get_queryset", fail)
+    answer = client.get("/api/contacts")
+    assert (answer.status_code, answer["Content-Type"]) == (500, "application/json")
+    assert answer.json()["error"] == {
+        "code": "server_error",
+        "message": "An error on our side; it is in the log.",
+    }
 
 
 # Health -------------------------------------------------------------------------------------------

@@ -1,0 +1,128 @@
+"""The one shape of every failure of the API.
+
+    {"error": {"code": "invalid", "message": "...", "fields": {"lines.0.price": [{"code", "message"}]}}}
+
+``code`` is for programs and does not change; ``message`` is for people. ``fields`` is there when the
+request itself is wrong: each name, dotted where bodies are nested, with what is wrong with it.
+"""
+
+import logging
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_exception_handler
+
+from odoo_bridge.odoo.errors import (
+    BridgeError,
+    OdooBusy,
+    OdooMissing,
+    OdooRejected,
+    OdooUnavailable,
+)
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 30
+# Where DRF and Django keep what is wrong with a request as a whole.
+WHOLE = "non_field_errors"
+_WHOLE_NAMES = {WHOLE, "__all__"}
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """For ``EXCEPTION_HANDLER``. None, and so a 500, for what is our own mistake."""
+    if isinstance(exc, BridgeError):
+        return _odoo_failure(exc)
+    if isinstance(exc, OperationalError | InterfaceError):
+        # What the driver says names hosts and users: that is for the log.
+        logger.error("The database failed: %s", exc)
+        response = _failure(503, "database_unavailable", "The database does not answer.")
+        response["Retry-After"] = "5"
+        return response
+    response = drf_exception_handler(exc, context)
+    if response is None:
+        return None
+    if isinstance(exc, exceptions.ValidationError):
+        said: dict[str, list[dict[str, str]]] = {}
+        for name, code, message in _wrong_fields(exc.get_full_details()):
+            said.setdefault(name or WHOLE, []).append({"code": code, "message": message})
+        error = {"code": "invalid", "message": "The request is not valid.", "fields": said}
+    elif isinstance(exc, exceptions.APIException):
+        detail: Any = exc.detail
+        if isinstance(detail, dict):
+            detail = detail.get("detail", detail)
+        error = {"code": str(getattr(detail, "code", exc.default_code)), "message": str(detail)}
+    elif isinstance(exc, PermissionDenied):
+        error = {"code": "permission_denied", "message": "Not allowed."}
+    else:
+        error = {"code": "not_found", "message": "Not found."}
+    # The headers of DRF's answer stay: WWW-Authenticate, Retry-After, Allow.
+    response.data = {"error": error}
+    return response
+
+
+def _wrong_fields(details: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
+    """(dotted name, code, message) of everything in DRF's nested details."""
+    if _one_message(details):
+        yield path, str(details["code"]), str(details["message"])
+    elif isinstance(details, dict):
+        for name, inner in details.items():
+            part = "" if name in _WHOLE_NAMES else str(name)
+            yield from _wrong_fields(inner, ".".join(filter(None, (path, part))))
+    elif isinstance(details, list):
+        for number, inner in enumerate(details):
+            # A list of messages, or of the items of a list, where {} stands for a good one.
+            here = path if _one_message(inner) else f"{path}.{number}".lstrip(".")
+            yield from _wrong_fields(inner, here)
+
+
+def _one_message(details: Any) -> bool:
+    # A field that happens to be called "code" has a list there.
+    return isinstance(details, dict) and isinstance(details.get("code"), str)
+
+
+def _odoo_failure(exc: BridgeError) -> Response:
+    if isinstance(exc, OdooUnavailable):
+        wait = exc.retry_after if isinstance(exc, OdooBusy) and exc.retry_after else None
+        response = _failure(503, "odoo_unavailable", str(exc))
+        response["Retry-After"] = str(math.ceil(wait or RETRY_AFTER_SECONDS))
+        return response
+    if isinstance(exc, OdooMissing):
+        return _failure(404, "odoo_missing", str(exc))
+    if isinstance(exc, OdooRejected):
+        return _failure(422, "odoo_rejected", exc.reason)
+    return _failure(502, "odoo_refused", str(exc))
+
+
+def _failure(status: int, code: str, message: str) -> Response:
+    return Response({"error": {"code": code, "message": message}}, status=status)
+
+
+# Where no view was reached, or one broke ---------------------------------------------------------
+
+
+def _page(request: HttpRequest, status: int, code: str, message: str) -> JsonResponse | None:
+    if not request.path.startswith("/api/"):
+        return None
+    return JsonResponse({"error": {"code": code, "message": message}}, status=status)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    answer = _page(request, 404, "not_found", "There is nothing at this address.")
+    return answer or defaults.page_not_found(request, exception)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    answer = _page(request, 400, "bad_request", "The request cannot be understood.")
+    return answer or defaults.bad_request(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    answer = _page(request, 500, "server_error", "An error on our side; it is in the log.")
+    return answer or defaults.server_error(request)
