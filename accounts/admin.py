@@ -1,15 +1,23 @@
 """Who may look, and who tried to."""
 
+from typing import Any
+
 from axes.admin import AccessAttemptAdmin, AccessLogAdmin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts.models import User
+from accounts import tokens
+from accounts.models import GROUPS, READERS, User
 from odoo_bridge.admin.base import ACCESS, BridgeAdmin, ReadOnlyAdmin
 
 for _model in (AccessAttempt, AccessFailureLog, AccessLog, Group):
@@ -19,18 +27,109 @@ admin.site.unregister(OutstandingToken)
 admin.site.unregister(BlacklistedToken)
 
 
+class WaitingFilter(admin.SimpleListFilter):
+    title = "approval"
+    parameter_name = "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "waiting for approval")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        return queryset.filter(_WAITS) if self.value() else queryset
+
+
+_WAITS = Q(is_active=True, is_staff=False, is_superuser=False, groups=None)
+
+
 @admin.register(User)
 class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
+    """Superusers change everything. Others with the permission look after those who use the API:
+    nobody can give themselves, or anybody, more than the groups of the API."""
+
     section, icon = ACCESS, "person"
     form, add_form = UserChangeForm, UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "email", "is_active", "is_staff", "date_joined")
-    list_filter = ("groups", "is_active", "is_staff")
+    list_display = ("username", "email", "standing", "group_names", "is_staff", "date_joined")
+    list_filter = (WaitingFilter, "groups", "is_active", "is_staff")
+    actions = ("approve", "revoke_tokens")
     autocomplete_fields = ("scope_companies", "scope_contacts")
     fieldsets = (
         *(DjangoUserAdmin.fieldsets or ()),
         ("What the API shows", {"fields": ("scope_companies", "scope_contacts")}),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        users: QuerySet[User] = super().get_queryset(request)
+        return users.prefetch_related("groups")
+
+    @display(description="standing", label={"waiting": "warning", "active": "success"})
+    def standing(self, user: User) -> str:
+        if not user.is_active:
+            return "locked"
+        member = user.is_staff or user.is_superuser or user.groups.all()
+        return "active" if member else "waiting"
+
+    @display(description="groups")
+    def group_names(self, user: User) -> str:
+        return ", ".join(group.name for group in user.groups.all()) or "-"
+
+    # Who may change whom -------------------------------------------------------------------------
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or _looks_after(request.user, obj))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        if request.user.is_superuser:
+            return fields
+        return (
+            *fields,
+            "is_staff",
+            "is_superuser",
+            "user_permissions",
+            "last_login",
+            "date_joined",
+        )
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "groups" and not request.user.is_superuser:
+            kwargs["queryset"] = Group.objects.filter(name__in=GROUPS)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    # What people do ------------------------------------------------------------------------------
+
+    @admin.action(description="Approve: may read the mirror", permissions=["change"])
+    def approve(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        readers = Group.objects.get_or_create(name=READERS)[0]
+        waiting = [user for user in users.filter(_WAITS) if _looks_after(request.user, user)]
+        for user in waiting:
+            user.groups.add(readers)
+            self.log_change(request, user, "Approved: may read the mirror.")
+        names = ", ".join(user.username for user in waiting)
+        messages.success(request, f"Approved: {names}." if names else "Nobody of these waits.")
+
+    @admin.action(description="Revoke their tokens: log in again", permissions=["change"])
+    def revoke_tokens(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        theirs = [user for user in users if _looks_after(request.user, user)]
+        for user in theirs:
+            tokens.revoke_all(user)
+            self.log_change(request, user, "Revoked all tokens.")
+        names = ", ".join(user.username for user in theirs) or "nobody"
+        messages.success(
+            request,
+            f"Revoked: {names}. An access token already given out is good for "
+            f"{settings.JWT_ACCESS_MINUTES} minutes more; lock the account to end that at once.",
+        )
+
+
+def _looks_after(staff: Any, user: User) -> bool:
+    """Whether ``staff``, who may change users, may change this one."""
+    if staff.is_superuser:
+        return True
+    if user.is_superuser or user.is_staff:
+        return False
+    return all(group.name in GROUPS for group in user.groups.all())
 
 
 @admin.register(Group)
@@ -48,3 +147,16 @@ class FailedLoginAdmin(AccessAttemptAdmin, BridgeAdmin):
 @admin.register(AccessLog)
 class LoginAdmin(AccessLogAdmin, ReadOnlyAdmin):
     section, icon = ACCESS, "login"
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(ReadOnlyAdmin):
+    """What staff did here: who, when, to what."""
+
+    section, icon = ACCESS, "history"
+    list_display = ("action_time", "user", "content_type", "object_repr", "get_change_message")
+    list_display_links = None
+    list_filter = ("action_flag", ("content_type", admin.RelatedOnlyFieldListFilter))
+    search_fields = ("user__username", "object_repr", "change_message")
+    date_hierarchy = "action_time"
+    list_select_related = ("user", "content_type")

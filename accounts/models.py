@@ -10,12 +10,16 @@ from django.db.models.functions import Lower
 
 from odoo_bridge.models import Reference
 
-# Django groups: what their members may do stands in permissions.py, not in Django permissions,
-# which decide about the admin alone.
+# Django groups: what their members may do over the API stands in permissions.py, not in Django
+# permissions, which decide about the admin alone.
 READERS = "readers"
 OPERATORS = "operators"
 WRITERS = "writers"
 GROUPS = (READERS, OPERATORS, WRITERS)
+# The groups of staff: their Django permissions open the admin. Operators are at home in both.
+SUPPORT = "support"
+MANAGERS = "managers"
+STAFF_GROUPS = (SUPPORT, OPERATORS, MANAGERS)
 
 
 @dataclass(frozen=True)

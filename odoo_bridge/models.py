@@ -5,6 +5,7 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django_celery_beat.models import PeriodicTask
 
 from odoo_bridge.remedies import remedy
 
@@ -237,12 +238,16 @@ class SyncRun(models.Model):
         permissions = [
             ("run_sync", "Can start, cancel and retry runs"),
             ("confirm_gone", "Can say whether rows that vanished are gone"),
-            ("change_schedule", "Can change, pause and resume schedules"),
         ]
         verbose_name = "run"
 
     def __str__(self) -> str:
         return f"{self.stream} {self.kind} #{self.pk}"
+
+    @property
+    def is_open(self) -> bool:
+        """It waits or runs; everything else is an ending."""
+        return self.status in (self.Status.QUEUED, self.Status.RUNNING)
 
     @property
     def remedy(self) -> str:
@@ -347,3 +352,16 @@ class SyncIssue(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stream} {self.odoo_id}: {self.reason}"
+
+
+class Schedule(PeriodicTask):
+    """A schedule as staff see it: one of our tasks, and when it runs. The rows are beat's."""
+
+    # The latest run of its stream and kind, where a page has looked it up.
+    latest: SyncRun | None = None
+
+    class Meta:
+        proxy = True
+        default_permissions = ("change", "view")
+        ordering = ["name"]
+        verbose_name = "schedule"

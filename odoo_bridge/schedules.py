@@ -20,7 +20,7 @@ FIRST_FULL_MINUTE, FULL_GAP_MINUTES = 90, 10
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Default:
     name: str
     task: str
     # A tick is worth nothing once the next one is due. Without an expiry a stopped worker would
@@ -30,7 +30,7 @@ class Schedule:
     args: list[Any] = field(default_factory=list)
 
 
-def defaults() -> list[Schedule]:
+def defaults() -> list[Default]:
     """The schedules of every stream, then those of the bridge itself."""
     found = []
     for number, stream in enumerate(all_streams()):
@@ -41,15 +41,13 @@ def defaults() -> list[Schedule]:
             (SyncRun.Kind.FULL, DAY, full_at),
         ):
             found.append(
-                Schedule(
-                    f"{stream}: {kind.value}", SYNC_TASK, seconds, minute, [stream, kind.value]
-                )
+                Default(f"{stream}: {kind.value}", SYNC_TASK, seconds, minute, [stream, kind.value])
             )
     return [
         *found,
-        Schedule(SWEEP, "odoo_bridge.tasks.sweep", MINUTE),
-        Schedule("bridge: prune runs", "odoo_bridge.tasks.prune_runs", DAY, 30),
-        Schedule("bridge: expired tokens", "odoo_bridge.tasks.flush_expired_tokens", DAY, 45),
+        Default(SWEEP, "odoo_bridge.tasks.sweep", MINUTE),
+        Default("bridge: prune runs", "odoo_bridge.tasks.prune_runs", DAY, 30),
+        Default("bridge: expired tokens", "odoo_bridge.tasks.flush_expired_tokens", DAY, 45),
     ]
 
 
@@ -70,7 +68,7 @@ def seed(using: str = "default") -> None:
             )
 
 
-def _when(schedule: Schedule, using: str) -> dict[str, Any]:
+def _when(schedule: Default, using: str) -> dict[str, Any]:
     if schedule.at_minute is None:
         return {"interval": _interval(schedule.every_seconds, using)}
     hour, minute = divmod(schedule.at_minute % 1440, 60)
@@ -114,11 +112,12 @@ _IN_WORDS = {
     SWEEP: "bridge: pick up waiting runs, close dead ones",
     "bridge: prune runs": "bridge: forget what ended 30 days ago",
     "bridge: expired tokens": "bridge: forget expired logins",
+    "celery.backend_cleanup": "Celery: forget old results",
 }
 
 
-def known(task: PeriodicTask) -> Schedule | None:
-    """The schedule of ours that ``task`` is; None for one that somebody else put there."""
+def known(task: PeriodicTask) -> Default | None:
+    """Which of ours ``task`` is; None for one that somebody else put there."""
     ours = {schedule.name: schedule for schedule in defaults()}.get(task.name)
     if ours is None or ours.task != task.task:
         return None
@@ -126,6 +125,11 @@ def known(task: PeriodicTask) -> Schedule | None:
         return ours if json.loads(task.args or "[]") == ours.args else None
     except ValueError:
         return None
+
+
+def changeable(task: PeriodicTask) -> bool:
+    """Whether staff may change it. Not the sweep: it is the heartbeat of beat and workers."""
+    return known(task) is not None and task.name != SWEEP
 
 
 def sync_of(task: PeriodicTask) -> tuple[str, SyncRun.Kind] | None:

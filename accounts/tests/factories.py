@@ -39,6 +39,11 @@ def scoped(companies=(), contacts=(), **values):
     return user
 
 
+def staff(group, **values):
+    """A user of the admin: of support, operators or managers."""
+    return UserFactory(groups=[group], is_staff=True, **values)
+
+
 def user_of(role):
     """The user of a role, None for nobody: ``none`` has no group, ``superuser`` needs none."""
     if role == "anonymous":

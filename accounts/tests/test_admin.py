@@ -1,56 +1,157 @@
-import pytest
-from django.test import Client
-from django.urls import reverse
+"""Users in the admin: approve, narrow, revoke; and nobody lifts themselves or others up."""
 
-from accounts.models import User
-from accounts.tests.factories import UserFactory, reader
-from contacts.tests.factories import ContactFactory
-from odoo_bridge.models import Reference
-from odoo_bridge.tests.factories import ReferenceFactory
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission
+from django.urls import reverse
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
+
+from accounts import tokens
+from accounts.models import MANAGERS, OPERATORS, READERS, STAFF_GROUPS, SUPPORT, User
+from accounts.tests.factories import UserFactory, reader, staff
 
 pytestmark = pytest.mark.django_db
+LIST = reverse("admin:accounts_user_changelist")
 
 
 @pytest.fixture
-def staff():
-    client = Client()
-    client.force_login(UserFactory(is_superuser=True, is_staff=True))
+def manager(client):
+    client.force_login(staff(MANAGERS, username="mia"))
     return client
 
 
-def fields_of(response):
-    """What a browser would send back of the form on this page."""
-    form = response.context["adminform"].form
-    values = {name: form[name].value() for name in form.fields}
-    return {name: value for name, value in values.items() if value not in (None, False, "")}
-
-
-def test_staff_pick_the_companies_and_contacts_of_a_user(staff):
-    user = reader()
-    company = ReferenceFactory(kind=Reference.Kind.COMPANY, odoo_id=3)
-    ContactFactory(odoo_id=7)
+def change(client, user, **fields):
+    """Post the user's form as the browser would, with ``fields`` changed."""
     address = reverse("admin:accounts_user_change", args=[user.pk])
-    page = staff.get(address)
-    picker = reverse("admin:autocomplete")
-    assert page.content.decode().count(f'data-ajax--url="{picker}"') >= 2
-    joined = user.date_joined
-    posted = {
-        **fields_of(page),
-        "date_joined_0": f"{joined:%Y-%m-%d}",
-        "date_joined_1": f"{joined:%H:%M:%S}",
-        "scope_companies": [company.pk],
-        "scope_contacts": [7],
+    form = {
+        "username": user.username,
+        "email": user.email,
+        "is_active": "on",
+        "groups": [group.pk for group in user.groups.all()],
+        **fields,
     }
-    assert staff.post(address, posted).status_code == 302
-    access = User.objects.get(pk=user.pk).access
-    assert (access.groups, access.company_ids, access.contact_ids) == ({"readers"}, {3}, {7})
+    return client.post(address, {name: value for name, value in form.items() if value is not None})
 
 
-def test_the_company_picker_offers_no_currencies(staff):
-    ReferenceFactory(kind=Reference.Kind.CURRENCY, odoo_id=1, name="Euro")
-    company = ReferenceFactory(kind=Reference.Kind.COMPANY, odoo_id=1, name="Euro Traders")
-    answer = staff.get(
-        reverse("admin:autocomplete"),
-        {"app_label": "accounts", "model_name": "user", "field_name": "scope_companies"},
+def act(client, action, *users):
+    return client.post(
+        LIST, {"action": action, "_selected_action": [user.pk for user in users]}, follow=True
     )
-    assert [row["id"] for row in answer.json()["results"]] == [str(company.pk)]
+
+
+def group(name):
+    return Group.objects.get(name=name)
+
+
+def test_waiting_registrations_are_found_and_approved(manager):
+    waiting, known = UserFactory(username="wanda"), reader()
+    shown = manager.get(LIST, {"waiting": "yes"}).context["cl"].result_list
+    assert [user.username for user in shown] == ["wanda"]
+    answer = act(manager, "approve", waiting, known)
+    assert "Approved: wanda." in answer.content.decode()
+    assert [g.name for g in waiting.groups.all()] == [READERS]
+    entry = LogEntry.objects.get()
+    assert (entry.user.username, entry.change_message) == ("mia", "Approved: may read the mirror.")
+
+
+def test_a_locked_account_is_not_approved(manager):
+    locked = UserFactory(is_active=False)
+    assert "Nobody of these waits." in act(manager, "approve", locked).content.decode()
+    assert not locked.groups.exists()
+
+
+def test_revoking_ends_the_tokens_of_that_user_alone(manager):
+    ann, bob = reader(), reader()
+    for user in (ann, bob):
+        tokens.issue(user)
+    act(manager, "revoke_tokens", ann)
+    assert [row.token.user for row in BlacklistedToken.objects.all()] == [ann]
+    assert LogEntry.objects.get().change_message == "Revoked all tokens."
+
+
+def test_a_manager_gives_groups_of_the_api(manager):
+    ann = UserFactory()
+    assert change(manager, ann, groups=[group(READERS).pk, group(OPERATORS).pk]).status_code == 302
+    assert {g.name for g in ann.groups.all()} == {READERS, OPERATORS}
+
+
+@pytest.mark.parametrize("name", [SUPPORT, MANAGERS])
+def test_a_manager_gives_no_group_of_staff(manager, name):
+    ann = reader()
+    assert change(manager, ann, groups=[group(name).pk]).status_code == 200
+    assert [g.name for g in ann.groups.all()] == [READERS]
+
+
+def test_a_manager_makes_nobody_staff(manager):
+    ann = reader()
+    permission = Permission.objects.first()
+    change(manager, ann, is_staff="on", is_superuser="on", user_permissions=[permission.pk])
+    ann.refresh_from_db()
+    assert not (ann.is_staff or ann.is_superuser or ann.user_permissions.exists())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"is_superuser": True}, {"is_staff": True}, {"groups": [MANAGERS]}],
+    ids=["superuser", "staff", "of a group of staff"],
+)
+def test_a_manager_changes_no_staff(manager, values):
+    other = UserFactory(email="before@example.com", **values)
+    assert change(manager, other, email="after@example.com").status_code == 403
+    password = reverse("admin:auth_user_password_change", args=[other.pk])
+    new = {"password1": "correct-horse-9", "password2": "correct-horse-9"}
+    assert manager.post(password, new).status_code == 403
+    tokens.issue(other)
+    act(manager, "revoke_tokens", other)
+    other.refresh_from_db()
+    assert other.email == "before@example.com"
+    assert not BlacklistedToken.objects.exists()
+
+
+def test_a_manager_does_not_change_themselves(manager):
+    mia = User.objects.get(username="mia")
+    assert change(manager, mia, email="mia@example.com").status_code == 403
+
+
+@pytest.mark.parametrize("role", [SUPPORT, OPERATORS])
+def test_other_staff_see_no_users(client, role):
+    client.force_login(staff(role))
+    assert client.get(LIST).status_code == 403
+
+
+def test_a_superuser_makes_staff(client):
+    client.force_login(UserFactory(is_superuser=True, is_staff=True))
+    ann = reader()
+    moment = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+    change(client, ann, is_staff="on", groups=[group(SUPPORT).pk], **moment)
+    ann.refresh_from_db()
+    assert ann.is_staff
+    assert [g.name for g in ann.groups.all()] == [SUPPORT]
+
+
+def test_the_groups_of_staff_are_there_and_none_of_them_changes_rows():
+    for name in STAFF_GROUPS:
+        given = set(group(name).permissions.values_list("codename", flat=True))
+        assert "view_contact" in given
+        changing = {code for code in given if not code.startswith("view_")}
+        assert changing <= {"run_sync", "confirm_gone", "change_schedule", "change_user"}
+
+
+def test_the_log_of_the_admin_is_read_by_managers_and_written_by_nobody(client, manager):
+    act(manager, "approve", UserFactory(username="wanda"))
+    log = reverse("admin:admin_logentry_changelist")
+    page = manager.get(log)
+    assert "Approved: may read the mirror." in page.content.decode()
+    entry = LogEntry.objects.get()
+    delete = reverse("admin:admin_logentry_delete", args=[entry.pk])
+    assert manager.post(delete, {"post": "yes"}).status_code == 403
+    client.force_login(staff(SUPPORT))
+    assert client.get(log).status_code == 403
+
+
+def test_the_list_of_users_takes_few_queries(manager, django_assert_max_num_queries):
+    for _ in range(20):
+        reader()
+    manager.get(LIST)
+    with django_assert_max_num_queries(10):
+        manager.get(LIST)

@@ -1,29 +1,313 @@
-"""Runs: what each one was asked, what it did, how it ended."""
+"""Runs: what each one was asked, what it is doing, what it did, how it ended."""
 
-from django.contrib import admin
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.decorators import display
 
 from odoo_bridge.admin.base import SYNC, ReadOnlyAdmin
-from odoo_bridge.models import SyncRun
+from odoo_bridge.admin.posting import RUN_SYNC, needs, route
+from odoo_bridge.models import SyncIssue, SyncRun
+from odoo_bridge.sync import control
+from odoo_bridge.sync.run import request as request_run
+from odoo_bridge.sync.streams import all_streams
+
+Status = SyncRun.Status
+COLOURS = {
+    Status.QUEUED: "info",
+    Status.RUNNING: "info",
+    Status.SUCCEEDED: "success",
+    Status.SUCCEEDED_WITH_ISSUES: "warning",
+    Status.NEEDS_CONFIRMATION: "danger",
+    Status.FAILED: "danger",
+    Status.SKIPPED: "default",
+    Status.CANCELLED: "warning",
+    Status.INTERRUPTED: "warning",
+}
+KINDS = {
+    SyncRun.Kind.CHANGES: "what changed",
+    SyncRun.Kind.RECONCILE: "compare every row's stamp",
+    SyncRun.Kind.FULL: "read every row again",
+}
+# What a run did, in the order and with the names its bar shows it.
+DID = ("created", "updated", "restored", "gone", "issue", "unchanged")
+BAR_WIDTH = 96
+_SHOWN_ISSUES = 20
+
+
+class DidFilter(admin.SimpleListFilter):
+    """Most runs find nothing to do; these are the others."""
+
+    title = "outcome in Odoo's rows"
+    parameter_name = "did"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("something", "changed something"), ("nothing", "changed nothing")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
+        something = Q(created_count__gt=0) | Q(updated_count__gt=0) | Q(gone_count__gt=0)
+        something |= Q(restored_count__gt=0) | Q(issue_count__gt=0)
+        match self.value():
+            case "something":
+                return queryset.filter(something)
+            case "nothing":
+                return queryset.exclude(something)
+        return queryset
 
 
 @admin.register(SyncRun)
 class SyncRunAdmin(ReadOnlyAdmin):
     section, icon = SYNC, "sync"
-    list_display = (
-        "id",
-        "stream",
-        "kind",
-        "trigger",
-        "status",
-        "started_at",
-        "finished_at",
-        "read_count",
-        "created_count",
-        "updated_count",
-        "gone_count",
-        "issue_count",
-        "error",
-    )
-    list_filter = ("stream", "kind", "status", "trigger")
+    list_display = ("run", "outcome", "queued_at", "lasted", "did", "asked_by", "error_in_short")
+    list_display_links = ("run",)
+    list_filter = (DidFilter, "status", "stream", "kind", "trigger")
+    list_before_template = "admin/odoo_bridge/syncrun/start.html"
     search_fields = ("error", "holder")
     date_hierarchy = "queued_at"
+    actions = ("cancel_selected",)
+    fieldsets = (
+        ("Asked for", {"fields": ("stream", "kind", "asked_by", "ids_asked_for", "queued_at")}),
+        ("Carried out", {"fields": ("started_at", "finished_at", "holder", "phases", "odoo")}),
+        (
+            "Rows",
+            {
+                "fields": (
+                    ("inventoried_count", "planned_count", "read_count"),
+                    ("created_count", "updated_count", "unchanged_count"),
+                    ("gone_count", "restored_count", "issue_count"),
+                )
+            },
+        ),
+        ("Watermark", {"fields": (("watermark_before", "watermark_after"),)}),
+    )
+    readonly_fields = ("asked_by", "ids_asked_for", "phases", "odoo")
+
+    class Media:
+        css = {"all": ["odoo_bridge/sync.css"]}
+        js = ["odoo_bridge/run.js"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
+        runs = super().get_queryset(request).select_related("requested_by")
+        # Of a confirmed question they may be many thousand.
+        return runs.defer("requested_ids")
+
+    # The list ------------------------------------------------------------------------------------
+
+    @display(description="run", ordering="id")
+    def run(self, run: SyncRun) -> str:
+        return str(run)
+
+    @display(description="outcome", label=COLOURS, ordering="status")
+    def outcome(self, run: SyncRun) -> tuple[str, str]:
+        return run.status, run.get_status_display()
+
+    @display(description="lasted")
+    def lasted(self, run: SyncRun) -> str:
+        return lasted(run, timezone.now())
+
+    @display(description="rows")
+    def did(self, run: SyncRun) -> SafeString:
+        return bar(run)
+
+    @display(description="asked by", ordering="trigger")
+    def asked_by(self, run: SyncRun) -> str:
+        who = f" ({run.requested_by})" if run.requested_by else ""
+        return f"{run.get_trigger_display()}{who}"
+
+    @display(description="error")
+    def error_in_short(self, run: SyncRun) -> str:
+        return run.error if len(run.error) < 100 else f"{run.error[:99]}…"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        start = {
+            "may_run": request.user.has_perm(RUN_SYNC),
+            "streams": {name: name.replace("_", " ") for name in all_streams()},
+            "kinds": KINDS,
+        }
+        return super().changelist_view(request, {**start, **(extra_context or {})})
+
+    # One run -------------------------------------------------------------------------------------
+
+    @display(description="ids asked for")
+    def ids_asked_for(self, run: SyncRun) -> str:
+        ids = run.requested_ids
+        more = f" and {len(ids) - 20} more" if len(ids) > 20 else ""
+        return ", ".join(map(str, ids[:20])) + more or "-"
+
+    @display(description="time")
+    def phases(self, run: SyncRun) -> str:
+        return (
+            ", ".join(f"{name} {spent:.1f} s" for name, spent in run.phase_seconds.items()) or "-"
+        )
+
+    @display(description="Odoo")
+    def odoo(self, run: SyncRun) -> str:
+        return f"{run.odoo_calls} calls, {run.odoo_seconds:.1f} s of answers"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        run = self.get_object(request, object_id)
+        about: dict[str, Any] = {}
+        if run:
+            issues = _issues_of(run)[: _SHOWN_ISSUES + 1]
+            about = {
+                "run": run,
+                "progress": standing(run, timezone.now()),
+                "colour": COLOURS[Status(run.status)],
+                "issues": issues[:_SHOWN_ISSUES],
+                "more_issues": len(issues) > _SHOWN_ISSUES,
+                "may_cancel": _may_cancel(run, request),
+                "may_repeat": _may_repeat(run, request),
+                "subtitle": str(run),
+            }
+        return super().change_view(request, object_id, form_url, {**about, **(extra_context or {})})
+
+    # What people do ------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            route(self, "start/", self.start),
+            route(self, "<int:run_id>/cancel/", self.cancel),
+            route(self, "<int:run_id>/progress/", self.progress),
+            *super().get_urls(),
+        ]
+
+    @needs(RUN_SYNC)
+    def start(self, request: HttpRequest) -> HttpResponse:
+        """Queue a run, and go and watch it."""
+        stream, kind = request.POST.get("stream", ""), request.POST.get("kind", "")
+        if stream not in all_streams() or kind not in KINDS:
+            messages.error(request, "Choose a stream and what to do.")
+            return HttpResponseRedirect(self._address("changelist"))
+        run = request_run(stream, kind, trigger=SyncRun.Trigger.ADMIN, requested_by=request.user)
+        self.log_addition(request, run, f"Asked for {stream}: {kind}.")
+        return HttpResponseRedirect(self._address("change", run.pk))
+
+    @needs(RUN_SYNC)
+    def cancel(self, request: HttpRequest, run_id: int) -> HttpResponse:
+        run = get_object_or_404(SyncRun, pk=run_id)
+        if self._cancel(request, run):
+            messages.success(request, f"{run} stops after the page it is at.")
+        else:
+            messages.info(request, f"{run} had ended, or was being stopped already.")
+        return HttpResponseRedirect(self._address("change", run_id))
+
+    @admin.action(description="Cancel selected runs", permissions=["run"])
+    def cancel_selected(self, request: HttpRequest, runs: QuerySet[SyncRun]) -> None:
+        stopped = sum(self._cancel(request, run) for run in runs)
+        messages.success(request, f"{stopped} of {len(runs)} were waiting or running, and stop.")
+
+    def has_run_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(RUN_SYNC)
+
+    def _cancel(self, request: HttpRequest, run: SyncRun) -> bool:
+        stops = control.cancel(run.pk, request.user)
+        if stops:
+            self.log_change(request, run, "Cancelled.")
+        return stops
+
+    def progress(self, request: HttpRequest, run_id: int) -> JsonResponse:
+        """What the page of a run that is under way asks every second."""
+        if not self.has_view_permission(request):
+            return JsonResponse({}, status=403)
+        run = get_object_or_404(SyncRun.objects.defer("requested_ids"), pk=run_id)
+        return JsonResponse(standing(run, timezone.now()))
+
+    def _address(self, page: str, *args: Any) -> str:
+        return reverse(f"admin:odoo_bridge_syncrun_{page}", args=args)
+
+
+def lasted(run: SyncRun, now: datetime) -> str:
+    """``0.4 s``, ``12 s``, ``3 min 4 s``; so far, for a run that is under way."""
+    if run.started_at is None:
+        return "-"
+    seconds = max(0.0, ((run.finished_at or now) - run.started_at).total_seconds())
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def standing(run: SyncRun, now: datetime) -> dict[str, Any]:
+    """Where ``run`` stands, in words and as a share of what it planned to read."""
+    if run.status == Status.QUEUED:
+        doing = "waiting for a worker"
+    elif run.cancel_requested_at and run.is_open:
+        doing = "stopping after the page at hand"
+    else:
+        doing = run.get_phase_display() if run.is_open else run.get_status_display()
+    return {
+        "open": run.is_open,
+        "doing": doing,
+        "read": run.read_count,
+        # Before the inventory is there nobody knows how much there is to read.
+        "planned": run.planned_count if run.phase != SyncRun.Phase.INVENTORY else None,
+        "lasted": lasted(run, now),
+        "did": {name: getattr(run, f"{name}_count") for name in DID},
+    }
+
+
+def bar(run: SyncRun) -> SafeString:
+    """The counts of ``run`` as a small bar with its words."""
+    counts = {name: getattr(run, f"{name}_count") for name in DID}
+    total = sum(counts.values())
+    if not total:
+        return format_html('<span class="bridge-quiet">{}</span>', "nothing")
+    words = ", ".join(
+        f"{count:,} {'issues' if name == 'issue' else name}"
+        for name, count in counts.items()
+        if count
+    )
+    parts, x = [], 0.0
+    for name, count in counts.items():
+        if count:
+            # One row of a million can still be seen.
+            width = max(2.0, BAR_WIDTH * count / total)
+            parts.append((name, f"{x:.1f}", f"{width:.1f}"))
+            x += width
+    segments = format_html_join(
+        "", '<rect class="bridge-{}" x="{}" y="0" width="{}" height="8"></rect>', parts
+    )
+    return format_html(
+        '<svg class="bridge-bar" viewBox="0 0 {} 8" preserveAspectRatio="none" width="{}" height="8"'
+        ' role="img" aria-label="{}">{}</svg><span class="bridge-counts">{}</span>',
+        f"{x:.1f}",
+        BAR_WIDTH,
+        words,
+        segments,
+        words,
+    )
+
+
+def _issues_of(run: SyncRun) -> QuerySet[SyncIssue]:
+    """The issues that ``run`` met: those of its stream last met while it ran."""
+    if not (run.issue_count and run.started_at):
+        return SyncIssue.objects.none()
+    met = SyncIssue.objects.filter(stream=run.stream, last_seen_at__gte=run.started_at)
+    return met.filter(last_seen_at__lte=run.finished_at) if run.finished_at else met
+
+
+def _may_cancel(run: SyncRun, request: HttpRequest) -> bool:
+    return run.is_open and not run.cancel_requested_at and request.user.has_perm(RUN_SYNC)
+
+
+def _may_repeat(run: SyncRun, request: HttpRequest) -> bool:
+    return not run.is_open and run.kind in KINDS and request.user.has_perm(RUN_SYNC)

@@ -1,7 +1,17 @@
-"""Schedules: the rows Celery's beat reads."""
+"""Schedules: which of our tasks runs when. Staff choose the when; the tasks are ours."""
 
-from django.contrib import admin
-from django_celery_beat import admin as beat
+from datetime import time
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django_celery_beat.models import (
     ClockedSchedule,
     CrontabSchedule,
@@ -9,36 +19,243 @@ from django_celery_beat.models import (
     PeriodicTask,
     SolarSchedule,
 )
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.decorators import display
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTimeWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
+from odoo_bridge import schedules
 from odoo_bridge.admin.base import SYNC, BridgeAdmin
+from odoo_bridge.admin.runs import lasted
+from odoo_bridge.models import Schedule, SyncRun, SyncState
+from odoo_bridge.schedules import DAY, HOUR, LONGEST_SECONDS, MINUTE, SHORTEST_SECONDS
 
+# Beat's own forms take any task with any arguments, and share an interval between tasks.
 for _model in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
     admin.site.unregister(_model)
 
+EVERY, DAILY = "every", "daily"
+UNITS = {1: "seconds", MINUTE: "minutes", HOUR: "hours", DAY: "days"}
+ENDED_WELL = (SyncRun.Status.SUCCEEDED, SyncRun.Status.SUCCEEDED_WITH_ISSUES)
 
-class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):
-    """The tasks that are there, in the look of the other fields."""
 
+class ScheduleForm(forms.ModelForm):
+    enabled = forms.BooleanField(
+        label="Running",
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text="Off: paused until somebody switches it on again.",
+    )
+    how = forms.ChoiceField(
+        label="When",
+        choices=[(EVERY, "again and again"), (DAILY, "once a day")],
+        widget=UnfoldAdminSelectWidget,
+    )
+    every = forms.IntegerField(
+        label="Every", min_value=1, required=False, widget=UnfoldAdminIntegerFieldWidget
+    )
+    unit = forms.TypedChoiceField(
+        label="", choices=list(UNITS.items()), coerce=int, widget=UnfoldAdminSelectWidget
+    )
+    at = forms.TimeField(
+        label="At (UTC)", required=False, widget=UnfoldAdminTimeWidget(format="%H:%M")
+    )
 
-class ScheduleForm(beat.PeriodicTaskForm):
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    class Meta:
+        model = Schedule
+        fields = ("enabled",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        task: Schedule | None = kwargs.get("instance")
+        if task:
+            kwargs["initial"] = {**_as_entered(task), **(kwargs.get("initial") or {})}
         super().__init__(*args, **kwargs)
-        self.fields["task"].widget = UnfoldAdminTextInputWidget()
-        self.fields["regtask"].widget = TaskSelect()
+
+    def clean(self) -> dict[str, Any]:
+        entered = super().clean() or {}
+        if entered.get("how") == DAILY:
+            if entered.get("at") is None and "at" not in self.errors:
+                self.add_error("at", "Say at what time.")
+        elif entered.get("every") is None and "every" not in self.errors:
+            self.add_error("every", "Say how often.")
+        elif "every" in entered and "unit" in entered:
+            seconds = entered["every"] * entered["unit"]
+            if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
+                self.add_error("every", _OUT_OF_RANGE)
+        return entered
+
+    @property
+    def when(self) -> int | time:
+        """Seconds between two runs, or the time of the day (UTC)."""
+        entered = self.cleaned_data
+        if entered["how"] == DAILY:
+            at: time = entered["at"]
+            return at.replace(second=0, microsecond=0)
+        return int(entered["every"]) * int(entered["unit"])
 
 
-@admin.register(PeriodicTask)
-class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, BridgeAdmin):
+_OUT_OF_RANGE = ValidationError(
+    f"From {schedules.duration_in_words(SHORTEST_SECONDS)} to "
+    f"{schedules.duration_in_words(LONGEST_SECONDS)}."
+)
+
+
+def _as_entered(task: PeriodicTask) -> dict[str, Any]:
+    seconds, at = schedules.every_seconds(task), schedules.daily_at(task)
+    if seconds is None:
+        return {"how": DAILY, "at": at, "unit": MINUTE}
+    words = schedules.duration_in_words(seconds)
+    unit = next(unit for unit, name in UNITS.items() if name.rstrip("s") in words)
+    return {"how": EVERY, "every": seconds // unit, "unit": unit}
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(BridgeAdmin):
     section, icon = SYNC, "schedule"
     form = ScheduleForm
+    list_display = ("what", "when", "state", "next_run", "last_run", "advice")
+    list_display_links = ("what",)
+    actions = ("pause_selected", "resume_selected")
+    fieldsets = (
+        (None, {"fields": ("what", "enabled", "how", ("every", "unit"), "at")}),
+        ("Now", {"fields": ("when", "next_run", "last_run", "advice")}),
+    )
+    readonly_fields = ("what", "when", "next_run", "last_run", "advice")
+
+    class Media:
+        css = {"all": ["odoo_bridge/sync.css"]}
+        js = ["odoo_bridge/schedule.js"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
+        return super().get_queryset(request).select_related("interval", "crontab")
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        page = super().get_changelist_instance(request)
+        page.result_list = _with_latest_runs(list(page.result_list))
+        return page
+
+    def get_object(self, request: HttpRequest, object_id: str, *args: Any) -> Schedule | None:
+        task = super().get_object(request, object_id, *args)
+        return _with_latest_runs([task])[0] if task else None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (
+            obj is None or schedules.changeable(obj)
+        )
+
+    # What is shown -------------------------------------------------------------------------------
+
+    @display(description="what", ordering="name")
+    def what(self, task: Schedule) -> str:
+        return schedules.in_words(task)
+
+    @display(description="when")
+    def when(self, task: Schedule) -> str:
+        return schedules.when_in_words(task)
+
+    @display(description="state", label={"running": "success", "paused": "warning"})
+    def state(self, task: Schedule) -> str:
+        return "running" if task.enabled else "paused"
+
+    @display(description="next run")
+    def next_run(self, task: Schedule) -> str:
+        now = timezone.now()
+        due = schedules.next_run(task, now)
+        if due is None:
+            return "never, it is paused"
+        left = round((due - now).total_seconds())
+        if left <= 0:
+            return "now"
+        return f"in {left} s" if left < 2 * MINUTE else f"{due:%Y-%m-%d %H:%M} UTC"
+
+    @display(description="last outcome")
+    def last_run(self, task: Schedule) -> SafeString | str:
+        run = task.latest
+        if run is None:
+            sent = task.last_run_at
+            return f"sent {sent:%Y-%m-%d %H:%M} UTC" if sent else "-"
+        return format_html(
+            '<a class="bridge-link" href="{}">{}</a> in {}, {} UTC',
+            reverse("admin:odoo_bridge_syncrun_change", args=[run.pk]),
+            run.get_status_display(),
+            lasted(run, timezone.now()),
+            f"{run.queued_at:%Y-%m-%d %H:%M}",
+        )
+
+    @display(description="advice")
+    def advice(self, task: Schedule) -> SafeString | str:
+        found = schedules.warnings(task, _seconds(task.latest))
+        return (
+            format_html('<span class="bridge-warning">{}</span>', " ".join(found)) if found else ""
+        )
+
+    # What people do ------------------------------------------------------------------------------
+
+    def save_model(self, request: HttpRequest, obj: Schedule, form: Any, change: bool) -> None:
+        """By columns, never the whole row: beat writes its last tick into it meanwhile."""
+        if "enabled" in form.changed_data:
+            (schedules.resume if obj.enabled else schedules.pause)(obj)
+        if set(form.changed_data) - {"enabled"}:
+            schedules.change(obj, form.when)
+        for warning in schedules.warnings(obj, _seconds(obj.latest)):
+            messages.warning(request, warning)
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        state = "running" if form.instance.enabled else "paused"
+        return f"Now {schedules.when_in_words(form.instance)}, {state}."
+
+    @admin.action(description="Pause selected schedules", permissions=["change"])
+    def pause_selected(self, request: HttpRequest, tasks: QuerySet[Schedule]) -> None:
+        self._switch(request, tasks, on=False)
+
+    @admin.action(description="Resume selected schedules", permissions=["change"])
+    def resume_selected(self, request: HttpRequest, tasks: QuerySet[Schedule]) -> None:
+        self._switch(request, tasks, on=True)
+
+    def _switch(self, request: HttpRequest, tasks: QuerySet[Schedule], on: bool) -> None:
+        done = "resumed" if on else "paused"
+        changed = [task for task in tasks if schedules.changeable(task) and task.enabled != on]
+        for task in changed:
+            (schedules.resume if on else schedules.pause)(task)
+            self.log_change(request, task, f"{done.capitalize()}.")
+        names = ", ".join(schedules.in_words(task) for task in changed)
+        messages.success(request, f"{done.capitalize()}: {names or 'nothing'}.")
 
 
-@admin.register(IntervalSchedule)
-class IntervalScheduleAdmin(beat.IntervalScheduleAdmin, BridgeAdmin):
-    pass
+def _with_latest_runs(tasks: list[Schedule]) -> list[Schedule]:
+    """``tasks``, each with the latest run of its stream and kind; two queries for all of them."""
+    latest = {
+        kind.value: Subquery(
+            SyncRun.objects.filter(stream=OuterRef("stream"), kind=kind)
+            .order_by("-id")
+            .values("pk")[:1]
+        )
+        for kind in SyncRun.Kind
+    }
+    ids = [pk for row in SyncState.objects.values_list(*latest.values()) for pk in row if pk]
+    runs = {
+        (run.stream, run.kind): run
+        for run in SyncRun.objects.filter(pk__in=ids).defer("requested_ids")
+    }
+    for task in tasks:
+        sync = schedules.sync_of(task)
+        task.latest = runs.get(sync) if sync else None
+    return tasks
 
 
-@admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, BridgeAdmin):
-    pass
+def _seconds(run: SyncRun | None) -> float | None:
+    """How long ``run`` took, if it went through."""
+    if run is None or run.status not in ENDED_WELL or not (run.started_at and run.finished_at):
+        return None
+    return (run.finished_at - run.started_at).total_seconds()
