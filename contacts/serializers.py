@@ -3,6 +3,7 @@
 from rest_framework import serializers
 
 from contacts.models import Contact
+from odoo_bridge.changes import ChangesSerializer
 from odoo_bridge.serializers import RowSerializer, ids, name, odoo_id
 
 
@@ -64,3 +65,7 @@ class ContactSerializer(RowSerializer):
             "stored_at",
         ]
         read_only_fields = fields
+
+
+class ContactChangesSerializer(ChangesSerializer):
+    results = ContactSerializer(many=True)

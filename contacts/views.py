@@ -11,7 +11,8 @@ from contacts import live
 from contacts.filters import ContactFilters
 from contacts.models import Contact
 from contacts.rows import CONTACT_ROWS
-from contacts.serializers import ContactSerializer
+from contacts.serializers import ContactChangesSerializer, ContactSerializer
+from odoo_bridge.changes import changes_schema
 from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
 from odoo_bridge.mirror import MirrorViewSet
 from odoo_bridge.odoo.gateway import connect
@@ -21,6 +22,7 @@ from odoo_bridge.strict import StrictQuery
 @extend_schema_view(
     list=extend_schema(summary="Mirrored contacts"),
     retrieve=extend_schema(summary="One mirrored contact"),
+    changes=changes_schema("Contacts that changed", ContactChangesSerializer),
 )
 class ContactViewSet(MirrorViewSet):
     """Mirrored contacts, archived ones and addresses included. Odoo stays the place to write."""

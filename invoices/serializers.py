@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from invoices.models import Invoice, InvoiceLine
 from invoices.summary import AGES, AMOUNTS, DIMENSIONS, USUAL_DIMENSIONS
+from odoo_bridge.changes import ChangesSerializer
 from odoo_bridge.serializers import DecimalText, RowSerializer, ids, name, odoo_id
 
 
@@ -16,6 +17,7 @@ class InvoiceLineSerializer(RowSerializer):
     discount = DecimalText(help_text="Per cent.")
     price_subtotal = DecimalText()
     price_total = DecimalText()
+    invoice_id = odoo_id()
     tax_ids = ids()
     extra = serializers.DictField(read_only=True)
 
@@ -23,6 +25,7 @@ class InvoiceLineSerializer(RowSerializer):
         model = InvoiceLine
         fields = [
             "odoo_id",
+            "invoice_id",
             "sequence",
             "display_type",
             "name",
@@ -33,10 +36,15 @@ class InvoiceLineSerializer(RowSerializer):
             "discount",
             "tax_ids",
             "account_id",
+            "currency_id",
             "price_subtotal",
             "price_total",
             "extra",
+            "create_date",
             "write_date",
+            "gone_at",
+            "change_seq",
+            "stored_at",
         ]
         read_only_fields = fields
 
@@ -118,6 +126,14 @@ class ExpandedInvoiceSerializer(InvoiceSerializer):
     class Meta(InvoiceSerializer.Meta):
         fields = [*InvoiceSerializer.Meta.fields, "lines"]
         read_only_fields = fields
+
+
+class InvoiceChangesSerializer(ChangesSerializer):
+    results = InvoiceSerializer(many=True)
+
+
+class InvoiceLineChangesSerializer(ChangesSerializer):
+    results = InvoiceLineSerializer(many=True)
 
 
 class SummaryQuerySerializer(serializers.Serializer):

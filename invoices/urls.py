@@ -1,5 +1,5 @@
 from invoices.filters import SummaryFilters
-from invoices.views import InvoiceViewSet, LiveInvoicesView
+from invoices.views import InvoiceLineViewSet, InvoiceViewSet, LiveInvoicesView
 from odoo_bridge.routes import both
 
 urlpatterns = [
@@ -11,6 +11,13 @@ urlpatterns = [
         actions={"get": "summary"},
         filterset_class=SummaryFilters,
         pagination_class=None,
+    ),
+    *both("invoices/changes", InvoiceViewSet, name="invoice-changes", actions={"get": "changes"}),
+    *both(
+        "invoices/lines/changes",
+        InvoiceLineViewSet,
+        name="invoice-line-changes",
+        actions={"get": "changes"},
     ),
     *both("invoices/<int:odoo_id>", InvoiceViewSet, name="invoice", actions={"get": "retrieve"}),
     *both("utils/odoo-invoices", LiveInvoicesView, name="live-invoices"),

@@ -13,11 +13,15 @@ from invoices.models import Invoice, InvoiceLine
 from invoices.rows import INVOICE_ROWS, LINE_ROWS
 from invoices.serializers import (
     ExpandedInvoiceSerializer,
+    InvoiceChangesSerializer,
+    InvoiceLineChangesSerializer,
+    InvoiceLineSerializer,
     InvoiceSerializer,
     SummaryQuerySerializer,
     SummarySerializer,
 )
 from invoices.summary import InvoiceSums
+from odoo_bridge.changes import changes_schema
 from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
 from odoo_bridge.mirror import MirrorViewSet
 from odoo_bridge.names import Names
@@ -27,6 +31,7 @@ from odoo_bridge.rows import Row
 @extend_schema_view(
     list=extend_schema(summary="Mirrored invoices"),
     retrieve=extend_schema(summary="One mirrored invoice, with its lines"),
+    changes=changes_schema("Invoices that changed", InvoiceChangesSerializer),
 )
 class InvoiceViewSet(MirrorViewSet):
     """Mirrored invoices. Odoo stays the place to write them."""
@@ -76,6 +81,18 @@ class InvoiceViewSet(MirrorViewSet):
                 "payables": sums.ageing("payables", today),
             }
         )
+
+
+@extend_schema_view(
+    changes=changes_schema("Invoice lines that changed", InvoiceLineChangesSerializer)
+)
+class InvoiceLineViewSet(MirrorViewSet):
+    """Lines have a stream of their own: they change without their invoice, and it without them."""
+
+    streams = ("invoice_lines",)
+    queryset = InvoiceLine.objects.order_by("odoo_id")
+    rows = LINE_ROWS
+    serializer_class = InvoiceLineSerializer
 
 
 class LiveInvoicesView(APIView):

@@ -6,9 +6,11 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework import status, viewsets
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from odoo_bridge.changes import ChangesQuerySerializer, changes
 from odoo_bridge.models import SyncState
 from odoo_bridge.names import Names
 from odoo_bridge.rows import Row, Rows
@@ -42,6 +44,26 @@ class MirrorViewSet(viewsets.GenericViewSet):
         if not found:
             raise Http404
         return found[0]
+
+    @action(detail=False)
+    def changes(self, request: Request) -> Response:
+        """What is new, different or gone since ``after``, oldest change first. Keep ``next_after``
+        and ask with it again, at once while ``more`` is true: no change is missed. A gone row has
+        only its id, change_seq and gone_at. Rows carry their own content; for the names behind ids
+        ask the lists, for those change without the row."""
+        query = ChangesQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        user: Any = request.user
+        return Response(
+            changes(
+                self.streams[0],
+                self.get_queryset(),
+                self.rows,
+                after=query.validated_data["after"],
+                limit=query.validated_data["limit"],
+                totals=query.validated_data["totals"] or user.access.is_scoped,
+            )
+        )
 
     def freshness_of(self) -> tuple[str, ...]:
         return self.streams
