@@ -5,15 +5,20 @@ from typing import Any
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 from accounts.models import User
 from odoo_bridge.strict import StrictSerializer
 
 
-def _password() -> serializers.CharField:
+def _password(**options: Any) -> serializers.CharField:
     # A limit, because long ones are hashed in full: a cheap way to keep us busy.
     return serializers.CharField(
-        write_only=True, trim_whitespace=False, max_length=1024, style={"input_type": "password"}
+        write_only=True,
+        trim_whitespace=False,
+        max_length=1024,
+        style={"input_type": "password"},
+        **options,
     )
 
 
@@ -49,6 +54,47 @@ class CredentialsSerializer(StrictSerializer):
         return attrs
 
 
+class GrantSerializer(StrictSerializer):
+    """What RFC 6749 calls an access token request: sections 4.3.2 and 6."""
+
+    grant_type = serializers.ChoiceField(choices=["password", "refresh_token"])
+    username = serializers.CharField(
+        max_length=254, required=False, help_text="The name, or the e-mail address."
+    )
+    password = _password(required=False)
+    refresh_token = serializers.CharField(max_length=4096, required=False)
+    # Clients send these whether they mean something or not; here they do not.
+    scope = serializers.CharField(max_length=254, required=False, allow_blank=True)
+    client_id = serializers.CharField(max_length=254, required=False, allow_blank=True)
+    client_secret = serializers.CharField(max_length=254, required=False, allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        by_password = attrs["grant_type"] == "password"
+        needed = ("username", "password") if by_password else ("refresh_token",)
+        absent = [name for name in needed if name not in attrs]
+        if absent:
+            raise serializers.ValidationError(
+                {name: ErrorDetail("This field is required.", code="required") for name in absent}
+            )
+        return attrs
+
+
+class GrantedSerializer(serializers.Serializer):
+    """RFC 6749, section 5.1."""
+
+    access_token = serializers.CharField(help_text="For the header Authorization: Bearer ...")
+    token_type = serializers.ChoiceField(choices=["Bearer"])
+    expires_in = serializers.IntegerField(help_text="Seconds.")
+    refresh_token = serializers.CharField(help_text="Good for one use; using it twice logs out.")
+
+
+class GrantRefusedSerializer(serializers.Serializer):
+    """RFC 6749, section 5.2."""
+
+    error = serializers.CharField(help_text="invalid_grant, invalid_request ...")
+    error_description = serializers.CharField()
+
+
 class RefreshSerializer(StrictSerializer):
     refresh = serializers.CharField(max_length=4096)
 
@@ -58,11 +104,49 @@ class TokenPairSerializer(serializers.Serializer):
     refresh = serializers.CharField(help_text="Good for one use; using it twice logs out.")
 
 
+class VerifySerializer(StrictSerializer):
+    token = serializers.CharField(max_length=4096, help_text="An access or a refresh token.")
+
+
+class VerifiedSerializer(serializers.Serializer):
+    token_type = serializers.ChoiceField(choices=["access", "refresh"])
+    username = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+
+
+class LogoutSerializer(StrictSerializer):
+    refresh = serializers.CharField(max_length=4096)
+    everywhere = serializers.BooleanField(
+        default=False, help_text="Also end what the user opened in other places."
+    )
+
+
 class MeSerializer(StrictSerializer, serializers.ModelSerializer):
     groups: Any = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
+    scope_company_ids = serializers.ListField(
+        source="access.company_ids",
+        child=serializers.IntegerField(),
+        read_only=True,
+        help_text="Odoo's companies that the API is narrowed to for this user; empty: all.",
+    )
+    scope_contact_ids = serializers.ListField(
+        source="access.contact_ids",
+        child=serializers.IntegerField(),
+        read_only=True,
+        help_text="The contacts that the API is narrowed to, with all below them; empty: all.",
+    )
 
     class Meta:
         model = User
-        fields = ["username", "email", "first_name", "last_name", "groups", "date_joined"]
+        fields = [
+            "username",
+            "email",
+            "first_name",
+            "last_name",
+            "groups",
+            "scope_company_ids",
+            "scope_contact_ids",
+            "date_joined",
+        ]
         # Staff change what logs in and what gives rights.
         read_only_fields = ["username", "email", "groups", "date_joined"]

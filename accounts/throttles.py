@@ -1,23 +1,12 @@
 """A limit on guessing, per address."""
 
-import logging
-from typing import Any
-
-from redis.exceptions import RedisError
-from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle
 
-logger = logging.getLogger(__name__)
+from odoo_bridge.throttles import WhileTheCacheAnswers
 
 
-class AuthThrottle(AnonRateThrottle):
+class AuthThrottle(WhileTheCacheAnswers, AnonRateThrottle):
+    """The lockout after wrong passwords is kept in the database and still holds without the cache;
+    a limit that failed closed would let nobody log in at all."""
+
     scope = "anonymous-auth"
-
-    def allow_request(self, request: Request, view: Any) -> bool:
-        try:
-            return bool(super().allow_request(request, view))
-        except RedisError as exc:
-            # The lockout after wrong passwords is kept in the database and still holds; without
-            # the cache nobody could log in at all.
-            logger.warning("No limit on logins: the cache does not answer (%s)", type(exc).__name__)
-            return True

@@ -1,13 +1,19 @@
-"""Refresh tokens are good for one use. Seen twice, one of the two users is a thief."""
+"""Refresh tokens are good for one use. Seen twice, one of the two users is a thief.
+
+A token that was used stays known as used, so that using it again is noticed. One that logged out is
+forgotten: it opens nothing, and says nothing about thieves.
+"""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
-from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.tokens import RefreshToken, UntypedToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from accounts.models import User
@@ -19,6 +25,13 @@ REFUSED = "This token is not valid, no longer valid, or was used before. Log in 
 class TokenPair:
     access: str
     refresh: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    token_type: str  # access or refresh
+    username: str
+    expires_at: datetime
 
 
 class _Signed(RefreshToken):
@@ -41,10 +54,7 @@ def rotate(raw: str) -> TokenPair:
 
     Raises InvalidToken (401).
     """
-    try:
-        token = _Signed(raw)  # type: ignore[arg-type]  # the stubs say Token
-    except TokenError as exc:
-        raise InvalidToken(REFUSED) from exc
+    token = _signed(raw)
     # Not raised inside: the revocation must be committed.
     with transaction.atomic():
         pair = _rotate_locked(token)
@@ -53,14 +63,64 @@ def rotate(raw: str) -> TokenPair:
     return pair
 
 
+def end(raw: str, *, everywhere: bool = False) -> None:
+    """Log out: the refresh token is good for nothing any more, with ``everywhere`` none of the user's.
+
+    One that was used before ends them all, like reuse; one that logged out already changes
+    nothing. Access tokens run out by themselves, in minutes.
+
+    Raises InvalidToken (401) for what is no refresh token of ours.
+    """
+    token = _signed(raw)
+    with transaction.atomic():
+        row, user = _locked(token)
+        if row is None or user is None:
+            return
+        if everywhere or _was_used(row):
+            revoke_all(user)
+        row.delete()
+
+
+def verify(raw: str) -> Verified:
+    """What a token is, access or refresh, if it is good for anything now. Raises InvalidToken (401)."""
+    try:
+        token = UntypedToken(raw)  # type: ignore[arg-type]  # the stubs say Token
+    except TokenError as exc:
+        raise InvalidToken(REFUSED) from exc
+    if token.get("token_type") == RefreshToken.token_type:
+        row = OutstandingToken.objects.filter(jti=token["jti"]).first()
+        if row is None or _was_used(row):
+            raise InvalidToken(REFUSED)
+    user = JWTAuthentication().get_user(token)
+    expires_at = datetime.fromtimestamp(token["exp"], UTC)
+    return Verified(token["token_type"], user.get_username(), expires_at)
+
+
+def _signed(raw: str) -> RefreshToken:
+    try:
+        return _Signed(raw)  # type: ignore[arg-type]  # the stubs say Token
+    except TokenError as exc:
+        raise InvalidToken(REFUSED) from exc
+
+
+def _locked(token: RefreshToken) -> tuple[OutstandingToken | None, User | None]:
+    """The token's row and its user, or None for those that are no longer there.
+
+    The user is locked first of all: a refresh of another token that runs beside a revocation
+    either is done before it or comes after it.
+    """
+    user = User.objects.select_for_update(no_key=True).filter(
+        pk__in=OutstandingToken.objects.filter(jti=token["jti"]).values("user_id")
+    )
+    found = user.first()
+    return OutstandingToken.objects.filter(jti=token["jti"]).first(), found
+
+
 def _rotate_locked(token: RefreshToken) -> TokenPair | None:
-    row = OutstandingToken.objects.select_for_update().filter(jti=token["jti"]).first()
-    if row is None or row.user_id is None:  # the user was deleted
+    row, user = _locked(token)
+    if row is None or user is None:
         return None
-    user = User.objects.filter(pk=row.user_id).first()
-    if user is None:
-        return None
-    if BlacklistedToken.objects.filter(token=row).exists():
+    if _was_used(row):
         revoke_all(user)
         return None
     claim = settings.SIMPLE_JWT.get("REVOKE_TOKEN_CLAIM", "hash_password")
@@ -68,6 +128,10 @@ def _rotate_locked(token: RefreshToken) -> TokenPair | None:
         return None
     BlacklistedToken.objects.create(token=row)
     return issue(user)
+
+
+def _was_used(row: OutstandingToken) -> bool:
+    return BlacklistedToken.objects.filter(token=row).exists()
 
 
 def revoke_all(user: User) -> None:

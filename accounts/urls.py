@@ -1,9 +1,11 @@
-from accounts.views import MeView, RefreshView, RegisterView, TokenView
+from accounts.views import LogoutView, MeView, RefreshView, RegisterView, TokenView, VerifyView
 from odoo_bridge.routes import both
 
 urlpatterns = [
     *both("auth/register", RegisterView, name="register"),
     *both("auth/token", TokenView, name="token"),
     *both("auth/token/refresh", RefreshView, name="token-refresh"),
+    *both("auth/token/verify", VerifyView, name="token-verify"),
+    *both("auth/logout", LogoutView, name="logout"),
     *both("auth/me", MeView, name="me"),
 ]

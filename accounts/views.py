@@ -10,13 +10,19 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, update_last_login
 from django.db import IntegrityError, transaction
 from django.db.models import Q
-from django.http import Http404
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from django.http import Http404, HttpRequest
+from drf_spectacular.utils import (
+    OpenApiResponse,
+    PolymorphicProxySerializer,
+    extend_schema,
+)
 from rest_framework import generics
 from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts import tokens
@@ -24,13 +30,20 @@ from accounts.backends import canonical_login
 from accounts.models import READERS, User
 from accounts.serializers import (
     CredentialsSerializer,
+    GrantedSerializer,
+    GrantRefusedSerializer,
+    GrantSerializer,
+    LogoutSerializer,
     MeSerializer,
     RefreshSerializer,
     RegisteredSerializer,
     RegisterSerializer,
     TokenPairSerializer,
+    VerifiedSerializer,
+    VerifySerializer,
 )
 from accounts.throttles import AuthThrottle
+from odoo_bridge.openapi import FailureSerializer
 from odoo_bridge.strict import StrictQuery
 
 
@@ -45,12 +58,20 @@ class AnonymousView(StrictQuery, APIView):
     permission_classes = [AllowAny]
     throttle_classes = [AuthThrottle]
 
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(*args, **kwargs)
+        # Passwords and tokens go by here.
+        response["Cache-Control"] = "no-store"
+        return response
+
     def get_authenticate_header(self, request: Request) -> str:
         # Without it a refused login would be a 403: this view has no authentication of its own.
         return 'Bearer realm="api"'
 
 
 class RegisterView(AnonymousView):
+    """Whether the name or the address is taken is not told: the answer is the same."""
+
     @extend_schema(
         summary="Make an account",
         request=RegisterSerializer,
@@ -92,33 +113,99 @@ def _make_account(username: str, email: str, password: str) -> None:
         return
 
 
+def _either(name: str, *serializers: type[Serializer]) -> PolymorphicProxySerializer:
+    return PolymorphicProxySerializer(name, list(serializers), resource_type_field_name=None)
+
+
 class TokenView(AnonymousView):
+    """Log in. JSON is answered like everywhere in this API; a form is an OAuth2 token request and is
+    answered, also when it fails, in the words of RFC 6749."""
+
+    parser_classes = [JSONParser, FormParser]
+
     @extend_schema(
         summary="Log in",
-        request=CredentialsSerializer,
+        request={
+            "application/json": CredentialsSerializer,
+            "application/x-www-form-urlencoded": GrantSerializer,
+        },
         responses={
-            200: TokenPairSerializer,
+            200: _either("Tokens", TokenPairSerializer, GrantedSerializer),
+            400: _either("Refusal", FailureSerializer, GrantRefusedSerializer),
             401: OpenApiResponse(description="No active account with this name and password."),
-            429: OpenApiResponse(description="Too many attempts; Retry-After says how long."),
+            429: _either("Refusal", FailureSerializer, GrantRefusedSerializer),
+            503: _either("Refusal", FailureSerializer, GrantRefusedSerializer),
         },
         auth=[],
     )
     def post(self, request: Request) -> Response:
+        if _is_oauth(request):
+            return Response(GrantedSerializer(_granted(request)).data)
         serializer = CredentialsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
-        # Failures are counted for the account, however its name was spelled.
-        login = canonical_login(given.get("username") or given["email"])
-        user = authenticate(request=request, username=login, password=given["password"])
-        if getattr(request, "axes_locked_out", False):
-            cool_off = get_cool_off(request)
-            raise LockedOut(wait=cool_off.total_seconds() if cool_off else None)
-        if not isinstance(user, User):
-            raise AuthenticationFailed("No active account with this name and password.")
-        # Not the login signal, which would start a session for every token.
-        forget_failures(username=login, ip=get_client_ip_address(request))
-        update_last_login(User, user)
+        user = _log_in(request, given.get("username") or given["email"], given["password"])
         return Response(TokenPairSerializer(tokens.issue(user)).data)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        if _is_oauth(self.request):
+            _say_as_oauth(response)
+        return response
+
+
+def _log_in(request: Request, typed: str, password: str) -> User:
+    """Raises AuthenticationFailed (401) or LockedOut (429)."""
+    # Failures are counted for the account, however its name was spelled.
+    login = canonical_login(typed)
+    user = authenticate(request=request, username=login, password=password)
+    if getattr(request, "axes_locked_out", False):
+        cool_off = get_cool_off(request)
+        raise LockedOut(wait=cool_off.total_seconds() if cool_off else None)
+    if not isinstance(user, User):
+        raise AuthenticationFailed("No active account with this name and password.")
+    # Not the login signal, which would start a session for every token.
+    forget_failures(username=login, ip=get_client_ip_address(request))
+    update_last_login(User, user)
+    return user
+
+
+def _is_oauth(request: Request | HttpRequest) -> bool:
+    return (request.content_type or "").startswith(FormParser.media_type)
+
+
+def _granted(request: Request) -> dict[str, Any]:
+    serializer = GrantSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    given = serializer.validated_data
+    if given["grant_type"] == "password":
+        pair = tokens.issue(_log_in(request, given["username"], given["password"]))
+    else:
+        pair = tokens.rotate(given["refresh_token"])
+    return {
+        "access_token": pair.access,
+        "token_type": "Bearer",
+        "expires_in": settings.JWT_ACCESS_MINUTES * 60,
+        "refresh_token": pair.refresh,
+    }
+
+
+def _say_as_oauth(response: Response) -> None:
+    """Put what our own shape says into that of RFC 6749, section 5.2."""
+    error = response.data["error"]
+    said = error["message"]
+    for name, wrong in error.get("fields", {}).items():
+        said += f" {name}: {wrong[0]['message']}"
+    codes = {401: "invalid_grant", 429: "temporarily_unavailable", 503: "temporarily_unavailable"}
+    code = codes.get(response.status_code, "invalid_request")
+    grant_type = error.get("fields", {}).get("grant_type", [{}])[0]
+    if grant_type.get("code") == "invalid_choice":
+        code = "unsupported_grant_type"
+    if response.status_code == 401:
+        # For OAuth2 a 401 would mean that the program has not said who it is.
+        response.status_code = 400
+        del response["WWW-Authenticate"]
+    response.data = {"error": code, "error_description": said}
 
 
 class RefreshView(AnonymousView):
@@ -140,8 +227,47 @@ class RefreshView(AnonymousView):
         return Response(TokenPairSerializer(pair).data)
 
 
+class VerifyView(AnonymousView):
+    @extend_schema(
+        summary="Ask whether a token is good, whose it is and until when",
+        request=VerifySerializer,
+        responses={
+            200: VerifiedSerializer,
+            401: OpenApiResponse(description="It opens nothing any more, or never did."),
+        },
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        serializer = VerifySerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return Response(VerifiedSerializer(tokens.verify(serializer.validated_data["token"])).data)
+
+
+class LogoutView(AnonymousView):
+    @extend_schema(
+        summary="Log out",
+        description="Ends a refresh token; access tokens run out by themselves, in minutes. "
+        "Having logged out before is no error. A token that was exchanged for another one already "
+        "ends all of the user's, as using it would.",
+        request=LogoutSerializer,
+        responses={
+            204: None,
+            401: OpenApiResponse(description="Expired, or no refresh token of ours."),
+        },
+        auth=[],
+    )
+    def post(self, request: Request) -> Response:
+        serializer = LogoutSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        given = serializer.validated_data
+        tokens.end(given["refresh"], everywhere=given["everywhere"])
+        return Response(status=204)
+
+
 @extend_schema(summary="The user's own account")
 class MeView(StrictQuery, generics.RetrieveUpdateAPIView):
+    """Groups and scope say what the account may see and do; staff change them in the admin."""
+
     serializer_class = MeSerializer
     permission_classes = [IsAuthenticated]
     http_method_names = ["get", "patch", "head", "options"]

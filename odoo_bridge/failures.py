@@ -42,9 +42,9 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, OperationalError | InterfaceError):
         # What the driver says names hosts and users: that is for the log.
         logger.error("The database failed: %s", exc)
-        response = _failure(503, "database_unavailable", "The database does not answer.")
-        response["Retry-After"] = "5"
-        return response
+        down = _failure(503, "database_unavailable", "The database does not answer.")
+        down["Retry-After"] = "5"
+        return down
     response = drf_exception_handler(exc, context)
     if response is None:
         return None

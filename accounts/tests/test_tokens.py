@@ -1,5 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import jwt
 import pytest
@@ -124,6 +124,22 @@ def test_guessing_is_limited_per_address_token_or_not(monkeypatch):
     assert int(answer["Retry-After"]) > 0
 
 
+def test_a_forged_forwarded_for_does_not_lift_the_limit_on_guessing(monkeypatch):
+    monkeypatch.setattr(throttles.AuthThrottle, "THROTTLE_RATES", {"anonymous-auth": "3/min"})
+    monkeypatch.setattr(throttles.AuthThrottle, "cache", LocMemCache("forged", {}))
+    answers = [
+        log_in("nobody", "wrong", HTTP_X_FORWARDED_FOR=f"6.6.6.{number}") for number in range(4)
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+
+
+def test_a_forged_forwarded_for_does_not_lift_the_lockout():
+    UserFactory(username="ann")
+    for number in range(5):
+        log_in("ann", "wrong", HTTP_X_FORWARDED_FOR=f"6.6.6.{number}")
+    assert log_in("ann", HTTP_X_FORWARDED_FOR="6.6.6.6").status_code == 429
+
+
 def test_logins_work_while_the_cache_is_down(monkeypatch):
     def down(*_):
         raise RedisConnectionError("no")
@@ -154,6 +170,62 @@ def test_reuse_of_a_refresh_token_revokes_all_of_the_user():
     assert refresh(second["refresh"]).status_code == 401
     assert refresh(elsewhere["refresh"]).status_code == 401
     assert refresh(bob["refresh"]).status_code == 200
+
+
+def log_out(token, **values):
+    body = {"refresh": token, **values}
+    return APIClient().post("/api/auth/logout", body, format="json")
+
+
+def test_logging_out_ends_one_login_and_may_be_repeated():
+    reader(username="ann")
+    here, elsewhere = log_in("ann").json(), log_in("ann").json()
+    assert log_out(here["refresh"]).status_code == 204
+    assert log_out(here["refresh"]).status_code == 204
+    assert refresh(here["refresh"]).status_code == 401
+    assert refresh(elsewhere["refresh"]).status_code == 200
+
+
+def test_logging_out_everywhere_ends_all_logins_of_the_user_and_of_nobody_else():
+    reader(username="ann")
+    reader(username="bob")
+    here, elsewhere, bob = log_in("ann").json(), log_in("ann").json(), log_in("bob").json()
+    assert log_out(here["refresh"], everywhere=True).status_code == 204
+    assert refresh(elsewhere["refresh"]).status_code == 401
+    assert refresh(bob["refresh"]).status_code == 200
+
+
+def test_logging_out_with_a_used_token_ends_what_it_was_exchanged_for():
+    reader(username="ann")
+    first = log_in("ann").json()
+    second = refresh(first["refresh"]).json()
+    assert log_out(first["refresh"]).status_code == 204
+    assert refresh(second["refresh"]).status_code == 401
+
+
+def verify(token):
+    return APIClient().post("/api/auth/token/verify", {"token": token}, format="json")
+
+
+def test_a_good_token_is_told_by_type_owner_and_end():
+    reader(username="ann")
+    pair = log_in("ann").json()
+    for kind in ("access", "refresh"):
+        answer = verify(pair[kind])
+        assert answer.status_code == 200
+        assert (answer.json()["token_type"], answer.json()["username"]) == (kind, "ann")
+        ends = datetime.fromisoformat(answer.json()["expires_at"])
+        claims = jwt.decode(pair[kind], options={"verify_signature": False})
+        assert ends.timestamp() == claims["exp"]
+
+
+def test_a_token_that_was_used_or_logged_out_is_not_good():
+    reader(username="ann")
+    used, ended = log_in("ann").json()["refresh"], log_in("ann").json()["refresh"]
+    assert refresh(used).status_code == 200
+    log_out(ended)
+    assert verify(used).status_code == 401
+    assert verify(ended).status_code == 401
 
 
 @pytest.mark.postgres
@@ -193,6 +265,8 @@ def test_tokens_end_with_the_account(happens):
     user = reader(username="ann")
     pair = log_in("ann").json()
     happens(user)
+    for kind in ("access", "refresh"):
+        assert verify(pair[kind]).status_code == 401
     assert refresh(pair["refresh"]).status_code == 401
     assert me(pair["access"]).status_code == 401
 
@@ -241,9 +315,12 @@ def test_a_bad_token_is_refused_everywhere(make):
     user = reader()
     token = make(user)
     assert refresh(token).status_code == 401
+    # One that is ours but forgotten is what logging out leaves.
+    assert log_out(token).status_code == (204 if make is _unrecorded else 401)
     if token.isascii():
         # An access token is good here; all others are not.
         is_access = _type(token) == "access"
+        assert verify(token).status_code == (200 if is_access else 401)
         assert me(token).status_code == (200 if is_access else 401)
 
 

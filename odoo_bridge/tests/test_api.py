@@ -46,6 +46,8 @@ TABLE = {
     "api/auth/register": {"POST": EMPTY_BODY},
     "api/auth/token": {"POST": EMPTY_BODY},
     "api/auth/token/refresh": {"POST": EMPTY_BODY},
+    "api/auth/token/verify": {"POST": EMPTY_BODY},
+    "api/auth/logout": {"POST": EMPTY_BODY},
     "api/auth/me": {"GET": ANY_USER, "PATCH": ANY_USER},
     "api/contacts": {"GET": READERS},
     "api/contacts/changes": {"GET": READERS},

@@ -1,0 +1,112 @@
+"""What every operation of the schema has, said once: how to log in, and how it can fail."""
+
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from rest_framework import permissions, serializers
+
+
+class FailureDetailSerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="For programs: required, unknown, invalid ...")
+    message = serializers.CharField(help_text="For people.")
+
+
+class FailureErrorSerializer(serializers.Serializer):
+    code = serializers.CharField(help_text="For programs; does not change.")
+    message = serializers.CharField(help_text="For people.")
+    fields = serializers.DictField(  # type: ignore[assignment]  # the name is the API's
+        child=FailureDetailSerializer(many=True),
+        required=False,
+        help_text="With the code `invalid`: each wrong parameter or key, dotted where bodies are "
+        "nested. `non_field_errors` is the request as a whole.",
+    )
+
+
+class FailureSerializer(serializers.Serializer):
+    """The shape of every failure."""
+
+    error = FailureErrorSerializer()
+
+
+# status -> (description, code, message)
+FAILURES = {
+    400: ("The request is not valid; `fields` names what is wrong.", "invalid", None),
+    401: ("No token, or one that is not good any more.", "token_not_valid", "Log in again."),
+    403: ("The account may not do this.", "permission_denied", "Ask the staff of this bridge."),
+    404: ("Not there, or outside the user's scope.", "not_found", "Not found."),
+    415: ("The body is not JSON.", "unsupported_media_type", "Unsupported media type."),
+    429: ("Too often; `Retry-After` says how many seconds to wait.", "throttled", "Too often."),
+    503: (
+        "The database, or Odoo where it is asked, does not answer; try again after `Retry-After` "
+        "seconds.",
+        "database_unavailable",
+        "The database does not answer.",
+    ),
+}
+
+
+class Schema(AutoSchema):
+    """For ``DEFAULT_SCHEMA_CLASS``."""
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        statuses = self._failing() | {int(code) for code in bodies if code >= "400"}
+        for status in sorted(statuses):
+            bodies[str(status)] = self._failure(status) | bodies.get(str(status), {})
+        return dict(sorted(bodies.items()))
+
+    def _failing(self) -> set[int]:
+        """The statuses of failures that the operation has by what it is."""
+        statuses = {400, 503}
+        allowing = (permissions.AllowAny, permissions.IsAuthenticated)
+        if {} not in self.get_auth():
+            statuses.add(401)
+            if any(type(one) not in allowing for one in self.view.get_permissions()):
+                statuses.add(403)
+        # A page beyond the last one is not there either.
+        if "{" in self.path or (self._is_list_view() and self._get_paginator()):
+            statuses.add(404)
+        if self.method in ("POST", "PUT", "PATCH"):
+            statuses.add(415)
+        if self.view.get_throttles():
+            statuses.add(429)
+        return statuses
+
+    def _failure(self, status: int) -> dict[str, Any]:
+        description, code, message = FAILURES.get(status, ("", "error", ""))
+        error: dict[str, Any] = {"code": code, "message": message}
+        if status == 400:
+            error["message"] = "The request is not valid."
+            error["fields"] = {
+                "serch": [{"code": "unknown", "message": "There is nothing of this name here."}]
+            }
+        component = self.resolve_serializer(FailureSerializer, "response")
+        return {
+            "description": description,
+            "content": {"application/json": {"schema": component.ref, "example": {"error": error}}},
+        }
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    """Swagger UI asks for name and password and fetches the token itself, or takes one."""
+
+    target_class = "rest_framework_simplejwt.authentication.JWTAuthentication"
+    priority = 1
+    name = ["account", "bearer"]
+
+    def get_security_requirement(self, auto_schema: AutoSchema) -> list[dict[str, list[Any]]]:
+        return [{name: []} for name in self.name]
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, Any]]:
+        token = reverse("token")
+        return [
+            {
+                "type": "oauth2",
+                "description": "User name or e-mail address, and password. Leave the client_id and the "
+                "client_secret empty.",
+                "flows": {"password": {"tokenUrl": token, "refreshUrl": token, "scopes": {}}},
+            },
+            {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+        ]

@@ -1,0 +1,27 @@
+"""Limits on how often, which hold while the cache does."""
+
+import logging
+from typing import Any
+
+from redis.exceptions import RedisError
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle, UserRateThrottle
+
+logger = logging.getLogger(__name__)
+
+
+class WhileTheCacheAnswers(SimpleRateThrottle):
+    """No limit while the cache is down. Whoever uses it says why that is no hole."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        try:
+            return bool(super().allow_request(request, view))
+        except RedisError as exc:
+            logger.warning("No limit on %s: no cache (%s)", self.scope, type(exc).__name__)
+            return True
+
+
+class SyncThrottle(WhileTheCacheAnswers, UserRateThrottle):
+    """Starting runs. Without it a stream still runs once at a time."""
+
+    scope = "sync"
