@@ -1,30 +1,195 @@
+"""Contacts as people read them."""
+
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from contacts.models import Contact
-from odoo_bridge.admin.base import RECORDS, ReadOnlyAdmin
+from odoo_bridge.admin.base import INFO, QUIET, RECORDS, badge
+from odoo_bridge.admin.records import (
+    Choice,
+    InOdoo,
+    Line,
+    Panel,
+    RecordAdmin,
+    Section,
+    by_reference,
+    in_a_row,
+    link_to,
+    link_to_related,
+    moment,
+    named,
+    web_link,
+)
+from odoo_bridge.models import Reference
+from odoo_bridge.names import Names
+
+_CHILDREN_SHOWN = 20
+_TYPES = {
+    "contact": "Person",
+    "invoice": "Invoice address",
+    "delivery": "Delivery address",
+    "other": "Other address",
+    "private": "Private address",
+    "followup": "Follow-up address",
+}
+
+
+class CompanyOrPerson(Choice):
+    title, parameter_name = "kind", "kind"
+    choices_of = [("company", "Companies"), ("person", "People and addresses")]
+    conditions = {"company": Q(is_company=True), "person": Q(is_company=False)}
+
+
+class Archived(Choice):
+    title, parameter_name = "archived", "archived"
+    choices_of = [("no", "In use"), ("yes", "Archived")]
+    conditions = {"no": Q(active=True), "yes": Q(active=False)}
+
+
+def children(request: HttpRequest, contact: Contact, names: Names) -> Panel | None:
+    """The people and addresses below the contact."""
+    found = list(contact.children.order_by("complete_name")[: _CHILDREN_SHOWN + 1])
+    if not found:
+        return None
+    more = len(found) > _CHILDREN_SHOWN
+    everyone = f"{reverse('admin:contacts_contact_changelist')}?parent__exact={contact.pk}"
+    return Panel(
+        "People and addresses",
+        ("Name", "What", "E-mail", "Phone", "City"),
+        [
+            Line(
+                (
+                    named(link_to(child, child.name or _kind(child)), child),
+                    child.function or _kind(child),
+                    _mail(child.email),
+                    child.phone or child.mobile,
+                    child.city,
+                )
+            )
+            for child in found[:_CHILDREN_SHOWN]
+        ],
+        note=f"The first {_CHILDREN_SHOWN}" if more else "",
+        link=(everyone, "Show all as a list") if more else None,
+    )
 
 
 @admin.register(Contact)
-class ContactAdmin(ReadOnlyAdmin):
+class ContactAdmin(RecordAdmin):
     section, icon = RECORDS, "contacts"
-    list_display = [
-        "odoo_id",
-        "__str__",
-        "email",
-        "phone",
-        "city",
-        "country_code",
-        "is_company",
-        "active",
-        "write_date",
-        "gone_at",
-    ]
-    list_display_links = ["odoo_id", "__str__"]
-    list_filter = [
-        ("gone_at", admin.EmptyFieldListFilter),
-        "active",
-        "is_company",
-        "type",
-        "country_code",
-    ]
-    search_fields = ["odoo_id__exact", "complete_name", "name", "email", "phone", "vat", "ref"]
+    refers = {
+        "country_id": Reference.Kind.COUNTRY,
+        "state_id": Reference.Kind.STATE,
+        "company_id": Reference.Kind.COMPANY,
+        "salesperson_id": Reference.Kind.USER,
+        "tag_ids": Reference.Kind.TAG,
+    }
+    search_fields = ("complete_name", "email", "phone", "vat", "ref")
+    search_help_text = "Name, e-mail, phone, VAT number, reference or Odoo id"
+    panels = [children]
+
+    list_display = ("who", "email", "phone", "place", "tags", "company", "changed_at")
+    list_display_links = ("who",)
+    list_filter = (
+        CompanyOrPerson,
+        by_reference("country", "country_id", Reference.Kind.COUNTRY),
+        by_reference("company", "company_id", Reference.Kind.COMPANY),
+        Archived,
+        InOdoo,
+    )
+    ordering = ("name",)
+    sortable_by = ("who", "email", "changed_at")
+
+    @admin.display(description="Name", ordering="name")
+    def who(self, contact: Any) -> SafeString:
+        return named(str(contact), contact)
+
+    @admin.display(description="Place")
+    def place(self, contact: Any) -> str:
+        return ", ".join(part for part in (contact.city, _country(contact, contact.names)) if part)
+
+    @admin.display(description="Tags")
+    def tags(self, contact: Any) -> SafeString | str:
+        return _tags(contact, contact.names)
+
+    @admin.display(description="Company")
+    def company(self, contact: Any) -> str:
+        return contact.names.name(Reference.Kind.COMPANY, contact.company_id)
+
+    @admin.display(description="Changed in Odoo", ordering="write_date")
+    def changed_at(self, contact: Any) -> str:
+        return moment(contact.write_date)
+
+    def badges(self, contact: Any, names: Names) -> list[SafeString]:
+        return [badge(_kind(contact), INFO), *super().badges(contact, names)]
+
+    def sections(self, contact: Any, names: Names) -> list[Section]:
+        kinds = Reference.Kind
+        return [
+            Section(
+                "Contact",
+                [
+                    ("Belongs to", link_to_related(contact, "parent")),
+                    ("Job position", contact.function),
+                    ("E-mail", _mail(contact.email)),
+                    ("Phone", contact.phone),
+                    ("Mobile", contact.mobile),
+                    ("Website", web_link(contact.website) if contact.website else ""),
+                    ("Language", contact.lang),
+                    ("Time zone", contact.tz),
+                ],
+            ),
+            Section(
+                "Address",
+                [
+                    ("Street", contact.street),
+                    ("", contact.street2),
+                    ("City", " ".join(part for part in (contact.zip, contact.city) if part)),
+                    ("State", names.name(kinds.STATE, contact.state_id)),
+                    ("Country", _country(contact, names)),
+                ],
+            ),
+            Section(
+                "Trade",
+                [
+                    ("VAT number", contact.vat),
+                    ("Reference", contact.ref),
+                    ("Registry", contact.company_registry),
+                    ("Tags", _tags(contact, names)),
+                    ("Salesperson", names.name(kinds.USER, contact.salesperson_id)),
+                    (
+                        "Invoices go to",
+                        link_to_related(contact, "commercial_contact")
+                        if contact.commercial_contact_id not in (None, contact.pk)
+                        else "",
+                    ),
+                    ("Company", names.name(kinds.COMPANY, contact.company_id)),
+                    ("Odoo id", contact.pk),
+                    *contact.extra.items(),
+                ],
+            ),
+        ]
+
+
+def _kind(contact: Contact) -> str:
+    return "Company" if contact.is_company else _TYPES.get(contact.type, contact.type or "Person")
+
+
+def _country(contact: Contact, names: Names) -> str:
+    return names.name(Reference.Kind.COUNTRY, contact.country_id) or contact.country_code
+
+
+def _tags(contact: Contact, names: Names) -> SafeString | str:
+    known = [names.name(Reference.Kind.TAG, tag) or f"tag {tag}" for tag in contact.tag_ids]
+    return in_a_row(badge(tag, QUIET) for tag in known)
+
+
+def _mail(address: str) -> str | SafeString:
+    if "@" not in address or any(character in address for character in " ?&%\r\n"):
+        return address
+    return format_html('<a class="ob-link" href="mailto:{}">{}</a>', address, address)

@@ -1,179 +1,379 @@
+"""Invoices as people read them, and those of a contact on the contact's page."""
+
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest
-from unfold.admin import TabularInline
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
+from contacts.admin import ContactAdmin
+from contacts.models import Contact
 from invoices.amounts import plain, spelled
 from invoices.models import Invoice, InvoiceLine
-from odoo_bridge.admin.base import RECORDS, ReadOnlyAdmin
+from invoices.summary import open_invoices
+from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, RECORDS, WARNING, badge
+from odoo_bridge.admin.records import (
+    Choice,
+    InOdoo,
+    Line,
+    Panel,
+    RecordAdmin,
+    Section,
+    by_reference,
+    day,
+    in_a_row,
+    link_to,
+    link_to_related,
+    named,
+    one_of,
+)
 from odoo_bridge.models import Reference
-from odoo_bridge.names import USUAL_PLACES
+from odoo_bridge.names import Names
+
+# More lines than this nobody reads in a page; Odoo's own form pages them too.
+_LINES_SHOWN, _INVOICES_SHOWN = 500, 10
+# A word finds the invoices of so many contacts; who gets more than that writes another word.
+_CONTACTS_SEARCHED = 500
+
+TYPES = {
+    "out_invoice": "Customer invoice",
+    "out_refund": "Credit note",
+    "in_invoice": "Vendor bill",
+    "in_refund": "Vendor refund",
+    "out_receipt": "Sales receipt",
+    "in_receipt": "Purchase receipt",
+}
+STATES = {"draft": ("Draft", QUIET), "posted": ("Posted", INFO), "cancel": ("Cancelled", QUIET)}
+PAYMENT_STATES = {
+    "not_paid": ("Not paid", WARNING),
+    "partial": ("Partly paid", WARNING),
+    "in_payment": ("In payment", GOOD),
+    "paid": ("Paid", GOOD),
+    "reversed": ("Reversed", QUIET),
+    "blocked": ("Blocked", BAD),
+    "invoicing_legacy": ("From before", QUIET),
+}
 
 
-def _places() -> dict[str, Subquery]:
-    """The decimal places of each row's currency and of its company's, in the same query."""
-    references = Reference.objects
-    company = references.filter(
-        kind=Reference.Kind.COMPANY, odoo_id=OuterRef(OuterRef("company_id"))
+def amount(value: Decimal | None, places: int, currency: str = "") -> str:
+    """``-1,234.50 EUR``."""
+    if value is None:
+        return ""
+    whole, point, fraction = spelled(value, places).partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{sign}{int(whole.lstrip('-')):,}{point}{fraction} {currency}".strip()
+
+
+def is_late(invoice: Invoice) -> bool:
+    return bool(
+        invoice.state == "posted"
+        and invoice.amount_residual
+        and invoice.invoice_date_due
+        and invoice.invoice_date_due < timezone.localdate()
     )
-    places = references.filter(kind=Reference.Kind.CURRENCY)
-    return {
-        "places": Subquery(
-            places.filter(odoo_id=OuterRef("currency_id")).values("decimal_places")[:1]
+
+
+def states(invoice: Invoice) -> list[SafeString]:
+    """What the invoice is in: posted and paid are one thing to people, draft is another."""
+    if is_late(invoice):
+        return [badge("Overdue", BAD)]
+    if invoice.state == "posted" and invoice.payment_state:
+        return [badge(*PAYMENT_STATES.get(invoice.payment_state, (invoice.payment_state, QUIET)))]
+    return [badge(*STATES.get(invoice.state, (invoice.state, QUIET)))]
+
+
+class Overdue(Choice):
+    title, parameter_name = "due", "due"
+    choices_of = [("overdue", "Overdue"), ("open", "Open, not due yet")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        today = timezone.localdate()
+        if self.value() == "overdue":
+            return open_invoices(queryset).filter(invoice_date_due__lt=today)
+        if self.value() == "open":
+            return open_invoices(queryset).filter(invoice_date_due__gte=today)
+        return queryset
+
+
+def lines_of(request: HttpRequest, invoice: Invoice, names: Names) -> Panel:
+    """What is on the invoice: products, headings and notes."""
+    lines = list(invoice.lines.order_by("sequence", "odoo_id")[: _LINES_SHOWN + 1])
+    names.learn(
+        {
+            Reference.Kind.UNIT: {line.unit_id for line in lines},
+            Reference.Kind.TAX: {tax for line in lines for tax in line.tax_ids},
+        }
+    )
+    places = names.places(invoice.currency_id)
+    more = len(lines) > _LINES_SHOWN
+    return Panel(
+        "Lines",
+        ("Description", "Quantity", "Unit price", "Discount", "Taxes", "Without tax", "With tax"),
+        [_line(line, names, places) for line in lines[:_LINES_SHOWN]],
+        numbers=frozenset({1, 2, 3, 5, 6}),
+        note=(
+            f"The first {_LINES_SHOWN} of {len(invoice.line_ids):,}"
+            if more
+            else "No line is here (yet)."
+            if not lines
+            else f"Amounts in {invoice.currency_code}"
         ),
-        "company_places": Subquery(
-            places.filter(odoo_id__in=company.values("currency_id")).values("decimal_places")[:1]
-        ),
-    }
+    )
 
 
-def _amount(name: str, *, of_company: bool = False) -> Any:
-    """A column with an amount, its decimal places and, in the invoice's currency, its code."""
-
-    @admin.display(description=name.replace("_", " "), ordering=name)
-    def show(_admin: Any, invoice: Any) -> str:
-        value = getattr(invoice, name)
-        if value is None:
-            return ""
-        places = invoice.company_places if of_company else invoice.places
-        text = spelled(value, USUAL_PLACES if places is None else places)
-        return text if of_company else f"{text} {invoice.currency_code}".strip()
-
-    return show
-
-
-def _number(name: str) -> Any:
-    @admin.display(description=name.replace("_", " "))
-    def show(_admin: Any, line: Any) -> str:
-        value = getattr(line, name)
-        return "" if value is None else plain(value)
-
-    return show
+def _line(line: InvoiceLine, names: Names, places: int) -> Line:
+    text = named(line.name, line) if line.gone_at else line.name
+    if line.display_type != "product":
+        return Line((text,), "note" if line.display_type == "line_note" else "heading")
+    unit = names.name(Reference.Kind.UNIT, line.unit_id)
+    return Line(
+        (
+            text,
+            f"{_measure(line.quantity)} {unit}".strip(),
+            _measure(line.price_unit, places),
+            f"{_measure(line.discount)} %" if line.discount else "",
+            ", ".join(names.name(Reference.Kind.TAX, tax) or f"tax {tax}" for tax in line.tax_ids),
+            amount(line.price_subtotal, places),
+            amount(line.price_total, places),
+        )
+    )
 
 
-class InvoiceLineInline(TabularInline):
-    model = InvoiceLine
-    fields = [
-        "odoo_id",
-        "display_type",
-        "name",
-        "number",
-        "price",
-        "percent_off",
-        "subtotal",
-        "with_tax",
-        "gone_at",
-    ]
-    number = _number("quantity")
-    price = _number("price_unit")
-    percent_off = _number("discount")
-    subtotal = _number("price_subtotal")
-    with_tax = _number("price_total")
-    readonly_fields = ["number", "price", "percent_off", "subtotal", "with_tax"]
-    ordering = ["sequence", "odoo_id"]
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+def _measure(value: Decimal | None, places: int = 0) -> str:
+    if value is None:
+        return ""
+    return amount(value, places) if places else plain(value)
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ReadOnlyAdmin):
+class InvoiceAdmin(RecordAdmin):
     section, icon = RECORDS, "receipt_long"
-    list_display = [
-        "odoo_id",
-        "name",
-        "contact",
-        "move_type",
-        "state",
-        "payment_state",
+    refers = {
+        "currency_id": Reference.Kind.CURRENCY,
+        "company_id": Reference.Kind.COMPANY,
+        "journal_id": Reference.Kind.JOURNAL,
+        "salesperson_id": Reference.Kind.USER,
+    }
+    search_fields = ("name", "ref", "payment_reference")
+    search_help_text = "Number, reference, contact or Odoo id"
+    panels = [lines_of]
+
+    list_display = (
+        "number",
+        "who",
+        "kind",
         "invoice_date",
-        "invoice_date_due",
+        "due_at",
         "total",
-        "residual",
-        "write_date",
-        "gone_at",
-    ]
-    list_display_links = ["odoo_id", "name"]
-    list_filter = [
-        ("gone_at", admin.EmptyFieldListFilter),
-        "move_type",
-        "state",
-        "payment_state",
-        "currency_code",
-    ]
-    search_fields = [
-        "odoo_id__exact",
-        "name",
-        "ref",
-        "payment_reference",
-        "contact__complete_name",
-    ]
-    list_select_related = ["contact"]
+        "open",
+        "state_words",
+    )
+    list_display_links = ("number",)
+    list_filter = (
+        one_of("type", "move_type", TYPES),
+        one_of("state", "state", {value: word for value, (word, _) in STATES.items()}),
+        one_of(
+            "payment", "payment_state", {value: word for value, (word, _) in PAYMENT_STATES.items()}
+        ),
+        Overdue,
+        by_reference("company", "company_id", Reference.Kind.COMPANY),
+        by_reference("currency", "currency_id", Reference.Kind.CURRENCY),
+        InOdoo,
+    )
+    list_select_related = ("contact",)
     date_hierarchy = "invoice_date"
-    inlines = [InvoiceLineInline]
+    ordering = ("-odoo_id",)
+    sortable_by = ("number", "dated")
 
-    fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    "name",
-                    "move_type",
-                    ("state", "payment_state"),
-                    ("contact", "commercial_contact", "shipping_contact"),
-                    ("invoice_date", "invoice_date_due", "date"),
-                    ("ref", "payment_reference", "invoice_origin"),
-                    ("company_id", "journal_id", "salesperson_id"),
-                    ("payment_term_id", "fiscal_position_id", "reversed_entry_id"),
-                ]
-            },
-        ),
-        (
-            "In the currency of the invoice",
-            {"fields": [("untaxed", "tax", "total", "residual"), "currency_code"]},
-        ),
-        (
-            "In the currency of the company",
-            {"fields": [("untaxed_signed", "tax_signed", "total_signed", "residual_signed")]},
-        ),
-        (
-            "The copy",
-            {
-                "fields": [
-                    ("odoo_id", "create_date", "write_date"),
-                    ("stored_at", "gone_at", "change_seq"),
-                    "extra",
-                ]
-            },
-        ),
-    ]
-    total = _amount("amount_total")
-    residual = _amount("amount_residual")
-    untaxed = _amount("amount_untaxed")
-    tax = _amount("amount_tax")
-    total_signed = _amount("amount_total_signed", of_company=True)
-    residual_signed = _amount("amount_residual_signed", of_company=True)
-    untaxed_signed = _amount("amount_untaxed_signed", of_company=True)
-    tax_signed = _amount("amount_tax_signed", of_company=True)
-    readonly_fields = [
-        "total",
-        "residual",
-        "untaxed",
-        "tax",
-        "total_signed",
-        "residual_signed",
-        "untaxed_signed",
-        "tax_signed",
-    ]
+    def found_by(self, words: Sequence[str]) -> list[Q]:
+        # The contacts' ids first: a condition on another table would keep the database from its
+        # indexes.
+        any_word = Q()
+        for word in words:
+            any_word |= Q(complete_name__icontains=word)
+        contacts = Contact.objects.filter(any_word).order_by().values_list("pk", "complete_name")
+        named = [(pk, name.lower()) for pk, name in contacts[:_CONTACTS_SEARCHED]]
+        return [
+            found | Q(contact_id__in=[pk for pk, name in named if word.lower() in name])
+            for word, found in zip(words, super().found_by(words), strict=True)
+        ]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        return super().get_queryset(request).annotate(**_places())
+    @admin.display(description="Number", ordering="name")
+    def number(self, invoice: Any) -> SafeString:
+        return named(str(invoice) if invoice.name else "No number yet", invoice)
+
+    @admin.display(description="Contact")
+    def who(self, invoice: Any) -> SafeString | str:
+        return link_to_related(invoice, "contact")
+
+    @admin.display(description="Type")
+    def kind(self, invoice: Any) -> str:
+        return TYPES.get(invoice.move_type, invoice.move_type)
+
+    @admin.display(description="Date", ordering="invoice_date")
+    def dated(self, invoice: Any) -> str:
+        return day(invoice.invoice_date)
+
+    @admin.display(description="Due")
+    def due_at(self, invoice: Any) -> SafeString | str:
+        due = day(invoice.invoice_date_due)
+        return format_html('<span class="ob-late">{}</span>', due) if is_late(invoice) else due
+
+    @admin.display(description="Total")
+    def total(self, invoice: Any) -> str:
+        return _in_its_currency(invoice, invoice.names, "amount_total")
+
+    @admin.display(description="Open")
+    def open(self, invoice: Any) -> str:
+        return _in_its_currency(invoice, invoice.names, "amount_residual")
+
+    @admin.display(description="State")
+    def state_words(self, invoice: Any) -> SafeString:
+        return in_a_row(states(invoice))
+
+    def heading(self, invoice: Any) -> str:
+        return invoice.name or f"{TYPES.get(invoice.move_type, 'Invoice')} without a number"
+
+    def badges(self, invoice: Any, names: Names) -> list[SafeString]:
+        kind = badge(TYPES.get(invoice.move_type, invoice.move_type), INFO)
+        return [kind, *states(invoice), *super().badges(invoice, names)]
+
+    def sections(self, invoice: Any, names: Names) -> list[Section]:
+        kinds = Reference.Kind
+        owed_by = invoice.commercial_contact_id not in (None, invoice.contact_id)
+        sent_to = invoice.shipping_contact_id not in (None, invoice.contact_id)
+        due = day(invoice.invoice_date_due)
+        return [
+            Section(
+                "Invoice",
+                [
+                    ("Contact", link_to_related(invoice, "contact")),
+                    ("Owed by", link_to_related(invoice, "commercial_contact") if owed_by else ""),
+                    (
+                        "Delivered to",
+                        link_to_related(invoice, "shipping_contact") if sent_to else "",
+                    ),
+                    ("Date", day(invoice.invoice_date)),
+                    (
+                        "Due",
+                        format_html('<span class="ob-late">{}, overdue</span>', due)
+                        if is_late(invoice)
+                        else due,
+                    ),
+                    ("Reference", invoice.ref),
+                    ("Payment reference", invoice.payment_reference),
+                    ("Origin", invoice.invoice_origin),
+                    ("Refund of", _refunded(invoice)),
+                ],
+            ),
+            Section(
+                "Amounts",
+                [
+                    ("Without tax", _in_its_currency(invoice, names, "amount_untaxed")),
+                    ("Tax", _in_its_currency(invoice, names, "amount_tax")),
+                    ("Total", _in_its_currency(invoice, names, "amount_total")),
+                    ("Still to pay", _in_its_currency(invoice, names, "amount_residual")),
+                    ("Total in the books", _in_the_books(invoice, names, "amount_total_signed")),
+                    ("Open in the books", _in_the_books(invoice, names, "amount_residual_signed")),
+                ],
+            ),
+            Section(
+                "Accounting",
+                [
+                    ("Company", names.name(kinds.COMPANY, invoice.company_id)),
+                    ("Journal", names.name(kinds.JOURNAL, invoice.journal_id)),
+                    ("Accounting date", day(invoice.date)),
+                    ("Salesperson", names.name(kinds.USER, invoice.salesperson_id)),
+                    ("Odoo id", invoice.pk),
+                    *invoice.extra.items(),
+                ],
+            ),
+        ]
+
+
+def _in_its_currency(invoice: Invoice, names: Names, column: str) -> str:
+    places = names.places(invoice.currency_id)
+    return amount(getattr(invoice, column), places, invoice.currency_code)
+
+
+def _in_the_books(invoice: Invoice, names: Names, column: str) -> str:
+    """In the company's currency, negative for what we owe; only where that says something new."""
+    value: Decimal | None = getattr(invoice, column)
+    if value == getattr(invoice, column.removesuffix("_signed")):
+        return ""
+    return amount(value, names.company_places(invoice.company_id))
+
+
+def _refunded(invoice: Invoice) -> SafeString | str:
+    if invoice.reversed_entry_id is None:
+        return ""
+    original = Invoice.objects.filter(pk=invoice.reversed_entry_id).first()
+    return link_to(original) if original else f"{invoice.reversed_entry_id} in Odoo"
+
+
+def invoices_of(request: HttpRequest, contact: Contact, names: Names) -> Panel | None:
+    """The latest invoices of the contact and of whoever it pays for, and what is open."""
+    if not request.user.has_perm("invoices.view_invoice"):
+        return None
+    its = Invoice.objects.filter(Q(contact=contact.pk) | Q(commercial_contact=contact.pk))
+    latest = list(its.order_by("-invoice_date", "-odoo_id")[:_INVOICES_SHOWN])
+    if not latest:
+        return None
+    balance = list(
+        open_invoices(its.present())
+        .order_by("currency_code")
+        .values_list("currency_code", "currency_id", "move_type")
+        .annotate(Sum("amount_residual"))
+    )
+    names.learn({Reference.Kind.CURRENCY: {invoice.currency_id for invoice in latest}})
+    return Panel(
+        "Invoices",
+        ("Number", "Type", "Date", "Due", "Total", "Open", "State"),
+        [
+            Line(
+                (
+                    named(link_to(invoice, invoice.name or "No number yet"), invoice),
+                    TYPES.get(invoice.move_type, invoice.move_type),
+                    day(invoice.invoice_date),
+                    day(invoice.invoice_date_due),
+                    _in_its_currency(invoice, names, "amount_total"),
+                    _in_its_currency(invoice, names, "amount_residual"),
+                    in_a_row(states(invoice)),
+                )
+            )
+            for invoice in latest
+        ],
+        numbers=frozenset({4, 5}),
+        note=_balance(balance, names),
+        link=(
+            f"{reverse('admin:invoices_invoice_changelist')}?commercial_contact__exact={contact.pk}"
+            if contact.commercial_contact_id in (None, contact.pk)
+            else f"{reverse('admin:invoices_invoice_changelist')}?contact__exact={contact.pk}",
+            "All invoices",
+        ),
+    )
+
+
+def _balance(open_sums: Sequence[tuple[str, int, str, Decimal]], names: Names) -> str:
+    """``Open: 1,200.00 EUR from them, 80.00 USD to them``."""
+    names.learn({Reference.Kind.CURRENCY: {currency_id for _, currency_id, _, _ in open_sums}})
+    sums: dict[tuple[str, str, int], Decimal] = {}
+    for code, currency_id, move_type, value in open_sums:
+        # A refund takes from what its side owes.
+        side = "from them" if move_type.startswith("out_") else "to them"
+        signed = -value if move_type.endswith("_refund") else value
+        key = (side, code, names.places(currency_id))
+        sums[key] = sums.get(key, Decimal()) + signed
+    words = [
+        f"{amount(value, places, code)} {side}" for (side, code, places), value in sums.items()
+    ]
+    return f"Open: {', '.join(words)}" if words else "Nothing is open."
+
+
+ContactAdmin.panels.append(invoices_of)

@@ -8,7 +8,7 @@ from django.db.models.signals import post_migrate
 
 class OdooBridgeConfig(AppConfig):
     name = "odoo_bridge"
-    verbose_name = "Odoo bridge"
+    verbose_name = "Sync"
 
     def ready(self) -> None:
         from odoo_bridge import checks  # noqa: F401

@@ -234,6 +234,7 @@ class SyncRun(models.Model):
         indexes = [
             models.Index(fields=["stream", "-id"]),
             models.Index(fields=["status"]),
+            models.Index(fields=["started_at"]),
         ]
         permissions = [
             ("run_sync", "Can start, cancel and retry runs"),

@@ -187,6 +187,8 @@ else:
 
 # Odoo ---------------------------------------------------------------------------------------------
 ODOO_URL = _http_url("ODOO_URL")
+# Where people open Odoo, when the bridge reaches it by another address.
+ODOO_WEB_URL = _http_url("ODOO_WEB_URL") if env.str("ODOO_WEB_URL", "") else ODOO_URL
 ODOO_DB = env.str("ODOO_DB", "")
 ODOO_USERNAME = env.str("ODOO_USERNAME", "")
 ODOO_PASSWORD = env.str("ODOO_PASSWORD", "")
@@ -356,6 +358,7 @@ UNFOLD = {
             "950": "#172554",
         }
     },
+    "STYLES": ["odoo_bridge.admin.navigation.stylesheet"],
     "SIDEBAR": {"navigation": "odoo_bridge.admin.navigation.sidebar"},
 }
 

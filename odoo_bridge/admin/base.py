@@ -1,21 +1,69 @@
 """What all pages of the admin share."""
 
-from django.db.models import Model
+import json
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db import connections
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 RECORDS, SYNC, ACCESS = "Records", "Sync", "Access"
+# Up to here a count is exact; counting on costs more than the page it is shown on.
+COUNTED_EXACTLY = 10_000
+GOOD, WARNING, BAD, INFO, QUIET = "good", "warning", "bad", "info", "quiet"
+
+
+def badge(text: Any, tone: str = QUIET) -> SafeString:
+    """A word on a coloured ground. The word says it too: not everybody sees the colour."""
+    return format_html('<span class="ob-badge ob-{}">{}</span>', tone, text)
+
+
+class LargeTablePaginator(Paginator):
+    """Counts a large result as the database's planner does, without looking at its rows.
+
+    Of such a result only the first pages can be turned to: each later one would take the database
+    longer, and nobody reads that far. A filter, a search or another order leads there.
+    """
+
+    template_name = "odoo_bridge/pagination.html"
+    is_estimate = False
+
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        if not isinstance(rows, QuerySet) or connections[rows.db].vendor != "postgresql":
+            return super().count
+        rows = rows.order_by()
+        exact = rows[: COUNTED_EXACTLY + 1].count()
+        if exact <= COUNTED_EXACTLY:
+            return exact
+        self.is_estimate = True
+        plan = json.loads(rows.values("pk").explain(format="json"))
+        return max(exact, int(plan[0]["Plan"]["Plan Rows"]))
+
+    @cached_property
+    def num_pages(self) -> int:
+        return min(super().num_pages, COUNTED_EXACTLY // self.per_page)
 
 
 class BridgeAdmin(ModelAdmin):
-    """A page of the admin. ``section`` puts it into the navigation; without one it is reached
-    only through other pages. ``icon`` is a name of Material Symbols."""
+    """A page of the admin. ``section`` puts it into the navigation under ``title``; without one it
+    is reached only through other pages. ``icon`` is a name of Material Symbols."""
 
     section: str | None = None
+    title = ""
     icon = "database"
 
     # Counting a whole large table for "1 result (of 1,000,000)" costs more than the page.
     show_full_result_count = False
+    paginator: Any = LargeTablePaginator
+    list_per_page = 50
+    list_max_show_all = 0
     list_fullwidth = True
 
 

@@ -4,9 +4,14 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse
 
 from odoo_bridge.admin.base import ACCESS, RECORDS, SYNC, BridgeAdmin
+
+
+def stylesheet(request: HttpRequest) -> str:
+    return static("odoo_bridge/admin.css")
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -24,7 +29,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 def _pages(section: str, request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {
-            "title": str(model._meta.verbose_name_plural).capitalize(),
+            "title": page.title or str(model._meta.verbose_name_plural).capitalize(),
             "icon": page.icon,
             "link": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"),
         }
