@@ -28,10 +28,10 @@ T = TypeVar("T")
 Record = dict[str, Any]
 Domain = Sequence[Any]
 
-# One answer holds at most so many ids or stamps: 8 and 50 bytes each on the wire, so memory stays
-# flat at any number of rows and no single call runs for long.
+# One answer holds at most so many ids or short rows: 8 and 50 bytes each on the wire, so memory
+# stays flat at any number of rows and no single call runs for long.
 IDS_PER_CALL = 100_000
-STAMPS_PER_CALL = 20_000
+ROWS_PER_CALL = 20_000
 READ_ATTEMPTS = 4
 
 
@@ -77,6 +77,9 @@ class Gateway(Protocol):
     def forget_fields(self, model: str) -> None: ...
     def search(self, model: str, domain: Domain, limit: int | None = None) -> Sequence[int]: ...
     def stamps(self, model: str, domain: Domain) -> Iterator[Stamps]: ...
+    def search_read(
+        self, model: str, domain: Domain, fields: Sequence[str]
+    ) -> Iterator[list[Record]]: ...
     def totals(self, model: str, domain: Domain) -> Totals: ...
     def sums(
         self, model: str, domain: Domain, groupby: Sequence[str], fields: Sequence[str]
@@ -147,6 +150,21 @@ class OdooGateway:
 
     def stamps(self, model: str, domain: Domain) -> Iterator[Stamps]:
         """Yield the (id, write_date) of all that match, in pages of ids ascending."""
+        for page in self.search_read(model, domain, ["write_date"]):
+            try:
+                ids = array("q", [row["id"] for row in page])
+                write_dates = [row["write_date"] or "" for row in page]
+            except (TypeError, KeyError) as exc:
+                raise OdooUnavailable(f"{model}.search_read at {self.url}: not stamps") from exc
+            yield Stamps(ids, write_dates)
+
+    def search_read(
+        self, model: str, domain: Domain, fields: Sequence[str]
+    ) -> Iterator[list[Record]]:
+        """Yield the records of all that match, in pages of ids ascending.
+
+        For short rows: a many2one comes as ``[id, label]``, since Odoo 14 knows no ``load`` here.
+        """
         last: list[int] = []
         while True:
             page = self._ask(
@@ -154,19 +172,17 @@ class OdooGateway:
                 "search_read",
                 list,
                 domain=_after(domain, last),
-                fields=["write_date"],
+                fields=list(fields),
                 order="id",
-                limit=STAMPS_PER_CALL,
+                limit=ROWS_PER_CALL,
             )
-            try:
-                ids = array("q", [row["id"] for row in page])
-                write_dates = [row["write_date"] or "" for row in page]
-            except (TypeError, KeyError) as exc:
-                raise OdooUnavailable(f"{model}.search_read at {self.url}: not stamps") from exc
-            yield Stamps(ids, write_dates)
-            if len(page) < STAMPS_PER_CALL:
+            yield page
+            if len(page) < ROWS_PER_CALL:
                 return
-            last = [ids[-1]]
+            try:
+                last = [int(page[-1]["id"])]
+            except (TypeError, KeyError, ValueError) as exc:
+                raise OdooUnavailable(f"{model}.search_read at {self.url}: no ids") from exc
 
     def totals(self, model: str, domain: Domain) -> Totals:
         """Return how many records match and the sum of their ids, from one small query."""

@@ -4,6 +4,7 @@ Follows no redirects (a POST that becomes a GET is not the same question), keeps
 session of another database is a 403), and takes no proxy from the environment.
 """
 
+import json
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -260,6 +262,16 @@ class Client:
             )
         if status >= 500 and not answer.body.lstrip().startswith(b"{"):
             raise OdooUnavailable(f"{self.host} answered {path} with {status}")
+
+
+def json_value(body: bytes) -> Any:
+    """The JSON in ``body``. Raises ValueError when it is something else."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # NaN, half a surrogate pair, a number beyond 64 bits: Odoo's Python writes them, and only
+        # Python reads them. The record that holds one becomes an issue, not the whole page.
+        return json.loads(body)
 
 
 def _cause(exc: BaseException) -> str:

@@ -14,7 +14,7 @@ from odoo_bridge.odoo.errors import (
     OdooUnavailable,
     from_exception_name,
 )
-from odoo_bridge.odoo.http import Answer, Client
+from odoo_bridge.odoo.http import Answer, Client, json_value
 
 
 class Json2Transport:
@@ -40,7 +40,7 @@ class Json2Transport:
         )
         where = f"{model}.{method} at {self._client.host}"
         try:
-            value = json.loads(answer.body)
+            value = json_value(answer.body)
         except ValueError as exc:
             raise _foreign_body(answer, where) from exc
         if answer.status < 300:

@@ -1,7 +1,7 @@
 """Odoo 14 and later through OdooRPC: ``/jsonrpc`` with database, user and password in each call.
 
-The only importer of odoorpc. Used are its connector and its envelope; never its model proxies,
-which ask for every field of every record.
+The only importer of odoorpc. Used is its connector, which makes the envelope; never its model
+proxies, which ask for every field of every record.
 """
 
 import io
@@ -12,8 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import Request
 
-import odoorpc
-from odoorpc.error import RPCError
+from odoorpc.rpc import ConnectorJSONRPC
 
 from odoo_bridge.odoo.errors import (
     OdooForbidden,
@@ -22,7 +21,7 @@ from odoo_bridge.odoo.errors import (
     OdooUnavailable,
     from_exception_name,
 )
-from odoo_bridge.odoo.http import Client
+from odoo_bridge.odoo.http import Client, json_value
 
 # These take their first argument under names that changed over the versions, so it goes first.
 _POSITIONAL = {
@@ -64,9 +63,9 @@ class RpcTransport:
         self._client = client
         self._database, self._username, self._password = database, username, password
         # The address only matters to the opener, which puts its own in front of the path.
-        self._odoo = odoorpc.ODOO(
-            client.host, version=version, opener=_Opener(client), timeout=client.timeout_seconds
-        )
+        self._post = ConnectorJSONRPC(
+            client.host, version=version, opener=_Opener(client), deserialize=False
+        ).proxy_json
         self._uid: int | None = None
         self._login = threading.Lock()
         self._refused: tuple[OdooRefused, float] | None = None
@@ -116,23 +115,26 @@ class RpcTransport:
     def _json(self, service: str, method: str, args: list[Any], where: str) -> Any:
         """Post one JSON-RPC call and return its ``result``, None if there is none."""
         try:
-            envelope = self._odoo.json(
-                "/jsonrpc", {"service": service, "method": method, "args": args}
-            )
-            if "jsonrpc" not in envelope:
-                raise OdooUnavailable(f"{where}: the answer is not JSON-RPC")
-            # Odoo leaves the result out where its method returned nothing. Whoever asked for
-            # something finds None where a list belongs, and says so.
-            return envelope.get("result")
-        except RPCError as exc:
-            details = (exc.info or {}).get("data") or {}
-            name = str(details.get("name", ""))
-            raise from_exception_name(name, str(details.get("message") or exc), where) from None
+            answer = self._post("/jsonrpc", {"service": service, "method": method, "args": args})
         except OdooMissing as exc:
             raise OdooRefused(
                 f"{self._client.host} has no /jsonrpc: RPC is switched off there; use an API key "
                 "with Odoo 19 or later"
             ) from exc
-        except (ValueError, TypeError, KeyError, AttributeError) as exc:
-            # A page in place of JSON, a body without result, an error without data.
+        try:
+            envelope = json_value(answer.read())
+            error = envelope.get("error")
+            if error:
+                details = error.get("data") or {}
+                reason = str(details.get("message") or error.get("message") or "")
+                name = str(details.get("name", ""))
+            elif "jsonrpc" not in envelope:
+                raise ValueError("no envelope")
+        except (ValueError, TypeError, AttributeError) as exc:
+            # A page in place of JSON, an error that is no object.
             raise OdooUnavailable(f"{where}: the answer is not JSON-RPC") from exc
+        if error:
+            raise from_exception_name(name, reason, where)
+        # Odoo leaves the result out where its method returned nothing. Whoever asked for something
+        # finds None where a list belongs, and says so.
+        return envelope.get("result")

@@ -6,7 +6,7 @@ wrong kind is refused, never rounded into shape: what cannot be copied exactly b
 
 import math
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -53,7 +53,7 @@ def many2one(value: Any) -> int | None:
         return None
     if isinstance(value, list) and len(value) == 2:
         value = value[0]
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63:
+    if value.__class__ is int and 0 < value < 2**63:
         return value
     raise ValueError(f"{_short(value)} is not the id of a record")
 
@@ -72,7 +72,7 @@ def moment(value: Any) -> datetime | None:
     if value is False or value is None:
         return None
     if isinstance(value, str) and len(value) == 19:
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        return datetime.fromisoformat(f"{value}+00:00")
     raise ValueError(f"{_short(value)} is not a moment")
 
 

@@ -82,7 +82,11 @@ class Target:
         )  # fmt: skip
 
     def json2(self, model: str, method: str, key: str | None = None, **body: Any) -> Any:
-        headers = {"Authorization": f"bearer {self.api_key if key is None else key}"}
+        headers = {
+            "Authorization": f"bearer {self.api_key if key is None else key}",
+            # The server may have more databases, such as the one of "bin/odoo big".
+            "X-Odoo-Database": self.database,
+        }
         status, _, raw = self.post(f"/json/2/{model}/{method}", body, headers)
         answer = json.loads(raw)
         if status == 200:

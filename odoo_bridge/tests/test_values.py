@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from odoo_bridge.odoo import values
+from odoo_bridge.odoo.http import json_value
 
 
 @pytest.mark.parametrize(
@@ -71,3 +72,14 @@ def test_extra_values_lose_no_digit_and_know_empty_from_false():
     assert values.extra("float", 0.1) == "0.1"
     assert values.extra("boolean", False) is False
     assert values.extra("char", False) is None
+
+
+@pytest.mark.parametrize("body", [b"[NaN]", b'["\\ud800"]', b"[123456789012345678901234567890]"])
+def test_what_only_python_reads_is_read_too(body):
+    """Odoo's Python writes them; the record that holds one must become an issue, not the page."""
+    assert len(json_value(body)) == 1
+
+
+def test_what_is_no_json_raises():
+    with pytest.raises(ValueError):
+        json_value(b"<html>")
