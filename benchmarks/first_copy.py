@@ -37,7 +37,8 @@ from django.conf import settings  # noqa: E402
 
 from odoo_bridge.models import Reference, SyncState  # noqa: E402
 from odoo_bridge.odoo.gateway import connect  # noqa: E402
-from odoo_bridge.sync.references import References, refresh  # noqa: E402
+from odoo_bridge.sync import references  # noqa: E402
+from odoo_bridge.sync.references import References  # noqa: E402
 from odoo_bridge.sync.run import run  # noqa: E402
 from odoo_bridge.sync.streams import Stream, all_streams  # noqa: E402
 
@@ -163,7 +164,7 @@ def main() -> None:
     alone_seconds = our_seconds = 0.0
     for stream in all_streams().values():
         empty_mirror()
-        refresh(gateway, stream.references)
+        references.save(references.read(gateway, stream.references))
         rows, alone = odoo_alone(stream)
         copy = ours(stream)
         if copy["status"] != "succeeded":
@@ -196,7 +197,7 @@ def main() -> None:
     )
     if not options.no_usual:
         empty_mirror()
-        refresh(gateway, all_streams()["contacts"].references)
+        references.save(references.read(gateway, all_streams()["contacts"].references))
         rows, seconds = usual_script()
         print(f"the usual script: {rows} contacts in {seconds:.1f} s, {rows / seconds:,.0f} rows/s")
     print(f"this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")

@@ -121,6 +121,11 @@ class SyncState(models.Model):
         null=True, help_text="Records that Odoo showed then."
     )
     odoo_version = models.CharField(max_length=32, blank=True, help_text="As Odoo spells it.")
+    indexes_aside = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Definitions of indexes to be built again: a first copy does without them.",
+    )
     lease_token = models.BigIntegerField(default=0, help_text="Grows with each lease.")
     lease_holder = models.CharField(max_length=200, blank=True)
     lease_until = models.DateTimeField(null=True, help_text="On the database's clock.")

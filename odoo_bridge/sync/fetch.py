@@ -61,7 +61,13 @@ class Fetcher:
 
     def ask(self, question: Callable[..., T], *args: Any) -> T:
         """Ask one thing of Odoo, attending to the lease while it takes its time."""
-        future = self._threads.submit(question, *args)
+        return self.answer(self.begin(question, *args))
+
+    def begin(self, question: Callable[..., T], *args: Any) -> Future[T]:
+        """Ask one thing of Odoo while the caller goes on; ``answer`` has what it said."""
+        return self._threads.submit(question, *args)
+
+    def answer(self, future: Future[T]) -> T:
         self._first_of({future})
         return future.result()
 

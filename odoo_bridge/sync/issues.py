@@ -39,6 +39,9 @@ def note(stream: str, odoo_id: int, error: BridgeError, record: dict[str, Any]) 
 
 
 def resolve(stream: str, ids: Iterable[int]) -> None:
-    SyncIssue.objects.filter(stream=stream, odoo_id__in=list(ids), resolved_at=None).update(
-        resolved_at=Now()
-    )
+    """Close the open issues of ``ids``, if there are any."""
+    mended = open_ids(stream).intersection(ids)
+    if mended:
+        SyncIssue.objects.filter(stream=stream, odoo_id__in=mended, resolved_at=None).update(
+            resolved_at=Now()
+        )

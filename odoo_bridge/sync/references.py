@@ -7,7 +7,6 @@ from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import OdooForbidden, OdooMissing, OdooRejected, RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, Record
 
-_READ_AT_ONCE = 2000
 # Where a kind keeps its code; decimal places, currency and type are named alike everywhere.
 _CODE = {
     "res.currency": "name",
@@ -15,6 +14,8 @@ _CODE = {
     "res.country.state": "code",
     "account.journal": "code",
 }
+# By kind the records of the whole table; None where we may not read it.
+Found = dict[str, list[Record] | None]
 _FIELDS = ("name", "code", "active", "decimal_places", "currency_id", "type")
 
 
@@ -64,18 +65,25 @@ class References:
             raise UnknownReference(f"res.company {company_id} is not known") from None
 
 
-def refresh(gateway: Gateway, kinds: Iterable[str]) -> tuple[list[str], dict[str, list[int]]]:
-    """Read the tables ``kinds`` again, whole.
-
-    Returns the kinds that could not be read, and by kind the ids whose code is another now.
-    """
-    unreadable: list[str] = []
-    recoded: dict[str, list[int]] = {}
+def read(gateway: Gateway, kinds: Iterable[str]) -> Found:
+    """Read the tables ``kinds``, whole."""
+    found: Found = {}
     for kind in kinds:
         try:
-            records = _read_all(gateway, kind)
+            fields = [name for name in _FIELDS if name in gateway.fields(kind)]
+            found[kind] = [
+                record for page in gateway.search_read(kind, [], fields) for record in page
+            ]
         except (OdooForbidden, OdooMissing, OdooRejected):
-            unreadable.append(kind)
+            found[kind] = None
+    return found
+
+
+def save(found: Found) -> dict[str, list[int]]:
+    """Keep what was read; return, by kind, the ids whose code is another now."""
+    recoded: dict[str, list[int]] = {}
+    for kind, records in found.items():
+        if records is None:
             continue
         before = dict(Reference.objects.filter(kind=kind).values_list("odoo_id", "code"))
         rows = [_to_reference(kind, record) for record in records]
@@ -83,18 +91,7 @@ def refresh(gateway: Gateway, kinds: Iterable[str]) -> tuple[list[str], dict[str
             row.odoo_id for row in rows if before.get(row.odoo_id, row.code) != row.code
         ]
         _save(kind, rows)
-    return unreadable, recoded
-
-
-def _read_all(gateway: Gateway, kind: str) -> list[Record]:
-    available = gateway.fields(kind)
-    fields = [name for name in _FIELDS if name in available]
-    ids = gateway.search(kind, [])
-    return [
-        record
-        for start in range(0, len(ids), _READ_AT_ONCE)
-        for record in gateway.read(kind, ids[start : start + _READ_AT_ONCE], fields)
-    ]
+    return recoded
 
 
 def _to_reference(kind: str, record: Record) -> Reference:

@@ -9,6 +9,7 @@ import logging
 import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,13 +31,13 @@ from odoo_bridge.models import GoneReview, MirroredModel, SyncRun, SyncState
 from odoo_bridge.odoo.errors import BridgeError, RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, Record, connect
 from odoo_bridge.odoo.values import moment
-from odoo_bridge.sync import gone, issues, rereads
+from odoo_bridge.sync import gone, indexes, issues, references, rereads
 from odoo_bridge.sync.fetch import Fetcher, Page
 from odoo_bridge.sync.lease import Lease, LeaseHeld, holder_name, locked_state
 from odoo_bridge.sync.plan import Plan, Stamp, compare, totals_agree, union
-from odoo_bridge.sync.references import References, UnknownReference, refresh
+from odoo_bridge.sync.references import References, UnknownReference
 from odoo_bridge.sync.store import Stored, mark_gone, store
-from odoo_bridge.sync.streams import Stream, all_streams
+from odoo_bridge.sync.streams import Row, Stream, all_streams
 
 logger = logging.getLogger(__name__)
 
@@ -246,8 +247,11 @@ class _Execution:
             # Before the inventory, on Odoo's clock: what is written from here on is for next time.
             odoo_now = self.fetcher.ask(self.gateway.server_time)
             self._bind()
-            plan = self._plan(state.watermark, odoo_now)
-            self._copy_all(plan)
+            try:
+                plan = self._plan(state.watermark, odoo_now)
+                self._copy_all(plan)
+            finally:
+                indexes.restore(self.model, self._lease)
             with self._lease.held() as state:
                 if state.watermark is None or odoo_now > state.watermark:
                     state.watermark = odoo_now
@@ -266,6 +270,7 @@ class _Execution:
             domain = self._domain
             visible = self._visible(ids, domain)
             self.row.inventoried_count = len(visible)
+            self._settle_references()
             missing = sorted(set(ids) - set(visible))
             self._copy_all(Plan(visible, array("q", missing), len(visible)))
             rereads.strike_off(self._rereads, missing)
@@ -319,25 +324,27 @@ class _Execution:
         self._save_row()
 
     def _bind(self) -> None:
-        """Fit the mapping to what this Odoo has; refresh the names of ids when it is time."""
+        """Fit the mapping to what this Odoo has and our user may read."""
         self._rereads = rereads.noted(self.stream.name)
         self._references = References()
-        recoded: dict[str, list[int]] = {}
-        unreadable: list[str] = []
+        self._recoded: dict[str, list[int]] = {}
+        self._coming: Future[references.Found] | None = None
         if self.row.kind in (Kind.RECONCILE, Kind.FULL):
-            unreadable, recoded = self._refresh_references()
+            # On a connection of its own while the inventory is taken on another.
+            self._coming = self.fetcher.begin(references.read, self.gateway, self.stream.references)
         available = self.fetcher.ask(self.gateway.fields, self.stream.odoo_model)
         self._mapper = self.stream.bind(available, self._references)
         self._domain = self.stream.domain(available)
-        self._recoded = recoded
-        unavailable = sorted({*self._mapper.unavailable, *unreadable})
+
+    def _settle_references(self) -> None:
+        """Keep the names of ids that ``_bind`` asked for, and say what we may not read."""
         state, _made = SyncState.objects.get_or_create(stream=self.stream.name)
-        if self.row.kind not in (Kind.RECONCILE, Kind.FULL):
-            # References are looked at by those two; what they found stands until the next.
-            kinds = set(self.stream.references)
-            unavailable = sorted(
-                {*self._mapper.unavailable, *kinds.intersection(state.unavailable_fields)}
-            )
+        if self._coming is None:
+            # References are looked at by reconcile and full; what they found stands until then.
+            unreadable = set(self.stream.references).intersection(state.unavailable_fields)
+        else:
+            unreadable = self._keep_references(self.fetcher.answer(self._coming))
+        unavailable = sorted({*self._mapper.unavailable, *unreadable})
         if state.unavailable_fields != unavailable:
             SyncState.objects.filter(pk=state.pk).update(unavailable_fields=unavailable)
             if unavailable:
@@ -348,12 +355,11 @@ class _Execution:
                     ", ".join(unavailable),
                 )
 
-    def _refresh_references(self) -> tuple[list[str], dict[str, list[int]]]:
-        self._attend()
-        result = refresh(self.gateway, self.stream.references)
+    def _keep_references(self, found: references.Found) -> set[str]:
+        self._recoded = references.save(found)
         self._references.load()
         self._refreshed = True
-        return result
+        return {kind for kind, records in found.items() if records is None}
 
     def _plan(self, watermark: datetime | None, odoo_now: datetime) -> Plan:
         model, domain, gateway = self.stream.odoo_model, self._domain, self.gateway
@@ -372,6 +378,7 @@ class _Execution:
                 # Nothing to compare stamps with: ids alone cost Odoo a fifth.
                 theirs = self.fetcher.ask(gateway.search, model, domain)
                 plan = Plan(theirs, array("q"), len(theirs))
+                self._make_way(len(theirs))
             else:
                 plan = compare(self._their_stamps(), self._our_stamps(), since)
         else:
@@ -393,6 +400,7 @@ class _Execution:
                 swept = compare(((i, None) for i in theirs), self._our_ids())
                 plan = Plan(union(changed, swept.read), swept.absent, len(theirs))
         self._odoo_row_count = plan.inventoried if totals is None else totals.rows
+        self._settle_references()
         extra = [*known, *self._rereads, *self._with_another_code()]
         if extra:
             plan.read = union(plan.read, extra)
@@ -402,6 +410,14 @@ class _Execution:
         """When the first of our rows was stored, on Odoo's clock."""
         age = Max(Now() - F("stored_at"), output_field=DurationField())
         return odoo_now - (self._present().aggregate(age=age)["age"] or timedelta())
+
+    def _make_way(self, rows: int) -> None:
+        if (
+            self._lease
+            and rows >= indexes.WORTH_IT_ROWS
+            and not self.model._default_manager.exists()
+        ):
+            indexes.set_aside(self.model, self._lease)
 
     def _copy_all(self, plan: Plan) -> None:
         """Fetch and store what is planned, then decide what is gone."""
@@ -452,25 +468,29 @@ class _Execution:
         if self._progress:
             self._progress(self.row)
 
-    def _map(self, records: Sequence[Record]) -> tuple[list[list[Any]], dict[int, BridgeError]]:
-        rows: list[list[Any]] = []
+    def _map(self, records: Sequence[Record]) -> tuple[list[Row], dict[int, BridgeError]]:
+        try:
+            return self._mapper.to_rows(records), {}
+        except RecordRejected as exc:
+            if isinstance(exc, UnknownReference) and not self._refreshed:
+                # A currency or country made since the last look.
+                self._keep_references(
+                    self.fetcher.ask(references.read, self.gateway, self.stream.references)
+                )
+                return self._map(records)
+            if len(records) == 1:
+                return [], {records[0]["id"]: exc}
+        # One of them is to blame, and will stand alone.
+        rows: list[Row] = []
         rejected: dict[int, BridgeError] = {}
         for record in records:
-            try:
-                try:
-                    rows.append(self._mapper.to_row(record))
-                except UnknownReference:
-                    if self._refreshed:
-                        raise
-                    # A currency or country made since the last look.
-                    self._refresh_references()
-                    rows.append(self._mapper.to_row(record))
-            except RecordRejected as exc:
-                rejected[record["id"]] = exc
+            mapped, failed = self._map([record])
+            rows += mapped
+            rejected |= failed
         return rows, rejected
 
     def _store_rows(
-        self, rows: list[list[Any]], state: SyncState
+        self, rows: list[Row], state: SyncState
     ) -> tuple[Stored, dict[int, BridgeError]]:
         """Store ``rows``; where the database takes one of them not, all but that one."""
         before = state.change_seq
@@ -532,9 +552,12 @@ class _Execution:
                 pointing -= set(ids)
             self._note(other.name, pointing)
 
-    def _note_pointers_to_gone(self, rows: list[list[Any]]) -> None:
+    def _note_pointers_to_gone(self, rows: list[Row]) -> None:
         """Have those of ``rows`` read again that point to what went while they were on their way."""
         for name, columns in self.stream.points_to.items():
+            marked = Q(finished_at=None) | Q(finished_at__gte=self._since)
+            if not SyncRun.objects.filter(marked, stream=name, gone_count__gt=0).exists():
+                continue
             places = [self._mapper.columns.index(column) for column in columns]
             named = {row[at] for row in rows for at in places if row[at] is not None}
             targets = all_streams()[name].model._default_manager
@@ -547,10 +570,12 @@ class _Execution:
                     {row[0] for row in rows if any(row[at] in went for at in places)},
                 )
 
-    def _note_orphans(self, rows: list[list[Any]]) -> None:
+    def _note_orphans(self, rows: list[Row]) -> None:
         """Have the rows of another stream read again that their owner, just read, does not list."""
         for name, (listed, owner) in self.stream.owns.items():
             other = all_streams()[name].model._default_manager
+            if not other.exists():
+                continue
             at = self._mapper.columns.index(listed)
             lists = {row[0]: set(row[at]) for row in rows}
             owned = other.filter(**{f"{owner}__in": list(lists), "gone_at": None})

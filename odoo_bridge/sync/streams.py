@@ -1,8 +1,8 @@
 """A stream: one Odoo model copied into one Django model, column by column."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from django.apps import apps
@@ -15,6 +15,50 @@ from odoo_bridge.odoo.errors import RecordRejected
 from odoo_bridge.sync.references import References, UnknownReference
 
 Record = dict[str, Any]
+Row = Sequence[Any]
+
+
+class Records:
+    """A page of records, a field at a time: ``records["name"]`` is the list of all their names.
+
+    A field that this Odoo lacks is ``False`` in every record. Whole columns are what makes mapping
+    cheap: a loop over one column with one conversion costs a third of a loop over records.
+    """
+
+    def __init__(
+        self, records: Sequence[Record], absent: Container[str], references: References
+    ) -> None:
+        self._records, self._absent, self.references = records, absent, references
+        self._columns: dict[str, list[Any]] = {}
+
+    def __getitem__(self, field: str) -> list[Any]:
+        if field not in self._columns:
+            if field in self._absent:
+                self._columns[field] = [False] * len(self._records)
+            else:
+                self._columns[field] = [record[field] for record in self._records]
+        return self._columns[field]
+
+    @cached_property
+    def currency_places(self) -> list[int]:
+        """The decimal places of each record's currency, or of its company's if it has none."""
+        return [
+            self.references.decimal_places(
+                values.many2one(currency)
+                or self.references.company_currency(values.many2one(company))
+            )
+            for currency, company in zip(self["currency_id"], self["company_id"], strict=True)
+        ]
+
+    @cached_property
+    def company_places(self) -> list[int]:
+        """The decimal places of the currency of each record's company."""
+        return [
+            self.references.decimal_places(
+                self.references.company_currency(values.many2one(company))
+            )
+            for company in self["company_id"]
+        ]
 
 
 @dataclass(frozen=True)
@@ -27,13 +71,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Derived:
-    """One column computed from several Odoo fields and the references.
-
-    ``compute(record, references)`` sees ``False`` for a field that is not available.
-    """
+    """One column computed from several Odoo fields and the references: a value per record."""
 
     sources: tuple[str, ...]
-    compute: Callable[[Record, References], Any]
+    compute: Callable[[Records], list[Any]]
 
 
 def copy(convert: Callable[[Any], Any], *sources: str) -> Column:
@@ -43,9 +84,10 @@ def copy(convert: Callable[[Any], Any], *sources: str) -> Column:
 def code(kind: str, source: str) -> Derived:
     """The code (ISO code of a country or currency) behind the id in ``source``."""
 
-    def compute(record: Record, references: References) -> str:
-        odoo_id = values.many2one(record[source])
-        return "" if odoo_id is None else references.code(kind, odoo_id)
+    def compute(records: Records) -> list[str]:
+        found = records.references.code
+        ids = map(values.many2one, records[source])
+        return ["" if odoo_id is None else found(kind, odoo_id) for odoo_id in ids]
 
     return Derived((source,), compute)
 
@@ -53,12 +95,8 @@ def code(kind: str, source: str) -> Derived:
 def money(source: str) -> Derived:
     """An amount in the record's own currency."""
 
-    def compute(record: Record, references: References) -> Any:
-        places = references.decimal_places(
-            values.many2one(record["currency_id"])
-            or references.company_currency(values.many2one(record["company_id"]))
-        )
-        return values.money(record[source], places)
+    def compute(records: Records) -> list[Any]:
+        return list(map(values.money, records[source], records.currency_places))
 
     return Derived((source, "currency_id", "company_id"), compute)
 
@@ -66,9 +104,8 @@ def money(source: str) -> Derived:
 def company_money(source: str) -> Derived:
     """An amount in the currency of the record's company."""
 
-    def compute(record: Record, references: References) -> Any:
-        currency = references.company_currency(values.many2one(record["company_id"]))
-        return values.money(record[source], references.decimal_places(currency))
+    def compute(records: Records) -> list[Any]:
+        return list(map(values.money, records[source], records.company_places))
 
     return Derived((source, "company_id"), compute)
 
@@ -120,7 +157,7 @@ class Mapper:
         self._odoo_model = stream.odoo_model
         self._references = references
         self._plain: list[tuple[str, str, Callable[[Any], Any]]] = []
-        self._derived: list[tuple[str, Callable[[Record, References], Any]]] = []
+        self._derived: list[tuple[str, Callable[[Records], list[Any]]]] = []
         fields: set[str] = set()
         unavailable: set[str] = set()
         self._absent: set[str] = set()
@@ -156,27 +193,47 @@ class Mapper:
             + [name for name, _compute in self._derived]
             + ["extra"]
         )
-        self._defaults = dict.fromkeys(self._absent, False)
 
-    def to_row(self, record: Record) -> list[Any]:
-        """Return the values of ``columns``. Raises RecordRejected naming record and field."""
-        if self._defaults:
-            record = {**self._defaults, **record}
-        row: list[Any] = [record["id"]]
+    def to_rows(self, records: Sequence[Record]) -> list[Row]:
+        """Return the values of ``columns`` for each of ``records``.
+
+        Raises RecordRejected if one of them cannot be mapped; given a record alone, the error names
+        it and the field.
+        """
+        page = Records(records, self._absent, self._references)
+        done: list[list[Any]] = [page["id"]]
         try:
             for _name, source, convert in self._plain:
-                row.append(convert(record[source]))
+                done.append(list(map(convert, page[source])))
             for _name, compute in self._derived:
-                row.append(compute(record, self._references))
-            row.append({key: values.extra(kind, record[key]) for key, kind in self._extra})
-        except KeyError as exc:
-            raise RecordRejected(f"{self._odoo_model} {record['id']}: no {exc} in it") from exc
+                done.append(compute(page))
+            done.append(self._extras(page, len(records)))
         except UnknownReference:
             raise
+        except KeyError as exc:
+            raise RecordRejected(f"{self._named(records)}: no {exc} in it") from exc
         except (ValueError, ArithmeticError) as exc:
-            name = self.columns[len(row)]
-            raise RecordRejected(f"{self._odoo_model} {record['id']}: {name}: {exc}", name) from exc
-        return row
+            column = self.columns[len(done)]
+            raise RecordRejected(f"{self._named(records)}: {column}: {exc}", column) from exc
+        return list(zip(*done, strict=True))
+
+    def to_row(self, record: Record) -> Row:
+        """Return the values of ``columns``. Raises RecordRejected naming record and field."""
+        return self.to_rows([record])[0]
+
+    def _extras(self, page: Records, count: int) -> list[dict[str, Any]]:
+        if not self._extra:
+            return [{}] * count
+        extras: list[dict[str, Any]] = [{} for _ in range(count)]
+        for name, kind in self._extra:
+            for extra, value in zip(extras, page[name], strict=True):
+                extra[name] = values.extra(kind, value)
+        return extras
+
+    def _named(self, records: Sequence[Record]) -> str:
+        if len(records) == 1:
+            return f"{self._odoo_model} {records[0]['id']}"
+        return f"one of {len(records)} records of {self._odoo_model}"
 
 
 @cache

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
 from django.db.models.functions import Now
 
 from accounts.tests.factories import UserFactory
@@ -13,6 +14,7 @@ from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.demo import Fault
 from odoo_bridge.models import SyncIssue, SyncRun, SyncState
 from odoo_bridge.odoo import gateway
+from odoo_bridge.sync import indexes
 from odoo_bridge.sync.lease import Lease, LeaseLost, close_interrupted
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
@@ -542,3 +544,67 @@ def test_a_stream_knows_how_many_rows_are_here_and_in_odoo(demo, kind):
     assert state.row_count == Contact.objects.present().count()
     assert state.odoo_version == "19.0"
     assert first in Contact.objects.values_list("pk", flat=True)
+
+
+HARD_TEXTS = [
+    "two\nlines\r\nand\ttabs",
+    "null",
+    "\\N",
+    "\\.",
+    '"quoted", with a comma',
+    "the separators \x1e and \x1f themselves",
+    " blanks ",
+    "Ελένη 株式会社 🦊 שלום",
+]
+
+
+def test_no_text_is_too_hard_to_copy(demo):
+    for text in HARD_TEXTS:
+        demo.add("res.partner", name=text, street=text)
+    sync(kind="reconcile")
+    assert set(HARD_TEXTS) <= set(present().values())
+    assert_equal_to_odoo("contacts")
+    # The second time they are merged into rows that are there already.
+    acme = demo.add("res.partner", name="Acme")
+    for odoo_id, text in zip(sorted(demo.rows("res.partner")), HARD_TEXTS, strict=False):
+        demo.write("res.partner", [odoo_id], name=text, city=text)
+    sync()
+    assert acme in present()
+    assert_equal_to_odoo("contacts")
+
+
+def secondary_indexes():
+    with connection.cursor() as cursor:
+        constraints = connection.introspection.get_constraints(cursor, Contact._meta.db_table)
+    return {name for name, found in constraints.items() if found["index"] and not found["unique"]}
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_first_copy_builds_its_indexes_afterwards(demo, monkeypatch):
+    monkeypatch.setattr("odoo_bridge.sync.indexes.WORTH_IT_ROWS", 1)
+    before, while_copying = secondary_indexes(), []
+    demo.add("res.partner", name="Acme")
+    sync(kind="reconcile", progress=lambda _row: while_copying.append(secondary_indexes()))
+    assert before and while_copying == [set()]
+    assert secondary_indexes() == before
+    # Rows are there now: the next run leaves the indexes alone.
+    demo.add("res.partner", name="Globex")
+    sync(kind="reconcile", progress=lambda _row: while_copying.append(secondary_indexes()))
+    assert while_copying[1:] == [before]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_indexes_a_killed_first_copy_left_aside_are_built_by_the_next_run(demo, monkeypatch):
+    before = secondary_indexes()
+    state = SyncState.objects.create(stream="contacts")
+    row = SyncRun.objects.create(stream="contacts", kind="reconcile", trigger="command")
+    lease = Lease.take("contacts", row)
+    indexes.set_aside(Contact, lease)
+    lease.release()
+    assert secondary_indexes() == set()
+    assert sync().status == "succeeded"
+    state.refresh_from_db()
+    assert secondary_indexes() == before
+    assert state.indexes_aside == []
