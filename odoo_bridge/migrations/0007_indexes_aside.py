@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("odoo_bridge", "0004_rows_in_odoo"),
+        ("odoo_bridge", "0006_runs_by_start"),
     ]
 
     operations = [
