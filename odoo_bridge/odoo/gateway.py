@@ -242,10 +242,12 @@ class OdooGateway:
         records = self._ask(model, "read", list, ids=ids, fields=list(fields), load="")
         wanted = set(ids)
         for record in records:
-            if not isinstance(record, dict) or record.get("id") not in wanted:
-                raise OdooUnavailable(f"{model}.read at {self.url}: a record nobody asked for")
-        if len(records) > len(wanted):
-            raise OdooUnavailable(f"{model}.read at {self.url}: a record came twice")
+            odoo_id = record.get("id") if isinstance(record, dict) else None
+            if not isinstance(odoo_id, int) or odoo_id not in wanted:
+                raise OdooUnavailable(
+                    f"{model}.read at {self.url}: a record nobody asked for, or one twice"
+                )
+            wanted.remove(odoo_id)
         return records
 
     def create(self, model: str, values: Record) -> int:
