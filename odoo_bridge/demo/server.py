@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import socket
 import threading
 import time
@@ -88,9 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
             if "drip" in faults:
                 start = b""
                 if faults["drip"]["headers"]:
-                    # As end_headers() would send it, kept back for the drip.
-                    start = b"".join(self._headers_buffer) + b"\r\n"
-                    self._headers_buffer = []
+                    connection, self.wfile = self.wfile, io.BytesIO()
+                    self.end_headers()
+                    start, self.wfile = self.wfile.getvalue(), connection
                 else:
                     self.end_headers()
                     self.wfile.flush()

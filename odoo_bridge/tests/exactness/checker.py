@@ -212,7 +212,8 @@ class Checker:
         latest = None
         moved = SyncRun.objects.filter(stream=stream.name, watermark_after__isnull=False)
         for run in moved.order_by("lease_token"):
-            if latest is not None and run.watermark_after < latest:
+            after = run.watermark_after
+            if latest is not None and after is not None and after < latest:
                 wrong.append(f"{run}: the watermark went back from {latest}")
             if run.watermark_before != latest:
                 wrong.append(f"{run} found {run.watermark_before} where {latest} was left")

@@ -20,7 +20,8 @@ API_KEY = "canary-of-the-api-key"
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Ask again at once: the waits between attempts have a test of their own."""
-    monkeypatch.setattr(gateway.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
+    waits = "odoo_bridge.odoo.gateway.tenacity.wait_exponential_jitter"
+    monkeypatch.setattr(waits, lambda **_options: lambda _state: 0.01)
     gateway.disconnect()
     yield
     gateway.disconnect()

@@ -24,7 +24,8 @@ LINE = [{"name": "Desk", "quantity": 1, "price_unit": 10.0}]
 @contextmanager
 def between_read_and_store(demo: DemoOdoo, model: str, then: Callable[[], None]) -> Iterator[None]:
     """Do ``then``, on a connection of its own, when a page of ``model`` was read but not stored."""
-    before, done = len(demo.calls), []
+    before = len(demo.calls)
+    done: list[str] = []
 
     def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         read = any((c.model, c.method) == (model, "read") for c in demo.calls[before:])
