@@ -114,6 +114,12 @@ class SyncState(models.Model):
         blank=True,
         help_text="Odoo fields this version lacks or our user may not read.",
     )
+    copied_fields = models.JSONField(
+        default=list,
+        blank=True,
+        editable=False,
+        help_text="The Odoo fields with which every row was last read.",
+    )
     row_count = models.PositiveBigIntegerField(
         null=True, help_text="Rows present here when the watermark last moved."
     )

@@ -79,19 +79,11 @@ def read(gateway: Gateway, kinds: Iterable[str]) -> Found:
     return found
 
 
-def save(found: Found) -> dict[str, list[int]]:
-    """Keep what was read; return, by kind, the ids whose code is another now."""
-    recoded: dict[str, list[int]] = {}
+def save(found: Found) -> None:
+    """Keep what was read."""
     for kind, records in found.items():
-        if records is None:
-            continue
-        before = dict(Reference.objects.filter(kind=kind).values_list("odoo_id", "code"))
-        rows = [_to_reference(kind, record) for record in records]
-        recoded[kind] = [
-            row.odoo_id for row in rows if before.get(row.odoo_id, row.code) != row.code
-        ]
-        _save(kind, rows)
-    return recoded
+        if records is not None:
+            _save(kind, [_to_reference(kind, record) for record in records])
 
 
 def _to_reference(kind: str, record: Record) -> Reference:
@@ -117,6 +109,8 @@ def _save(kind: str, rows: list[Reference]) -> None:
         row.odoo_id: tuple(getattr(row, name) for name in kept)
         for row in Reference.objects.filter(kind=kind)
     }
+    # By id: two streams may write the same kind at once, and must meet its rows in one order.
+    rows = sorted(rows, key=lambda row: row.odoo_id)
     different = [
         row for row in rows if known.get(row.odoo_id) != tuple(getattr(row, name) for name in kept)
     ]

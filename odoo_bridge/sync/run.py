@@ -10,7 +10,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,6 +45,11 @@ Progress = Callable[[SyncRun], None]
 Kind, Status, Trigger = SyncRun.Kind, SyncRun.Status, SyncRun.Trigger
 Phase = SyncRun.Phase
 _IDS_PER_QUERY = 10_000
+# Where a row has the id of a reference, and where its code.
+_CODES = {
+    "res.country": ("country_id", "country_code"),
+    "res.currency": ("currency_id", "currency_code"),
+}
 # What a run writes of itself while it runs. Not the whole row: a request to cancel may arrive.
 _PROGRESS = (
     "inventoried_count",
@@ -226,6 +231,7 @@ class _Execution:
         self._to_follow: set[str] = set()
         self._watch = _Watch(row)
         self._refreshed = False
+        self._reads_all = False
         # What a look for changes counted before it began, and what Odoo has.
         self._rows_before: int | None = None
         self._odoo_row_count = 0
@@ -248,7 +254,7 @@ class _Execution:
             odoo_now = self.fetcher.ask(self.gateway.server_time)
             self._bind()
             try:
-                plan = self._plan(state.watermark, odoo_now)
+                plan = self._plan(state, odoo_now)
                 self._copy_all(plan)
             finally:
                 indexes.restore(self.model, self._lease)
@@ -256,6 +262,8 @@ class _Execution:
                 if state.watermark is None or odoo_now > state.watermark:
                     state.watermark = odoo_now
                 self.row.watermark_after = state.watermark
+                if self._reads_all:
+                    state.copied_fields = self._mapper.fields
                 state.row_count, state.odoo_row_count = self._row_count(), self._odoo_row_count
                 state.odoo_version = self.gateway.version().text
                 self._save_row()
@@ -327,7 +335,6 @@ class _Execution:
         """Fit the mapping to what this Odoo has and our user may read."""
         self._rereads = rereads.noted(self.stream.name)
         self._references = References()
-        self._recoded: dict[str, list[int]] = {}
         self._coming: Future[references.Found] | None = None
         if self.row.kind in (Kind.RECONCILE, Kind.FULL):
             # On a connection of its own while the inventory is taken on another.
@@ -356,12 +363,13 @@ class _Execution:
                 )
 
     def _keep_references(self, found: references.Found) -> set[str]:
-        self._recoded = references.save(found)
+        references.save(found)
         self._references.load()
         self._refreshed = True
         return {kind for kind, records in found.items() if records is None}
 
-    def _plan(self, watermark: datetime | None, odoo_now: datetime) -> Plan:
+    def _plan(self, state: SyncState, odoo_now: datetime) -> Plan:
+        watermark = state.watermark
         model, domain, gateway = self.stream.odoo_model, self._domain, self.gateway
         known = issues.open_ids(self.stream.name)
         plan, totals = Plan(), None
@@ -369,18 +377,23 @@ class _Execution:
         since = (
             self._copy_began_at(odoo_now) if watermark is None else min(watermark, odoo_now)
         ) - settings.ODOO_OVERLAP
-        if self.row.kind == Kind.FULL:
+        changes = self.row.kind == Kind.CHANGES and watermark is not None and not clock_went_back
+        first = not changes and not self._present().exists()
+        # Fields that came or went move no stamp: an upgrade of Odoo, of the bridge, other rights.
+        other_fields = not first and state.copied_fields != self._mapper.fields
+        self._reads_all = self.row.kind == Kind.FULL or (not changes and other_fields)
+        if self._reads_all:
             theirs = self.fetcher.ask(gateway.search, model, domain)
             swept = compare(((i, None) for i in theirs), self._our_ids())
             plan = Plan(theirs, swept.absent, len(theirs))
-        elif self.row.kind == Kind.RECONCILE or watermark is None or clock_went_back:
-            if not self._present().exists():
-                # Nothing to compare stamps with: ids alone cost Odoo a fifth.
-                theirs = self.fetcher.ask(gateway.search, model, domain)
-                plan = Plan(theirs, array("q"), len(theirs))
-                self._make_way(len(theirs))
-            else:
-                plan = compare(self._their_stamps(), self._our_stamps(), since)
+        elif first:
+            self._begin_copy()
+            # Nothing to compare stamps with: ids alone cost Odoo a fifth.
+            theirs = self.fetcher.ask(gateway.search, model, domain)
+            plan = Plan(theirs, array("q"), len(theirs))
+            self._make_way(len(theirs))
+        elif not changes:
+            plan = compare(self._their_stamps(), self._our_stamps(), since)
         else:
             # One operator, whole seconds: >= is the only one that means the same on every version.
             changed = self.fetcher.ask(
@@ -405,6 +418,12 @@ class _Execution:
         if extra:
             plan.read = union(plan.read, extra)
         return plan
+
+    def _begin_copy(self) -> None:
+        """Remember with which fields it begins: if it is killed, the next run goes on with the same
+        ones, or begins anew."""
+        with self._locked() as state:
+            state.copied_fields = self._mapper.fields
 
     def _copy_began_at(self, odoo_now: datetime) -> datetime:
         """When the first of our rows was stored, on Odoo's clock."""
@@ -638,17 +657,20 @@ class _Execution:
         return found
 
     def _with_another_code(self) -> set[int]:
-        """Rows that carry the old code of a currency or country that has a new one."""
-        columns = {"res.country": "country_id", "res.currency": "currency_id"}
-        names = {field.name for field in self.model._meta.concrete_fields}
-        return {
-            pk
-            for kind, ids in self._recoded.items()
-            if ids and columns.get(kind) in names
-            for pk in self._present()
-            .filter(**{f"{columns[kind]}__in": ids})
-            .values_list("pk", flat=True)
-        }
+        """Rows with another code than their currency or country has by now."""
+        found: set[int] = set()
+        if self._coming is None:
+            return found
+        for kind, (column, code) in _CODES.items():
+            if code not in self.stream.columns:
+                continue
+            pairs = self._present().exclude(**{column: None}).order_by()
+            for odoo_id, ours in pairs.values_list(column, code).distinct():
+                with suppress(UnknownReference):
+                    if self._references.code(kind, odoo_id) != ours:
+                        rows = self._present().filter(**{column: odoo_id, code: ours})
+                        found.update(rows.values_list("pk", flat=True))
+        return found
 
     # Writing ------------------------------------------------------------------------------------
 

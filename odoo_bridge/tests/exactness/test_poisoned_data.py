@@ -85,6 +85,7 @@ def test_a_record_that_cannot_be_copied_stands_alone_and_heals(
     check()
 
 
+# ruff: noqa: RUF001 - strange letters are the point
 # stream, field, value: strange, and copied to the last digit.
 STRANGE: dict[str, tuple[str, str, Any]] = {
     "emoji": ("contacts", "name", "👩‍👩‍👧 Familie 🛒"),
