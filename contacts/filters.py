@@ -21,3 +21,9 @@ class ContactFilters(MirrorFilters):
     class Meta:
         model = Contact
         fields: list[str] = []
+
+
+class ContactExportFilters(ContactFilters):
+    """The same, where there are no pages."""
+
+    also_known = frozenset({"format"})

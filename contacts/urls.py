@@ -1,9 +1,18 @@
+from contacts.filters import ContactExportFilters
 from contacts.views import ContactViewSet, LiveContactsView, LiveVersionView
 from odoo_bridge.routes import both
 
 urlpatterns = [
     *both("contacts", ContactViewSet, name="contacts", actions={"get": "list"}),
     *both("contacts/changes", ContactViewSet, name="contact-changes", actions={"get": "changes"}),
+    *both(
+        "contacts/export",
+        ContactViewSet,
+        name="contact-export",
+        actions={"get": "export"},
+        filterset_class=ContactExportFilters,
+        pagination_class=None,
+    ),
     *both("contacts/<int:odoo_id>", ContactViewSet, name="contact", actions={"get": "retrieve"}),
     *both("utils/odoo-version", LiveVersionView, name="live-version"),
     *both("utils/odoo-contacts", LiveContactsView, name="live-contacts"),

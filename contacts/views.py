@@ -13,6 +13,7 @@ from contacts.models import Contact
 from contacts.rows import CONTACT_ROWS
 from contacts.serializers import ContactChangesSerializer, ContactSerializer
 from odoo_bridge.changes import changes_schema
+from odoo_bridge.export import export_schema
 from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
 from odoo_bridge.mirror import MirrorViewSet
 from odoo_bridge.odoo.gateway import connect
@@ -22,6 +23,7 @@ from odoo_bridge.strict import StrictQuery
 @extend_schema_view(
     list=extend_schema(summary="Mirrored contacts"),
     retrieve=extend_schema(summary="One mirrored contact"),
+    export=export_schema("Contacts as a file"),
     changes=changes_schema("Contacts that changed", ContactChangesSerializer),
 )
 class ContactViewSet(MirrorViewSet):

@@ -29,3 +29,9 @@ class SummaryFilters(InvoiceFilters):
     """The same, where there are no pages."""
 
     also_known = frozenset({"by", "today"})
+
+
+class InvoiceExportFilters(InvoiceFilters):
+    """The same, where there are no pages."""
+
+    also_known = frozenset({"format"})

@@ -1,4 +1,4 @@
-from invoices.filters import SummaryFilters
+from invoices.filters import InvoiceExportFilters, SummaryFilters
 from invoices.views import InvoiceLineViewSet, InvoiceViewSet, LiveInvoicesView
 from odoo_bridge.routes import both
 
@@ -18,6 +18,14 @@ urlpatterns = [
         InvoiceLineViewSet,
         name="invoice-line-changes",
         actions={"get": "changes"},
+    ),
+    *both(
+        "invoices/export",
+        InvoiceViewSet,
+        name="invoice-export",
+        actions={"get": "export"},
+        filterset_class=InvoiceExportFilters,
+        pagination_class=None,
     ),
     *both("invoices/<int:odoo_id>", InvoiceViewSet, name="invoice", actions={"get": "retrieve"}),
     *both("utils/odoo-invoices", LiveInvoicesView, name="live-invoices"),

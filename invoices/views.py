@@ -22,6 +22,7 @@ from invoices.serializers import (
 )
 from invoices.summary import InvoiceSums
 from odoo_bridge.changes import changes_schema
+from odoo_bridge.export import export_schema
 from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
 from odoo_bridge.mirror import MirrorViewSet
 from odoo_bridge.names import Names
@@ -31,6 +32,7 @@ from odoo_bridge.rows import Row
 @extend_schema_view(
     list=extend_schema(summary="Mirrored invoices"),
     retrieve=extend_schema(summary="One mirrored invoice, with its lines"),
+    export=export_schema("Invoices as a file"),
     changes=changes_schema("Invoices that changed", InvoiceChangesSerializer),
 )
 class InvoiceViewSet(MirrorViewSet):

@@ -82,7 +82,7 @@ def changes(
 
     ``rows`` are those that the client may see. Raises FeedRestarted.
     """
-    last = _last_change(stream)
+    last = last_change(stream)
     if after > last:
         raise FeedRestarted
     changed = rows.filter(change_seq__gt=after).order_by("change_seq")
@@ -110,12 +110,13 @@ def content_fields(model: type[Model], spelled: Rows) -> tuple[str, ...]:
 def _totals(rows: QuerySet, stream: str, last: int) -> dict[str, int] | None:
     """Of the moment when ``last`` was the last change; None if that is over."""
     present = rows.filter(gone_at=None).aggregate(count=Count("pk"), sum_of_ids=Sum("pk"))
-    if _last_change(stream) != last:
+    if last_change(stream) != last:
         return None
     return {"count": present["count"], "sum_of_ids": int(present["sum_of_ids"] or 0)}
 
 
-def _last_change(stream: str) -> int:
+def last_change(stream: str) -> int:
+    """How far the feed of ``stream`` has come. All rows up to there are stored."""
     # From the state row, not from the rows: its number and the rows it stands for commit together.
     return SyncState.objects.filter(pk=stream).values_list("change_seq", flat=True).first() or 0
 

@@ -5,12 +5,14 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404
+from django.http.response import HttpResponseBase
 from rest_framework import status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from odoo_bridge.changes import ChangesQuerySerializer, changes
+from odoo_bridge.changes import ChangesQuerySerializer, changes, last_change
+from odoo_bridge.export import ExportQuerySerializer, export
 from odoo_bridge.models import SyncState
 from odoo_bridge.names import Names
 from odoo_bridge.rows import Row, Rows
@@ -64,6 +66,25 @@ class MirrorViewSet(viewsets.GenericViewSet):
                 totals=query.validated_data["totals"] or user.access.is_scoped,
             )
         )
+
+    @action(detail=False)
+    def export(self, request: Request) -> HttpResponseBase:
+        """All rows that the filters leave, as one file, sent while it is read.
+
+        In CSV an apostrophe stands before texts that a spreadsheet would take for formulas,
+        telephone numbers that begin with + included. Workbooks and NDJSON have every text as it
+        is. ``X-Changes-After``: from where the changes feed goes on.
+        """
+        query = ExportQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        stream = self.streams[0]
+        place = last_change(stream)
+        rows = self.filter_queryset(self.get_queryset())
+        answer = export(rows, self.rows, query.validated_data["format"], name=stream)
+        answer["X-Changes-After"] = str(place)
+        if request.method == "HEAD":
+            answer.streaming_content = ()  # the server would make it all and send nothing
+        return answer
 
     def freshness_of(self) -> tuple[str, ...]:
         return self.streams

@@ -147,7 +147,7 @@ def test_totals_of_another_moment_than_the_page_are_left_out(monkeypatch):
     SyncStateFactory(change_seq=1)
     ContactFactory(odoo_id=1, change_seq=1)
     moments = iter([1, 2])
-    monkeypatch.setattr("odoo_bridge.changes._last_change", lambda _stream: next(moments))
+    monkeypatch.setattr("odoo_bridge.changes.last_change", lambda _stream: next(moments))
     assert changes(as_user(reader()), totals="true")["totals"] is None
 
 
