@@ -28,3 +28,22 @@ class IsOperator(_InGroup):
 
     group = OPERATORS
     message = "This asks Odoo itself and is for the group operators."
+
+
+class SeesSync(IsReader):
+    """May see where streams stand and what could not be copied: readers and operators."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return IsOperator().has_permission(request, view) or super().has_permission(request, view)
+
+
+class SeesRuns(SeesSync):
+    """May read what runs did. They count all rows: with a scope only operators may."""
+
+    message = "Runs tell of all records; your account sees some of them, or is no reader."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        user: Any = request.user
+        return IsOperator().has_permission(request, view) or (
+            super().has_permission(request, view) and not user.access.is_scoped
+        )

@@ -66,11 +66,27 @@ class Day(django_filters.DateFilter):
         super().__init__(*args, input_formats=["%Y-%m-%d"], **kwargs)
 
 
-class MirrorFilters(django_filters.FilterSet):
+class StrictFilters(django_filters.FilterSet):
+    """A parameter that is no filter is an error."""
+
+    # Those that are none, but known.
+    also_known: frozenset[str] = frozenset()
+
+    def is_valid(self) -> bool:
+        valid = super().is_valid()
+        said = unknown(set(self.data) - set(self.filters) - self.also_known)
+        for name, details in said.items():
+            self.form.errors[name] = self.form.error_class(
+                [forms.ValidationError(str(detail), code=detail.code) for detail in details]
+            )
+        return valid and not said
+
+
+class MirrorFilters(StrictFilters):
     """What all mirrored rows can be filtered by."""
 
     search_fields: tuple[str, ...] = ()
-    # Not filters, but good in every list.
+    # Good in every list.
     also_known = frozenset({"page", "per_page"})
 
     updated_since = Moment(
@@ -97,12 +113,3 @@ class MirrorFilters(django_filters.FilterSet):
         if not self.form.cleaned_data.get("include_gone"):
             queryset = queryset.present()
         return super().filter_queryset(queryset)
-
-    def is_valid(self) -> bool:
-        valid = super().is_valid()
-        said = unknown(set(self.data) - set(self.filters) - self.also_known)
-        for name, details in said.items():
-            self.form.errors[name] = self.form.error_class(
-                [forms.ValidationError(str(detail), code=detail.code) for detail in details]
-            )
-        return valid and not said

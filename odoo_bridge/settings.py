@@ -315,12 +315,18 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "odoo_bridge.openapi.Schema",
     "DEFAULT_PAGINATION_CLASS": "odoo_bridge.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_THROTTLE_RATES": {"anonymous-auth": "20/min"},
+    "DEFAULT_THROTTLE_RATES": {"anonymous-auth": "20/min", "sync": "30/min"},
     "EXCEPTION_HANDLER": "odoo_bridge.failures.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
     # Answers are JSON whatever is asked for; where there are several formats, the view says so.
     "URL_FORMAT_OVERRIDE": None,
     "COERCE_DECIMAL_TO_STRING": True,
+}
+# Who may see where streams stand, who what their runs did, and who may start one.
+SYNC_PERMISSIONS = {
+    "state": "accounts.permissions.SeesSync",
+    "runs": "accounts.permissions.SeesRuns",
+    "start": "accounts.permissions.IsOperator",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "odoo-bridge",

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from odoo_bridge.docs import RedocView, SchemaView, SwaggerView
 from odoo_bridge.routes import both
+from odoo_bridge.sync_views import IssuesView, RunsView, RunView, StartRunView, SyncView
 from odoo_bridge.views import LiveView, ReadyView, favicon
 
 admin.site.index_title = "Overview"
@@ -14,6 +15,11 @@ api: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
     path("", include("contacts.urls")),
     path("", include("invoices.urls")),
+    *both("sync", SyncView, name="sync"),
+    *both("sync/runs", RunsView, name="sync-runs"),
+    *both("sync/runs/<int:run_id>", RunView, name="sync-run"),
+    *both("sync/issues", IssuesView, name="sync-issues"),
+    *both("sync/<str:stream>/run", StartRunView, name="sync-start"),
     *both("health/live", LiveView, name="live"),
     *both("health/ready", ReadyView, name="ready"),
     *both("schema", SchemaView, name="schema"),

@@ -3,7 +3,7 @@
 Nothing here waits for Odoo: a request is a row, and the workers do the rest.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -14,6 +14,15 @@ from odoo_bridge.sync import gone
 from odoo_bridge.sync.run import Cancelled, request
 
 Status, Trigger = SyncRun.Status, SyncRun.Trigger
+
+
+def ask_once(stream: str, kind: str, *, by: Any, ids: Sequence[int] = ()) -> SyncRun:
+    """Ask for a run over the API, or return the one that waits to begin and would do the same."""
+    wanted = sorted(set(ids))
+    waiting = SyncRun.objects.filter(
+        stream=stream, kind=kind, status=Status.QUEUED, requested_ids=wanted, confirm_gone=False
+    ).first()
+    return waiting or request(stream, kind, trigger=Trigger.API, requested_by=by, ids=wanted)
 
 
 def cancel(run_id: int, by: Any) -> bool:

@@ -19,7 +19,7 @@ from invoices.tests.factories import InvoiceFactory
 from odoo_bridge.logs import JsonFormatter
 from odoo_bridge.odoo.errors import OdooUnavailable
 from odoo_bridge.sync.streams import all_streams
-from odoo_bridge.tests.factories import SyncStateFactory
+from odoo_bridge.tests.factories import SyncRunFactory, SyncStateFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +59,11 @@ TABLE = {
     "api/invoices/export": {"GET": READERS},
     "api/invoices/lines/changes": {"GET": READERS},
     "api/invoices/summary": {"GET": READERS},
+    "api/sync": {"GET": only("reader", "operator")},
+    "api/sync/runs": {"GET": only("reader", "operator")},
+    "api/sync/runs/<int:run_id>": {"GET": only("reader", "operator")},
+    "api/sync/issues": {"GET": only("reader", "operator")},
+    "api/sync/<str:stream>/run": {"POST": only("operator", status=202)},
     "api/utils/odoo-version": {"GET": OPERATORS},
     "api/utils/odoo-contacts": {"GET": OPERATORS},
     "api/utils/odoo-invoices": {"GET": OPERATORS},
@@ -89,8 +94,13 @@ def test_every_address_is_in_the_table_with_and_without_a_slash():
     assert set(routes()) == {*TABLE, *with_a_slash, "favicon.ico"}
 
 
+IN_A_PATH = {"<int:odoo_id>": "7", "<int:run_id>": "7", "<str:stream>": "contacts"}
+
+
 def path_of(route, slash=""):
-    return "/" + route.replace("<int:odoo_id>", "7") + (slash if route else "")
+    for part, value in IN_A_PATH.items():
+        route = route.replace(part, value)
+    return "/" + route + (slash if route else "")
 
 
 @pytest.fixture
@@ -104,6 +114,7 @@ def rows(monkeypatch):
     monkeypatch.setattr("contacts.views.connect", no_odoo)
     ContactFactory(odoo_id=7)
     InvoiceFactory(odoo_id=7)
+    SyncRunFactory(pk=7)
     for stream in all_streams():
         SyncStateFactory(stream=stream, watermark=timezone.now())
 
@@ -175,8 +186,8 @@ def test_the_schema_is_valid_and_complete(tmp_path):
         "--file", str(tmp_path / "schema.json"),
     )  # fmt: skip
     paths = json.loads((tmp_path / "schema.json").read_text())["paths"]
-    documented = {path.strip("/").replace("{odoo_id}", "<int:odoo_id>") for path in paths}
-    assert documented == set(TABLE) - PAGES
+    documented = {path.strip("/") for path in paths}
+    assert documented == {re.sub(r"<\w+:(\w+)>", r"{\1}", route) for route in set(TABLE) - PAGES}
     names = {parameter["name"] for parameter in paths["/api/contacts"]["get"]["parameters"]}
     assert names >= {"page", "per_page", "is_company", "updated_since", "include_gone"}
 

@@ -1,0 +1,176 @@
+"""The sync over the API: where each stream stands, runs, issues, and starting a run."""
+
+from typing import Any
+
+import django_filters
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from odoo_bridge.filters import Moment, StrictFilters, YesNo
+from odoo_bridge.heartbeat import silences
+from odoo_bridge.models import SyncIssue, SyncRun
+from odoo_bridge.standing import all_standing
+from odoo_bridge.strict import StrictQuery
+from odoo_bridge.sync.control import ask_once
+from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.sync_serializers import (
+    IssueSerializer,
+    RunSerializer,
+    StartRunSerializer,
+    SyncSerializer,
+)
+from odoo_bridge.throttles import SyncThrottle
+
+
+class SyncApi(APIView):
+    """Who may do what is for the accounts to say: ``SYNC_PERMISSIONS`` names their classes."""
+
+    may = "runs"
+
+    def get_permissions(self) -> list[Any]:
+        return [import_string(settings.SYNC_PERMISSIONS[self.may])()]
+
+    def is_operator(self) -> bool:
+        permission = import_string(settings.SYNC_PERMISSIONS["start"])()
+        return bool(permission.has_permission(self.request, self))
+
+
+class SyncView(StrictQuery, SyncApi):
+    """Where every stream stands. ``health/ready`` says the same in one word, without a login."""
+
+    may = "state"
+
+    @extend_schema(summary="Where every stream stands", responses=SyncSerializer)
+    def get(self, request: Request) -> Response:
+        user: Any = request.user
+        standing = all_standing()
+        if user.access.is_scoped:
+            # How much there is outside the scope is not for them.
+            for stream in standing:
+                stream.row_count = stream.odoo_row_count = None
+                stream.current_run = stream.last_run = None
+        said = {"streams": standing, "silences": silences(timezone.now())}
+        return Response(SyncSerializer(said, context={"operator": self.is_operator()}).data)
+
+
+class RunFilters(StrictFilters):
+    also_known = frozenset({"page", "per_page"})
+
+    stream = django_filters.CharFilter()
+    kind = django_filters.ChoiceFilter(choices=SyncRun.Kind.choices)
+    status = django_filters.ChoiceFilter(choices=SyncRun.Status.choices)
+    trigger = django_filters.ChoiceFilter(choices=SyncRun.Trigger.choices)
+    queued_since = Moment(field_name="queued_at", lookup_expr="gte", help_text="Then or later.")
+
+
+class OfRuns(SyncApi, generics.GenericAPIView):
+    serializer_class = RunSerializer
+    queryset = SyncRun.objects.select_related("requested_by").order_by("-id")
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "operator": self.is_operator()}
+
+
+class RunsView(OfRuns, generics.ListAPIView):
+    """Runs, the latest first. Those that ended a month ago are forgotten, but for the last of each
+    outcome."""
+
+    filterset_class = RunFilters
+
+    @extend_schema(summary="Runs", operation_id="sync_runs_list")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class RunView(StrictQuery, OfRuns, generics.RetrieveAPIView):
+    """A run; ask again until ``finished_at`` is there."""
+
+    lookup_url_kwarg = "run_id"
+
+    @extend_schema(summary="One run", operation_id="sync_runs_retrieve")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class IssueFilters(StrictFilters):
+    also_known = frozenset({"page", "per_page"})
+
+    stream = django_filters.CharFilter()
+    include_resolved = YesNo(
+        method="with_resolved", help_text="Also records that got through meanwhile."
+    )
+
+    def with_resolved(self, rows: QuerySet, _name: str, _value: bool) -> QuerySet:
+        return rows
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        if not self.form.cleaned_data.get("include_resolved"):
+            queryset = queryset.filter(resolved_at=None)
+        return super().filter_queryset(queryset)
+
+
+class IssuesView(SyncApi, generics.ListAPIView):
+    """Records that could not be copied, with the reason: by name, so that nothing is missing
+    silently. For an account with a scope, those whose row is in it."""
+
+    serializer_class = IssueSerializer
+    filterset_class = IssueFilters
+    may = "state"
+
+    def get_queryset(self) -> QuerySet[SyncIssue]:
+        user: Any = self.request.user
+        issues = SyncIssue.objects.order_by("-id")
+        if not (user.is_authenticated and user.access.is_scoped):
+            return issues
+        seen = Q(pk=None)
+        for name, stream in all_streams().items():
+            rows: Any = stream.model._default_manager
+            seen |= Q(stream=name, odoo_id__in=rows.visible_to(user).order_by().values("pk"))
+        return issues.filter(seen)
+
+    @extend_schema(summary="Records that could not be copied", operation_id="sync_issues_list")
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class StartRunView(StrictQuery, SyncApi):
+    """Start a run of one stream."""
+
+    may = "start"
+    throttle_classes = [SyncThrottle]
+
+    @extend_schema(
+        summary="Start a run",
+        operation_id="sync_run_start",
+        description="The run is written down before this is answered, and a worker takes it in "
+        "moments; while the queue is down, within a minute of its return. Ask for it at the address "
+        "in `Location`. One that waits to begin already, of the same stream and kind, is answered "
+        "in place of another one; one that finds a run at work ends as `skipped`.",
+        parameters=[
+            OpenApiParameter("stream", OpenApiTypes.STR, "path", enum=list(all_streams())),
+            OpenApiParameter(
+                "Location", OpenApiTypes.URI, "header", response=[202], description="The run."
+            ),
+        ],
+        request=StartRunSerializer,
+        responses={202: RunSerializer, 404: OpenApiResponse(description="No such stream.")},
+    )
+    def post(self, request: Request, stream: str) -> Response:
+        if stream not in all_streams():
+            raise Http404
+        serializer = StartRunSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        run = ask_once(stream, asked["kind"], by=request.user, ids=asked.get("ids", ()))
+        said = RunSerializer(run, context={"operator": True}).data
+        return Response(said, status=202, headers={"Location": reverse("sync-run", args=[run.pk])})
