@@ -1,26 +1,34 @@
-"""What contacts can be filtered by."""
+"""What contacts can be filtered and ordered by."""
 
-import django_filters
+from django.db.models import F, QuerySet
 
 from contacts.models import Contact
-from odoo_bridge.filters import Code, MirrorFilters, OdooId, YesNo
+from odoo_bridge.filters import Codes, MirrorFilters, OdooId, OneOf, Ordering, SameText, YesNo
+from odoo_bridge.indexes import HasId, start_of
 
 
 class ContactFilters(MirrorFilters):
-    search_fields = ("complete_name", "name", "email", "phone", "vat", "ref", "city")
-
     is_company = YesNo()
     active = YesNo(help_text="False: archived in Odoo.")
+    type = OneOf(help_text="contact, invoice, delivery, other ...; several: separated by commas.")
     parent = OdooId(field_name="parent_id")
-    country_code = Code()
-    email = django_filters.CharFilter(lookup_expr="iexact")
-    vat = django_filters.CharFilter(lookup_expr="iexact")
-    ref = django_filters.CharFilter()
+    commercial = OdooId(
+        field_name="commercial_contact_id", help_text="The company that invoices are owed by."
+    )
+    country = Codes(field_name="country_code", help_text="ISO codes: BE,FR")
+    email = SameText()
+    vat = SameText()
+    ref = SameText()
     company = OdooId(field_name="company_id", help_text="Odoo's company, not the employer.")
+    tag = OdooId(method="with_tag")
+    ordering = Ordering({"name": start_of("name"), "write_date": F("write_date")})
 
     class Meta:
         model = Contact
         fields: list[str] = []
+
+    def with_tag(self, rows: QuerySet, _name: str, tag_id: int) -> QuerySet:
+        return rows.filter(HasId("tag_ids", int(tag_id)))
 
 
 class ContactExportFilters(ContactFilters):

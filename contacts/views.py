@@ -15,14 +15,16 @@ from contacts.serializers import ContactChangesSerializer, ContactSerializer
 from odoo_bridge.changes import changes_schema
 from odoo_bridge.export import export_schema
 from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
-from odoo_bridge.mirror import MirrorViewSet
+from odoo_bridge.mirror import INCLUDE_GONE, MirrorViewSet, fields_parameter
 from odoo_bridge.odoo.gateway import connect
 from odoo_bridge.strict import StrictQuery
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Mirrored contacts"),
-    retrieve=extend_schema(summary="One mirrored contact"),
+    list=extend_schema(summary="Mirrored contacts", parameters=[fields_parameter(CONTACT_ROWS)]),
+    retrieve=extend_schema(
+        summary="One mirrored contact", parameters=[fields_parameter(CONTACT_ROWS), INCLUDE_GONE]
+    ),
     export=export_schema("Contacts as a file"),
     changes=changes_schema("Contacts that changed", ContactChangesSerializer),
 )

@@ -1,24 +1,59 @@
-"""What invoices can be filtered by."""
+"""What invoices can be filtered and ordered by."""
 
-import django_filters
+from typing import ClassVar
 
-from invoices.models import Invoice
-from odoo_bridge.filters import Code, Day, MirrorFilters, OdooId
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from invoices.models import OPEN, Invoice
+from odoo_bridge.filters import Amount, Codes, Day, MirrorFilters, OdooId, OneOf, Ordering, YesNo
+from odoo_bridge.indexes import start_of
 
 
 class InvoiceFilters(MirrorFilters):
-    search_fields = ("name", "ref", "payment_reference", "invoice_origin", "contact__complete_name")
+    ordered_like: ClassVar = {
+        **MirrorFilters.ordered_like,
+        "date_from": "invoice_date",
+        "date_to": "invoice_date",
+        "due_from": "invoice_date_due",
+        "due_to": "invoice_date_due",
+        "amount_from": "amount_total",
+        "amount_to": "amount_total",
+    }
 
-    move_type = django_filters.CharFilter(help_text="out_invoice, in_refund ...")
-    state = django_filters.CharFilter(help_text="draft, posted, cancel")
-    payment_state = django_filters.CharFilter(help_text="not_paid, paid, partial ...")
+    move_type = OneOf(help_text="out_invoice, in_refund ...; several: separated by commas.")
+    state = OneOf(help_text="draft, posted, cancel; several: separated by commas.")
+    payment_state = OneOf(help_text="not_paid, partial, paid ...; several: separated by commas.")
     contact = OdooId(field_name="contact_id")
-    currency_code = Code()
+    commercial = OdooId(field_name="commercial_contact_id", help_text="The company that owes it.")
     company = OdooId(field_name="company_id")
+    currency = Codes(field_name="currency_code", help_text="ISO codes: EUR,USD")
+    journal = OdooId(field_name="journal_id")
     date_from = Day(field_name="invoice_date", lookup_expr="gte", help_text="Of the invoice.")
     date_to = Day(field_name="invoice_date", lookup_expr="lte", help_text="Included.")
     due_from = Day(field_name="invoice_date_due", lookup_expr="gte")
     due_to = Day(field_name="invoice_date_due", lookup_expr="lte", help_text="Included.")
+    overdue = YesNo(
+        method="due_before_today",
+        help_text="Posted, something is still to be paid, and was due before today (UTC).",
+    )
+    amount_from = Amount(
+        field_name="amount_total", lookup_expr="gte", help_text="In the invoice's currency."
+    )
+    amount_to = Amount(field_name="amount_total", lookup_expr="lte", help_text="Included.")
+    ordering = Ordering(
+        {
+            "name": start_of("name"),
+            "invoice_date": F("invoice_date"),
+            "invoice_date_due": F("invoice_date_due"),
+            "amount_total": F("amount_total"),
+            "write_date": F("write_date"),
+        }
+    )
+
+    def due_before_today(self, rows: QuerySet, _name: str, overdue: bool) -> QuerySet:
+        late = OPEN & Q(invoice_date_due__lt=timezone.localdate())
+        return rows.filter(late) if overdue else rows.exclude(late)
 
     class Meta:
         model = Invoice

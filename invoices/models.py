@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, Self, Union
 from django.db import models
 from django.db.models import Q
 
-from contacts.models import Below
+from contacts.models import Below, Contact
+from odoo_bridge.indexes import by_parts, has_word, start_of
 from odoo_bridge.models import (
     MirroredModel,
     MirroredQuerySet,
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
+SEARCHED = ("name", "ref", "payment_reference", "invoice_origin")
+# Posted, and something is still to be paid.
+OPEN = Q(state="posted") & (Q(amount_residual__gt=0) | Q(amount_residual__lt=0))
+
+
 def money(**options: Any) -> models.DecimalField:
     """Six decimal places are the most an Odoo currency can have; a value carries its own."""
     return models.DecimalField(max_digits=24, decimal_places=6, null=True, **options)
@@ -30,6 +36,15 @@ def measure() -> models.DecimalField:
 
 
 class InvoiceQuerySet(MirroredQuerySet):
+    def with_word(self, word: str) -> Self:
+        """In its number or references, or in what its contact is found by."""
+        own = Invoice.objects.filter(has_word(word, *SEARCHED))
+        contacts = Contact.objects.with_word(word).order_by()
+        addressed = Invoice.objects.filter(contact__in=contacts.values("pk"))
+        # A union, where an OR would be natural: it answers from the indexes of both tables.
+        found = own.order_by().values("pk").union(addressed.order_by().values("pk"))
+        return self.filter(pk__in=found)
+
     def visible_to(self, user: Union["User", "AnonymousUser"]) -> Self:
         """The invoices in the user's scope: all of them if there is none.
 
@@ -114,10 +129,24 @@ class Invoice(MirroredModel):
     class Meta:
         ordering = ["odoo_id"]
         indexes = [
-            models.Index(fields=["name"]),
-            models.Index(fields=["invoice_date"]),
-            models.Index(fields=["state", "payment_state"]),
-            models.Index(fields=["write_date"]),
+            models.Index(start_of("name"), "odoo_id", name="invoice_name"),
+            models.Index(fields=["move_type", "odoo_id"], name="invoice_move_type"),
+            models.Index(
+                fields=["state", "odoo_id"],
+                name="invoice_state",
+                # Most are posted.
+                condition=~models.Q(state="posted"),
+            ),
+            models.Index(fields=["payment_state", "odoo_id"], name="invoice_payment_state"),
+            models.Index(fields=["odoo_id"], name="invoice_open", condition=OPEN),
+            models.Index(fields=["invoice_date", "odoo_id"], name="invoice_date"),
+            models.Index(fields=["invoice_date_due", "odoo_id"], name="invoice_date_due"),
+            models.Index(fields=["amount_total", "odoo_id"], name="invoice_amount_total"),
+            models.Index(fields=["currency_code", "odoo_id"], name="invoice_currency"),
+            models.Index(fields=["company_id", "odoo_id"], name="invoice_company"),
+            models.Index(fields=["journal_id", "odoo_id"], name="invoice_journal"),
+            models.Index(fields=["write_date", "odoo_id"], name="invoice_write_date"),
+            by_parts("invoice_search", *SEARCHED),
             made_here_index("invoice_created_by"),
         ]
 
@@ -164,7 +193,6 @@ class InvoiceLine(MirroredModel):
 
     class Meta:
         ordering = ["invoice_id", "sequence", "odoo_id"]
-        indexes = [models.Index(fields=["write_date"])]
 
     def __str__(self) -> str:
         return self.name or f"line {self.odoo_id}"

@@ -5,6 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from contacts.serializers import ContactSerializer
 from invoices.models import Invoice, InvoiceLine
 from invoices.summary import AGES, AMOUNTS, DIMENSIONS, USUAL_DIMENSIONS
 from odoo_bridge.changes import ChangesSerializer
@@ -12,6 +13,7 @@ from odoo_bridge.serializers import DecimalText, RowSerializer, ids, name, odoo_
 
 
 class InvoiceLineSerializer(RowSerializer):
+    invoice_id = odoo_id()
     quantity = DecimalText()
     price_unit = DecimalText()
     discount = DecimalText(help_text="Per cent.")
@@ -121,10 +123,17 @@ class InvoiceSerializer(RowSerializer):
 
 
 class ExpandedInvoiceSerializer(InvoiceSerializer):
-    lines = InvoiceLineSerializer(many=True, read_only=True)
+    contact = ContactSerializer(
+        read_only=True,
+        allow_null=True,
+        help_text="With expand=contact. Null while it is not mirrored, and outside the scope.",
+    )
+    lines = InvoiceLineSerializer(
+        many=True, read_only=True, help_text="With expand=lines, and in one invoice."
+    )
 
     class Meta(InvoiceSerializer.Meta):
-        fields = [*InvoiceSerializer.Meta.fields, "lines"]
+        fields = [*InvoiceSerializer.Meta.fields, "contact", "lines"]
         read_only_fields = fields
 
 

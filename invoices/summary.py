@@ -25,6 +25,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, TruncMonth
 
 from invoices.amounts import spelled
+from invoices.models import OPEN
 from odoo_bridge.models import Reference
 from odoo_bridge.names import Names
 
@@ -96,7 +97,7 @@ class InvoiceSums:
             only = _due(today, *AGES[age]) if age in AGES else None
             sums[f"in_currency_{age}"] = _sum(sign * _signed("amount_residual"), only)
             sums[f"in_company_currency_{age}"] = _sum(sign * F("amount_residual_signed"), only)
-        rows = open_invoices(self._rows.filter(move_type__in=SIDES[side])).annotate(
+        rows = self._rows.filter(OPEN, move_type__in=SIDES[side]).annotate(
             due_on=Coalesce("invoice_date_due", "invoice_date", "date")
         )
         return [self._spell(row, (*AGES, "total")) for row in self._by_currency(rows, {}, sums)]
@@ -127,11 +128,6 @@ class InvoiceSums:
                 amount: _spelled(row[f"in_{currency}_{amount}"], places) for amount in amounts
             }
         return names | {"count": row["count"]} | sums
-
-
-def open_invoices(rows: QuerySet) -> QuerySet:
-    """Posted, and something is still to be paid."""
-    return rows.filter(state="posted").exclude(Q(amount_residual=0) | Q(amount_residual=None))
 
 
 def _company_currency() -> Case:

@@ -28,5 +28,11 @@ urlpatterns = [
         pagination_class=None,
     ),
     *both("invoices/<int:odoo_id>", InvoiceViewSet, name="invoice", actions={"get": "retrieve"}),
+    *both(
+        "contacts/<int:odoo_id>/invoices",
+        InvoiceViewSet,
+        name="contact-invoices",
+        actions={"get": "of_contact"},
+    ),
     *both("utils/odoo-invoices", LiveInvoicesView, name="live-invoices"),
 ]

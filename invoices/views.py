@@ -1,12 +1,19 @@
 """Invoices: from the mirror, and live from Odoo."""
 
+from typing import Any, ClassVar
+
+from django.db.models import Q
+from django.http import Http404
 from django.utils import timezone
+from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import IsOperator
+from contacts.models import Contact
+from contacts.rows import CONTACT_ROWS
 from invoices import live
 from invoices.filters import InvoiceFilters
 from invoices.models import Invoice, InvoiceLine
@@ -16,7 +23,6 @@ from invoices.serializers import (
     InvoiceChangesSerializer,
     InvoiceLineChangesSerializer,
     InvoiceLineSerializer,
-    InvoiceSerializer,
     SummaryQuerySerializer,
     SummarySerializer,
 )
@@ -24,42 +30,80 @@ from invoices.summary import InvoiceSums
 from odoo_bridge.changes import changes_schema
 from odoo_bridge.export import export_schema
 from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
-from odoo_bridge.mirror import MirrorViewSet
-from odoo_bridge.names import Names
-from odoo_bridge.rows import Row
+from odoo_bridge.mirror import INCLUDE_GONE, MirrorViewSet, Page, fields_parameter, list_parameter
+
+EXPAND = list_parameter(
+    "expand", ("contact", "lines"), "Put into each invoice, as a field of that name."
+)
+LIST_PARAMETERS = [fields_parameter(INVOICE_ROWS), EXPAND]
 
 
 @extend_schema_view(
-    list=extend_schema(summary="Mirrored invoices"),
-    retrieve=extend_schema(summary="One mirrored invoice, with its lines"),
+    list=extend_schema(summary="Mirrored invoices", parameters=LIST_PARAMETERS),
+    retrieve=extend_schema(
+        summary="One mirrored invoice, with its lines",
+        parameters=[
+            list_parameter("fields", INVOICE_ROWS.fields, "Only these fields, and no lines."),
+            EXPAND,
+            INCLUDE_GONE,
+        ],
+    ),
     export=export_schema("Invoices as a file"),
     changes=changes_schema("Invoices that changed", InvoiceChangesSerializer),
 )
 class InvoiceViewSet(MirrorViewSet):
     """Mirrored invoices. Odoo stays the place to write them."""
 
-    streams = ("invoices", "invoice_lines")
+    streams = ("invoices",)
+    expansions: ClassVar = {"contact": "contact_id", "lines": "odoo_id"}
     # The filters leave out what is gone, unless include_gone asks for it.
     queryset = Invoice.objects.order_by("odoo_id")
     rows = INVOICE_ROWS
-    serializer_class = InvoiceSerializer
+    serializer_class = ExpandedInvoiceSerializer
     filterset_class = InvoiceFilters
 
     def freshness_of(self) -> tuple[str, ...]:
-        # Lines have a stream of their own: an answer with lines is as fresh as the older of both.
-        return self.streams if self.action == "retrieve" else ("invoices",)
+        # Lines and contacts have streams of their own: an answer is as fresh as the oldest in it.
+        streams = {"lines": "invoice_lines", "contact": "contacts"}
+        return (*self.streams, *(streams[name] for name in sorted(self.expanded)))
 
-    def get_serializer_class(self) -> type[InvoiceSerializer]:
-        return InvoiceSerializer if self.action == "list" else ExpandedInvoiceSerializer
+    @cached_property
+    def expanded(self) -> frozenset[str]:
+        # One invoice comes with its lines, unless its fields are chosen.
+        lines = {"lines"} if self.action == "retrieve" and self.fields is None else frozenset()
+        return super().expanded | lines
 
-    def row(self, odoo_id: int, names: Names) -> Row:
-        lines = InvoiceLine.objects.present().visible_to(self.request.user)
-        return {
-            **super().row(odoo_id, names),
-            "lines": LINE_ROWS.page(
-                lines.filter(invoice_id=odoo_id).order_by("sequence", "odoo_id"), names=names
-            ),
-        }
+    def expand(self, name: str, rows: Page) -> None:
+        user = self.request.user
+        if name == "lines":
+            lines = InvoiceLine.objects.present().visible_to(user)
+            lines = lines.filter(invoice_id__in=[row["odoo_id"] for row in rows])
+            of_invoice: dict[int, Page] = {row["odoo_id"]: [] for row in rows}
+            for line in LINE_ROWS.page(lines.order_by("sequence", "odoo_id"), names=self.names):
+                of_invoice[line["invoice_id"]].append(line)
+            for row in rows:
+                row["lines"] = of_invoice[row["odoo_id"]]
+        else:
+            ids = {row["contact_id"] for row in rows}
+            contacts = Contact.objects.visible_to(user).filter(pk__in=ids - {None}).order_by()
+            known = {row["odoo_id"]: row for row in CONTACT_ROWS.page(contacts, names=self.names)}
+            for row in rows:
+                row["contact"] = known.get(row["contact_id"])
+
+    @extend_schema(
+        summary="Mirrored invoices of a contact",
+        parameters=LIST_PARAMETERS,
+        responses=ExpandedInvoiceSerializer(many=True),
+        filters=True,
+    )
+    def of_contact(self, request: Request, odoo_id: int) -> Response:
+        """Those addressed to it, and those it owes for others."""
+        contacts = Contact.objects.visible_to(request.user).filter(pk=odoo_id)
+        if not contacts.exists():
+            raise Http404
+        rows = self.get_queryset().filter(Q(contact=odoo_id) | Q(commercial_contact=odoo_id))
+        page: Any = self.paginate_queryset(self.filter_queryset(rows))
+        return self.get_paginated_response(self.finished(page))
 
     @extend_schema(
         summary="Totals, and what is overdue",

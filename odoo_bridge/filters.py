@@ -1,13 +1,17 @@
 """Query parameters of the lists. A parameter that is unknown or impossible is an error: ignored,
 it would answer with rows that were not asked for."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import OrderBy, Q, QuerySet, Value
+from django.db.models.lookups import Exact
+from drf_spectacular.drainage import set_override
 
+from odoo_bridge.indexes import folded
 from odoo_bridge.models import MirroredQuerySet
 from odoo_bridge.strict import unknown
 
@@ -50,13 +54,7 @@ class OdooId(django_filters.NumberFilter):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("min_value", 0)
         super().__init__(*args, max_value=2**63 - 1, **kwargs)
-
-
-class Code(django_filters.CharFilter):
-    """ISO codes, which are stored in capitals."""
-
-    def filter(self, qs: QuerySet, value: str) -> QuerySet:
-        return super().filter(qs, value.upper() if value else value)
+        _describe(self, type="integer", format="int64", minimum=0)
 
 
 class Day(django_filters.DateFilter):
@@ -64,6 +62,86 @@ class Day(django_filters.DateFilter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, input_formats=["%Y-%m-%d"], **kwargs)
+
+
+class SameText(django_filters.CharFilter):
+    """The whole text, in capitals or not. Answers from an index on ``folded`` of the column."""
+
+    def filter(self, rows: QuerySet, text: str) -> QuerySet:
+        if not text:
+            return rows
+        start = Exact(folded(self.field_name), folded(Value(text)))
+        # The index leaves out rows without a text, and wants to hear that they are not asked for.
+        return rows.filter(
+            ~Q(**{self.field_name: ""}), start, **{f"{self.field_name}__iexact": text}
+        )
+
+
+class OneOf(django_filters.BaseInFilter, django_filters.CharFilter):
+    """One value or several, separated by commas."""
+
+
+class Codes(OneOf):
+    """ISO codes, which are stored in capitals."""
+
+    def filter(self, rows: QuerySet, codes: list[str] | None) -> QuerySet:
+        return super().filter(rows, codes and [code.upper() for code in codes])
+
+
+class Amount(django_filters.NumberFilter):
+    """A number with at most the digits of an amount column."""
+
+    field_class = forms.DecimalField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, max_digits=24, decimal_places=6, **kwargs)
+
+    def get_max_validator(self) -> None:
+        """The digits are the limit."""
+
+
+class Me(django_filters.ChoiceFilter):
+    """Only ``me``: the user who asks. Nobody need know who else there is."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=[("me", "me")], null_value=None, **kwargs)
+        _describe(self, type="string", enum=["me"])
+
+    def filter(self, rows: QuerySet, name: str) -> QuerySet:
+        return rows.filter(**{self.field_name: self.parent.request.user.pk}) if name else rows
+
+
+class Ordering(django_filters.ChoiceFilter):
+    """By one field, ``-`` before it for descending; rows that are equal there by id.
+
+    ``keys``: by name, what the database orders by. Absent values count as the greatest, which is
+    how PostgreSQL's indexes lie.
+    """
+
+    def __init__(self, keys: Mapping[str, Any]) -> None:
+        self._keys = keys
+        choices = [name for key in ("odoo_id", *keys) for name in (key, f"-{key}")]
+        super().__init__(
+            choices=[(name, name) for name in choices],
+            null_value=None,
+            help_text="Absent values come last, descending first. Without it rows come by id, and "
+            "those of a range (of stamps, dates or amounts) by what the range is of.",
+        )
+        _describe(self, type="string", enum=choices)
+
+    def filter(self, rows: QuerySet, name: str) -> QuerySet:
+        key = self._keys.get(name.removeprefix("-"))
+        if key is None:
+            return rows.order_by(name) if name else rows
+        if name.startswith("-"):
+            return rows.order_by(OrderBy(key, descending=True, nulls_first=True), "-odoo_id")
+        return rows.order_by(OrderBy(key, nulls_last=True), "odoo_id")
+
+
+def _describe(one: django_filters.Filter, **schema: Any) -> None:
+    """Say in OpenAPI what the form field does not."""
+    description = one.extra.get("help_text", "")
+    set_override(one, "field", {**schema, "description": description})
 
 
 class StrictFilters(django_filters.FilterSet):
@@ -82,29 +160,14 @@ class StrictFilters(django_filters.FilterSet):
         return valid and not said
 
 
-class MirrorFilters(StrictFilters):
-    """What all mirrored rows can be filtered by."""
+class RowFilters(StrictFilters):
+    """What even a single row can be asked with."""
 
-    search_fields: tuple[str, ...] = ()
-    # Good in every list.
-    also_known = frozenset({"page", "per_page"})
+    also_known = frozenset({"fields", "expand"})
 
-    updated_since = Moment(
-        field_name="write_date", lookup_expr="gte", help_text="Written in Odoo then or later."
-    )
-    search = django_filters.CharFilter(method="by_words", help_text="All of these words.")
     include_gone = YesNo(
         method="leave_as_it_is", help_text="Also rows that Odoo no longer shows (gone_at)."
     )
-
-    def by_words(self, rows: QuerySet, _name: str, text: str) -> QuerySet:
-        # A handful is enough to find something; each one more makes the query dearer.
-        for word in text.split()[:10]:
-            found = Q()
-            for field in self.search_fields:
-                found |= Q(**{f"{field}__icontains": word})
-            rows = rows.filter(found)
-        return rows
 
     def leave_as_it_is(self, rows: QuerySet, _name: str, _value: bool) -> QuerySet:
         return rows
@@ -112,4 +175,35 @@ class MirrorFilters(StrictFilters):
     def filter_queryset(self, queryset: MirroredQuerySet) -> QuerySet:
         if not self.form.cleaned_data.get("include_gone"):
             queryset = queryset.present()
+        return super().filter_queryset(queryset)
+
+
+class MirrorFilters(RowFilters):
+    """What all mirrored rows can be filtered by."""
+
+    also_known = RowFilters.also_known | {"page", "per_page", "cursor"}
+    # The order that a range has where none is asked for: the one of its index. By id the database
+    # would read all that was there before a range of late rows.
+    ordered_like: ClassVar[Mapping[str, str]] = {"updated_since": "write_date"}
+
+    updated_since = Moment(
+        field_name="write_date", lookup_expr="gte", help_text="Written in Odoo then or later."
+    )
+    created_by = Me(help_text="Made in Odoo through this bridge, by the user who asks.")
+    search = django_filters.CharFilter(
+        method="by_words",
+        help_text="Rows that have all of these words, or parts of words, in capitals or not. "
+        "One or two letters find only words that begin with them.",
+    )
+
+    def by_words(self, rows: MirroredQuerySet, _name: str, text: str) -> QuerySet:
+        return rows.search(text)
+
+    def filter_queryset(self, queryset: MirroredQuerySet) -> QuerySet:
+        asked = self.form.cleaned_data
+        if not asked.get("ordering"):
+            ranges = (
+                order for name, order in self.ordered_like.items() if asked.get(name) is not None
+            )
+            asked["ordering"] = next(ranges, "odoo_id")
         return super().filter_queryset(queryset)

@@ -1,21 +1,30 @@
 """What the lists of all mirrored nouns share."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
+from django.utils.functional import cached_property
+from django_filters.utils import translate_validation
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import status, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from odoo_bridge.changes import ChangesQuerySerializer, changes, last_change
 from odoo_bridge.export import ExportQuerySerializer, export
+from odoo_bridge.filters import RowFilters
 from odoo_bridge.models import SyncState
 from odoo_bridge.names import Names
 from odoo_bridge.rows import Row, Rows
+
+# In the class below ``list`` is the action.
+Page = list[Row]
 
 
 class MirrorViewSet(viewsets.GenericViewSet):
@@ -24,6 +33,8 @@ class MirrorViewSet(viewsets.GenericViewSet):
 
     streams: tuple[str, ...]
     rows: Rows
+    # What can be put into a row, and the field it is found by.
+    expansions: ClassVar[Mapping[str, str]] = {}
     lookup_field = "odoo_id"
     synced_at: datetime | None = None
 
@@ -32,20 +43,19 @@ class MirrorViewSet(viewsets.GenericViewSet):
         rows: Any = super().get_queryset()
         return rows.visible_to(self.request.user)
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request, **_: Any) -> Response:
         page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(self.rows.page(page))
+        return self.get_paginated_response(self.finished(page))
 
     def retrieve(self, request: Request, odoo_id: int) -> Response:
-        return Response(self.row(odoo_id, Names()))
-
-    def row(self, odoo_id: int, names: Names) -> Row:
         """Raises Http404, also for a row that is gone or not for this user."""
-        rows = self.filter_queryset(self.get_queryset()).filter(pk=odoo_id)
-        found = self.rows.page(rows, names=names)
+        filters = RowFilters(request.query_params, self.get_queryset(), request=request)
+        if not filters.is_valid():
+            raise translate_validation(filters.errors)
+        found = self.finished(self.spelled(filters.qs.filter(pk=odoo_id)))
         if not found:
             raise Http404
-        return found[0]
+        return Response(found[0])
 
     @action(detail=False)
     def changes(self, request: Request) -> Response:
@@ -86,6 +96,45 @@ class MirrorViewSet(viewsets.GenericViewSet):
             answer.streaming_content = ()  # the server would make it all and send nothing
         return answer
 
+    # What was asked for of each row --------------------------------------------------------------
+
+    @cached_property
+    def names(self) -> Names:
+        return Names()
+
+    @cached_property
+    def fields(self) -> tuple[str, ...] | None:
+        """The fields that ``?fields=`` names, in the API's order; None for all."""
+        asked = _listed(self.request, "fields", self.rows.fields)
+        return tuple(name for name in self.rows.fields if name in asked) if asked else None
+
+    @cached_property
+    def expanded(self) -> frozenset[str]:
+        """What ``?expand=`` names of ``expansions``."""
+        return frozenset(_listed(self.request, "expand", self.expansions))
+
+    def spelled(self, rows: QuerySet, also: Collection[str] = ()) -> Page:
+        """``rows`` with the fields that were asked for, that expanding needs, and ``also``."""
+        only = None
+        if self.fields is not None:
+            only = {*self.fields, *also, *(self.expansions[name] for name in self.expanded)}
+        return self.rows.page(rows, only, self.names)
+
+    def finished(self, rows: Page) -> Page:
+        """``rows`` expanded, and without what was not asked for."""
+        for name in sorted(self.expanded):
+            self.expand(name, rows)
+        if self.fields is None:
+            return rows
+        kept = [*self.fields, *(name for name in self.expansions if name in self.expanded)]
+        return [{name: row[name] for name in kept} for row in rows]
+
+    def expand(self, name: str, rows: Page) -> None:
+        """Give each of ``rows`` the field ``name``, one of ``expansions``."""
+        raise NotImplementedError
+
+    # How fresh it is -----------------------------------------------------------------------------
+
     def freshness_of(self) -> tuple[str, ...]:
         return self.streams
 
@@ -105,3 +154,31 @@ class MirrorViewSet(viewsets.GenericViewSet):
         if self.synced_at and status.is_success(response.status_code):
             response["X-Odoo-Synced-At"] = self.synced_at.isoformat().replace("+00:00", "Z")
         return response
+
+
+def _listed(request: Request, parameter: str, known: Collection[str]) -> set[str]:
+    """The names in a parameter that lists some, separated by commas. Raises ValidationError."""
+    names = {name for name in request.query_params.get(parameter, "").split(",") if name}
+    unknown = sorted(names - set(known))
+    if unknown:
+        choices = ", ".join(known) or "nothing"
+        raise ValidationError({parameter: [f"{unknown[0][:50]!r} is none of {choices}."]})
+    return names
+
+
+def list_parameter(name: str, known: Collection[str], description: str) -> OpenApiParameter:
+    return OpenApiParameter(
+        name,
+        {"type": "array", "items": {"type": "string", "enum": list(known)}},
+        explode=False,
+        description=description,
+    )
+
+
+def fields_parameter(rows: Rows) -> OpenApiParameter:
+    return list_parameter("fields", rows.fields, "Only these fields, separated by commas.")
+
+
+INCLUDE_GONE = OpenApiParameter(
+    "include_gone", bool, description="Also if Odoo no longer shows it (gone_at)."
+)

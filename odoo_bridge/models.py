@@ -15,6 +15,20 @@ class MirroredQuerySet(models.QuerySet[Any]):
         """Rows whose record Odoo still shows, archived ones included."""
         return self.filter(gone_at=None)
 
+    def search(self, text: str) -> Self:
+        """The rows that have each word of ``text``, or begin a word with it if it is short.
+
+        Ten words at most: a handful is enough to find something, each one more costs.
+        """
+        rows = self
+        for word in text.split()[:10]:
+            rows = rows.with_word(word)
+        return rows
+
+    def with_word(self, word: str) -> Self:
+        """The rows that have ``word``. Each noun says where."""
+        raise NotImplementedError
+
     def visible_to(self, user: Any) -> Self:
         """The rows in the user's scope, which is all of them if there is none. Each noun says how."""
         raise NotImplementedError

@@ -1,34 +1,141 @@
-"""Pages of a list: ``?page=2&per_page=100``."""
+"""Pages of a list: by number (``?page=2&per_page=100``), or from row to row (``?cursor=``)."""
 
 from typing import Any
 
-from django.core.paginator import InvalidPage
+from django.core.paginator import InvalidPage, Paginator
+from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.pagination import PageNumberPagination
+from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+from odoo_bridge.keyset import Order, Position, after
+from odoo_bridge.rows import Row
+
+USUAL_SIZE, MAX_SIZE = 100, 1000
 
 
-class Pages(PageNumberPagination):
-    page_size = 100
-    page_size_query_param = "per_page"
-    max_page_size = 1000
+class Pages(BasePagination):
+    """``{"count", "next", "previous", "results"}``. The view spells the rows: it knows what
+    was asked for (``view.spelled``), and a page is a list of them."""
 
-    def get_page_size(self, request: Request) -> int:
-        """Raises ValidationError for what is no number: ignored, it would be a wrong answer."""
-        given = request.query_params.get("per_page")
-        if given is None:
-            return self.page_size
-        if not (given.isascii() and given.isdigit() and len(given) < 10 and int(given) > 0):
-            raise ValidationError({"per_page": ["Must be a whole number from 1 to 1000."]})
-        return min(int(given), self.max_page_size)
+    count: int | None
+    next: str | None = None
+    previous: str | None = None
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
-        """A slice of ``queryset``, not asked for yet: whoever spells the rows chooses columns."""
-        self.request = request
-        paginator = self.django_paginator_class(queryset, self.get_page_size(request))
-        number = self.get_page_number(request, paginator)
+        """Raises ValidationError for parameters that mean nothing, NotFound for an absent page."""
+        self._address, asked = request.build_absolute_uri(), request.query_params
+        size = _size(asked.get("per_page"))
+        if "cursor" not in asked:
+            return self._numbered(queryset, asked.get("page", "1"), size, view)
+        if "page" in asked:
+            raise ValidationError({"cursor": ["Either a page or a cursor."]})
+        return self._from_row_to_row(queryset, asked["cursor"], size, view)
+
+    def _numbered(self, rows: QuerySet, number: str, size: int, view: Any) -> list[Row]:
+        pages = Paginator(rows, size)
         try:
-            self.page = paginator.page(number)
+            page = pages.page(number)
         except InvalidPage as exc:
-            raise NotFound(f"There is no page {str(number)[:20]!r}.") from exc
-        return self.page.object_list
+            raise NotFound(f"There is no page {number[:20]!r}.") from exc
+        self.count = pages.count
+        if page.has_next():
+            self.next = self._link(page=page.next_page_number())
+        if page.has_previous():
+            self.previous = self._link(page=page.previous_page_number())
+        found: list[Row] = view.spelled(page.object_list)
+        return found
+
+    def _from_row_to_row(self, rows: QuerySet, cursor: str, size: int, view: Any) -> list[Row]:
+        # Not counted: on a large table that costs more than the page.
+        self.count = None
+        order = Order.of(rows)
+        position = None
+        if cursor:
+            try:
+                position = Position.read(cursor, order)
+            except ValueError as exc:
+                raise ValidationError({"cursor": [str(exc)]}) from exc
+        back = position is not None and position.back
+        parts = after(rows, order, position)
+        found: list[Row] = []
+        for part in parts:
+            # One more than the page: is there a next one?
+            found += view.spelled(part[: size + 1 - len(found)], also=order.fields)
+            if len(found) > size:
+                break
+        more, found = len(found) > size, found[:size]
+        if back:
+            found.reverse()
+        if found and (more or back):
+            self.next = self._link(cursor=Position.of(found[-1], order))
+        if found and (more if back else position):
+            self.previous = self._link(cursor=Position.of(found[0], order, back=True))
+        return found
+
+    def _link(self, **parameter: Any) -> str:
+        ((name, value),) = parameter.items()
+        if value == 1:
+            return remove_query_param(self._address, name)
+        return replace_query_param(self._address, name, str(value))
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(
+            {"count": self.count, "next": self.next, "previous": self.previous, "results": data}
+        )
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": "string", "format": "uri", "nullable": True}
+        return {
+            "type": "object",
+            "required": ["count", "next", "previous", "results"],
+            "properties": {
+                "count": {
+                    "type": "integer",
+                    "nullable": True,
+                    "description": "Rows in the whole list. Null in a page by cursor.",
+                },
+                "next": link,
+                "previous": link,
+                "results": schema,
+            },
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return [
+            _parameter("page", "The number of the page, from 1.", type="integer", minimum=1),
+            _parameter(
+                "per_page",
+                f"Rows in a page, {MAX_SIZE} at most.",
+                type="integer",
+                minimum=1,
+                default=USUAL_SIZE,
+            ),
+            _parameter(
+                "cursor",
+                "Empty to begin; then as `next` and `previous` say it. As fast at any depth, and "
+                "rows that come or go meanwhile shift nothing. Not together with `page`.",
+                type="string",
+            ),
+        ]
+
+
+def _size(given: str | None) -> int:
+    """Raises ValidationError for what is no number: ignored, it would be a wrong answer."""
+    if given is None:
+        return USUAL_SIZE
+    if not (given.isascii() and given.isdigit() and len(given) < 10 and int(given) > 0):
+        raise ValidationError({"per_page": [f"Must be a whole number from 1 to {MAX_SIZE}."]})
+    return min(int(given), MAX_SIZE)
+
+
+def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from rest_framework.test import APIClient
 
+from accounts.models import User
 from accounts.tests.factories import reader, user_of
 from contacts.tests.factories import ContactFactory
 from odoo_bridge.tests.factories import SyncStateFactory
@@ -47,25 +48,63 @@ def test_archived_contacts_are_listed_and_gone_ones_are_not(api):
         ("is_company=true", [1]),
         ("is_company=0", [2, 3]),
         ("active=false", [3]),
+        ("type=invoice", [3]),
+        ("type=invoice,contact", [1, 3]),
         ("parent=1", [2]),
-        ("country_code=be", [1]),
+        ("commercial=1", [1, 2]),
+        ("country=be", [1]),
+        ("country=be,fr", [1, 2]),
         ("email=JANE@acme.example", [2]),
         ("vat=be0477472701", [1]),
-        ("ref=C-3", [3]),
+        ("ref=c-3", [3]),
+        ("ref=C", []),
+        ("tag=4", [2]),
+        ("tag=44", []),
         ("company=5", [3]),
         ("updated_since=2026-02-01T10:00:00Z", [3]),
         ("updated_since=2026-02-01T11:00:00%2B01:00", [3]),
         ("search=jane%20acme", [2]),
         ("search=", [1, 2, 3]),
+        ("search=CME", [1, 2]),
+        ("search=C-3", [3]),
+        # One or two letters: a word begins with them.
+        ("search=ol", [3]),
+        ("search=ld", []),
+        ("search=j%20acm", [2]),
+        ("search=%25", []),
         ("is_company=true&active=false", []),
     ],
 )
 def test_filters(api, query, found):
-    ContactFactory(odoo_id=1, name="Acme", is_company=True, country_code="BE", vat="BE0477472701")
     ContactFactory(
-        odoo_id=2, complete_name="Acme, Jane Doe", parent_id=1, email="jane@acme.example"
+        odoo_id=1,
+        name="Acme",
+        is_company=True,
+        country_code="BE",
+        vat="BE0477472701",
+        type="contact",
+        commercial_contact_id=1,
     )
-    ContactFactory(odoo_id=3, name="Old", active=False, ref="C-3", company_id=5, write_date=NOW)
+    ContactFactory(
+        odoo_id=2,
+        complete_name="Acme, Jane Doe",
+        parent_id=1,
+        commercial_contact_id=1,
+        country_code="FR",
+        email="jane@acme.example",
+        type="delivery",
+        tag_ids=[9, 4],
+    )
+    ContactFactory(
+        odoo_id=3,
+        name="Old",
+        active=False,
+        ref="C-3",
+        company_id=5,
+        write_date=NOW,
+        type="invoice",
+        tag_ids=[9],
+    )
     assert ids(api, f"?{query}") == found
 
 
@@ -84,6 +123,13 @@ def test_filters(api, query, found):
         "per_page=0",
         "per_page=ten",
         "per_page=-5",
+        "ordering=email",
+        "ordering=name,odoo_id",
+        "fields=name,secret",
+        "expand=contact",
+        "created_by=7",
+        "tag=x",
+        "page=1&cursor=",
     ],
 )
 def test_a_query_that_cannot_be_right_is_refused_by_name(api, query):
@@ -108,6 +154,52 @@ def test_an_id_that_is_not_there_is_a_404(api, odoo_id):
     assert answer.json()["error"]["code"] == "not_found"
 
 
+def test_created_by_me_finds_what_the_user_made(api):
+    me = User.objects.get()
+    ContactFactory(odoo_id=1, created_by=me)
+    ContactFactory(odoo_id=2, created_by=user_of("writer"))
+    ContactFactory(odoo_id=3)
+    assert ids(api, "?created_by=me") == [1]
+
+
+@pytest.mark.parametrize(
+    ("ordering", "found"),
+    [
+        ("name", [3, 1, 2]),
+        ("-name", [2, 1, 3]),
+        ("-odoo_id", [3, 2, 1]),
+        ("write_date", [2, 1, 3]),
+        ("-write_date", [3, 1, 2]),
+    ],
+)
+def test_orderings(api, ordering, found):
+    ContactFactory(odoo_id=1, name="Beta", write_date=NOW)
+    ContactFactory(odoo_id=2, name="Gamma", write_date=NOW.replace(hour=9))
+    ContactFactory(odoo_id=3, name="Alpha", write_date=None)
+    assert ids(api, f"?ordering={ordering}") == found
+
+
+def test_what_was_updated_since_comes_in_that_order(api):
+    ContactFactory(odoo_id=1, write_date=NOW)
+    ContactFactory(odoo_id=2, write_date=NOW.replace(hour=11))
+    since = "?updated_since=2026-02-01T11:00:00Z"
+    assert ids(api, since) == [2, 1]
+    assert ids(api, f"{since}&ordering=odoo_id") == [1, 2]
+
+
+def test_only_the_fields_that_are_asked_for_in_the_apis_order(api):
+    ContactFactory(odoo_id=7, name="Acme", country_code="BE")
+    row = {"name": "Acme", "country_code": "BE"}
+    assert api.get("/api/contacts?fields=country_code,name").json()["results"] == [row]
+    assert api.get("/api/contacts/7?fields=country_code,name").json() == row
+
+
+@pytest.mark.parametrize("query", ["email=a", "page=1", "cursor=", "is_compny=1", "fields=x"])
+def test_one_contact_takes_no_parameter_of_a_list(api, query):
+    ContactFactory(odoo_id=7)
+    assert api.get(f"/api/contacts/7?{query}").status_code == 400
+
+
 def test_pages_follow_each_other(api):
     ContactFactory.create_batch(5)
     first = api.get("/api/contacts?per_page=2").json()
@@ -122,7 +214,7 @@ def test_pages_follow_each_other(api):
 def test_a_page_has_a_hundred_rows_and_never_more_than_a_thousand(api, monkeypatch):
     ContactFactory.create_batch(101)
     assert len(ids(api)) == 100
-    monkeypatch.setattr("odoo_bridge.pagination.Pages.max_page_size", 50)
+    monkeypatch.setattr("odoo_bridge.pagination.MAX_SIZE", 50)
     assert len(ids(api, "?per_page=5000")) == 50
 
 

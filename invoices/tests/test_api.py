@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.tests.factories import reader, user_of
+from accounts.tests.factories import reader, scoped, user_of
 from contacts.tests.factories import ContactFactory
 from invoices.amounts import plain, spelled
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
@@ -123,40 +123,71 @@ def test_an_invoice_whose_contact_is_not_here_is_shown(api):
     ("query", "found"),
     [
         ("move_type=in_refund", [3]),
+        ("move_type=in_refund,out_invoice", [1, 2, 3]),
         ("state=draft", [2]),
+        ("state=draft,posted", [1, 2, 3]),
         ("payment_state=paid", [1]),
         ("contact=5", [1]),
-        ("currency_code=eur", [1]),
+        ("commercial=6", [1, 2]),
+        ("journal=8", [3]),
+        ("overdue=true", [3]),
+        ("overdue=false", [1, 2]),
+        ("amount_from=10", [1, 2]),
+        ("amount_from=10.01", [2]),
+        ("amount_to=10", [1]),
+        ("currency=eur", [1]),
         ("company=4", [2]),
         ("date_from=2026-01-15", [2, 3]),
         ("date_to=2026-01-15", [1, 2]),
         ("date_from=2026-01-15&date_to=2026-01-15", [2]),
         ("due_from=2026-03-01", [1]),
         ("due_to=2026-02-28", [3]),
+        ("ordering=-amount_total", [3, 2, 1]),
+        ("ordering=amount_total", [1, 2, 3]),
+        ("ordering=-invoice_date", [3, 2, 1]),
+        ("ordering=name", [2, 3, 1]),
         ("updated_since=2026-02-01T12:00:00Z", [3]),
         ("search=INV/7", [1]),
         ("search=acme", [1]),
+        ("search=inv/7%20acme", [1]),
+        ("search=acme%20inv/8", []),
+        ("search=PO-9", [2]),
+        ("search=jane@", [1]),
         ("include_gone=true", [1, 2, 3, 4]),
         ("", [1, 2, 3]),
     ],
 )
 def test_filters(api, query, found):
-    ContactFactory(odoo_id=5, complete_name="Acme")
+    ContactFactory(odoo_id=5, complete_name="Acme", email="jane@acme.example")
     InvoiceFactory(
         odoo_id=1,
         name="INV/7",
         contact_id=5,
+        commercial_contact_id=6,
+        amount_total=10,
+        amount_residual=0,
         payment_state="paid",
         currency_code="EUR",
         invoice_date=date(2026, 1, 1),
         invoice_date_due=date(2026, 3, 1),
     )
-    InvoiceFactory(odoo_id=2, state="draft", company_id=4, invoice_date=date(2026, 1, 15))
+    InvoiceFactory(
+        odoo_id=2,
+        state="draft",
+        company_id=4,
+        invoice_date=date(2026, 1, 15),
+        commercial_contact_id=6,
+        ref="PO-9",
+        amount_total=11,
+        amount_residual=11,
+    )
     InvoiceFactory(
         odoo_id=3,
         move_type="in_refund",
         invoice_date=date(2026, 1, 31),
         invoice_date_due=date(2026, 2, 28),
+        journal_id=8,
+        amount_residual=-5,
         write_date=NOON,
     )
     InvoiceFactory(odoo_id=4, gone_at=NOON, state="cancel")
@@ -173,10 +204,71 @@ def test_filters(api, query, found):
         "sate=draft",
         "include_gone=perhaps",
         "state=%00",
+        "expand=journal",
+        "fields=lines",
+        "amount_from=lots",
+        "amount_from=NaN",
+        "ordering=contact_name",
     ],
 )
 def test_a_query_that_cannot_be_right_is_refused(api, query):
     assert api.get(f"/api/invoices?{query}").status_code == 400
+
+
+def test_expanding_puts_contact_and_lines_into_each_invoice(api, currencies):
+    ContactFactory(odoo_id=5, name="Acme")
+    InvoiceFactory(odoo_id=1, contact_id=5, currency_id=1)
+    InvoiceFactory(odoo_id=2, contact_id=99)
+    InvoiceLineFactory(odoo_id=8, invoice_id=1, sequence=2, price_total=3, currency_id=1)
+    InvoiceLineFactory(odoo_id=9, invoice_id=1, sequence=1)
+    first, second = api.get("/api/invoices?expand=contact,lines").json()["results"]
+    assert (first["contact"]["name"], second["contact"]) == ("Acme", None)
+    assert [line["odoo_id"] for line in first["lines"]] == [9, 8]
+    assert (first["lines"][1]["price_total"], second["lines"]) == ("3.00", [])
+    one = api.get("/api/invoices/1?expand=contact").json()
+    assert (one["contact"]["odoo_id"], len(one["lines"])) == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("/api/invoices/1?fields=name", {"name"}),
+        ("/api/invoices/1?fields=name&expand=lines", {"name", "lines"}),
+        ("/api/invoices/1?fields=state&expand=contact", {"state", "contact"}),
+    ],
+)
+def test_chosen_fields_and_what_is_expanded(api, path, keys):
+    ContactFactory(odoo_id=5)
+    InvoiceFactory(odoo_id=1, contact_id=5)
+    InvoiceLineFactory(invoice_id=1)
+    assert set(api.get(path).json()) == keys
+
+
+def test_the_contact_in_an_invoice_is_one_the_user_may_see():
+    ReferenceFactory(kind="res.company", odoo_id=4)
+    ContactFactory(odoo_id=5, company_id=3)
+    InvoiceFactory(odoo_id=1, contact_id=5, company_id=4)
+    client = APIClient()
+    client.force_authenticate(scoped(companies=[4]))
+    assert client.get("/api/invoices?expand=contact").json()["results"][0]["contact"] is None
+
+
+def test_the_invoices_of_a_contact_are_addressed_to_it_or_owed_by_it(api):
+    ContactFactory(odoo_id=5)
+    ContactFactory(odoo_id=6, parent_id=5)
+    InvoiceFactory(odoo_id=1, contact_id=5, commercial_contact_id=5)
+    InvoiceFactory(odoo_id=2, contact_id=6, commercial_contact_id=5, state="draft")
+    InvoiceFactory(odoo_id=3, contact_id=7, commercial_contact_id=7)
+
+    def of(contact, query=""):
+        return [
+            row["odoo_id"]
+            for row in api.get(f"/api/contacts/{contact}/invoices{query}").json()["results"]
+        ]
+
+    assert (of(5), of(6), of(5, "?state=draft")) == ([1, 2], [2], [2])
+    assert api.get("/api/contacts/7/invoices").status_code == 404
+    assert api.get("/api/contacts/5/invoices?sate=draft").status_code == 400
 
 
 def test_an_invoice_with_lines_is_as_fresh_as_the_older_of_both(api):

@@ -53,6 +53,7 @@ TABLE = {
     "api/contacts/changes": {"GET": READERS},
     "api/contacts/export": {"GET": READERS},
     "api/contacts/<int:odoo_id>": {"GET": READERS},
+    "api/contacts/<int:odoo_id>/invoices": {"GET": READERS},
     "api/invoices": {"GET": READERS},
     "api/invoices/<int:odoo_id>": {"GET": READERS},
     "api/invoices/changes": {"GET": READERS},
