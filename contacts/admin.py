@@ -26,6 +26,7 @@ from odoo_bridge.admin.records import (
     named,
     web_link,
 )
+from odoo_bridge.indexes import start_of
 from odoo_bridge.models import Reference
 from odoo_bridge.names import Names
 
@@ -89,8 +90,7 @@ class ContactAdmin(RecordAdmin):
         "salesperson_id": Reference.Kind.USER,
         "tag_ids": Reference.Kind.TAG,
     }
-    search_fields = ("complete_name", "email", "phone", "vat", "ref")
-    search_help_text = "Name, e-mail, phone, VAT number, reference or Odoo id"
+    search_help_text = "Name, e-mail, phone, VAT number, reference, city or Odoo id"
     panels = [children]
 
     list_display = ("who", "email", "phone", "place", "tags", "company", "changed_at")
@@ -102,10 +102,10 @@ class ContactAdmin(RecordAdmin):
         Archived,
         InOdoo,
     )
-    ordering = ("name",)
+    ordering = (start_of("name").asc(), "odoo_id")
     sortable_by = ("who", "email", "changed_at")
 
-    @admin.display(description="Name", ordering="name")
+    @admin.display(description="Name", ordering=start_of("name"))
     def who(self, contact: Any) -> SafeString:
         return named(str(contact), contact)
 

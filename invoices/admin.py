@@ -15,8 +15,7 @@ from django.utils.safestring import SafeString
 from contacts.admin import ContactAdmin
 from contacts.models import Contact
 from invoices.amounts import plain, spelled
-from invoices.models import Invoice, InvoiceLine
-from invoices.summary import open_invoices
+from invoices.models import OPEN, Invoice, InvoiceLine
 from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, RECORDS, WARNING, badge
 from odoo_bridge.admin.records import (
     Choice,
@@ -33,13 +32,13 @@ from odoo_bridge.admin.records import (
     named,
     one_of,
 )
+from odoo_bridge.indexes import start_of
 from odoo_bridge.models import Reference
 from odoo_bridge.names import Names
 
 # More lines than this nobody reads in a page; Odoo's own form pages them too.
 _LINES_SHOWN, _INVOICES_SHOWN = 500, 10
 # A word finds the invoices of so many contacts; who gets more than that writes another word.
-_CONTACTS_SEARCHED = 500
 
 TYPES = {
     "out_invoice": "Customer invoice",
@@ -95,9 +94,9 @@ class Overdue(Choice):
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         today = timezone.localdate()
         if self.value() == "overdue":
-            return open_invoices(queryset).filter(invoice_date_due__lt=today)
+            return queryset.filter(OPEN, invoice_date_due__lt=today)
         if self.value() == "open":
-            return open_invoices(queryset).filter(invoice_date_due__gte=today)
+            return queryset.filter(OPEN, invoice_date_due__gte=today)
         return queryset
 
 
@@ -160,7 +159,6 @@ class InvoiceAdmin(RecordAdmin):
         "journal_id": Reference.Kind.JOURNAL,
         "salesperson_id": Reference.Kind.USER,
     }
-    search_fields = ("name", "ref", "payment_reference")
     search_help_text = "Number, reference, contact or Odoo id"
     panels = [lines_of]
 
@@ -191,20 +189,7 @@ class InvoiceAdmin(RecordAdmin):
     ordering = ("-odoo_id",)
     sortable_by = ("number", "dated")
 
-    def found_by(self, words: Sequence[str]) -> list[Q]:
-        # The contacts' ids first: a condition on another table would keep the database from its
-        # indexes.
-        any_word = Q()
-        for word in words:
-            any_word |= Q(complete_name__icontains=word)
-        contacts = Contact.objects.filter(any_word).order_by().values_list("pk", "complete_name")
-        named = [(pk, name.lower()) for pk, name in contacts[:_CONTACTS_SEARCHED]]
-        return [
-            found | Q(contact_id__in=[pk for pk, name in named if word.lower() in name])
-            for word, found in zip(words, super().found_by(words), strict=True)
-        ]
-
-    @admin.display(description="Number", ordering="name")
+    @admin.display(description="Number", ordering=start_of("name"))
     def number(self, invoice: Any) -> SafeString:
         return named(str(invoice) if invoice.name else "No number yet", invoice)
 
@@ -326,7 +311,8 @@ def invoices_of(request: HttpRequest, contact: Contact, names: Names) -> Panel |
     if not latest:
         return None
     balance = list(
-        open_invoices(its.present())
+        its.present()
+        .filter(OPEN)
         .order_by("currency_code")
         .values_list("currency_code", "currency_id", "move_type")
         .annotate(Sum("amount_residual"))

@@ -34,7 +34,6 @@ from odoo_bridge.sync.streams import Stream, all_streams
 
 # A records run is for a handful; for more there is "reconcile".
 REFRESHED_AT_ONCE = 1000
-_WORDS_IN_A_SEARCH = 5
 _BIGINT = 2**63 - 1
 # Celery ends a task after six hours and some minutes.
 _LONGEST_RUN = datetime.timedelta(hours=7)
@@ -262,9 +261,11 @@ class RecordAdmin(ReadOnlyAdmin):
     """The admin of one mirrored model.
 
     ``refers``: columns with ids of references, or lists of them, and their kind. ``panels``: what
-    belongs to a record; other apps add theirs. ``search_fields``: columns with a trigram index.
+    belongs to a record; other apps add theirs. Rows are searched as the API searches them.
     """
 
+    # Any: it makes Django show the box.
+    search_fields = ("odoo_id",)
     refers: ClassVar[Mapping[str, str]] = {}
     panels: ClassVar[list[PanelOf]] = []
 
@@ -285,18 +286,6 @@ class RecordAdmin(ReadOnlyAdmin):
     def sections(self, row: Any, names: Names) -> list[Section]:
         raise NotImplementedError
 
-    def found_by(self, words: Sequence[str]) -> list[Q]:
-        """What a row must be to be found by each of ``words``."""
-        conditions = []
-        for word in words:
-            found = Q()
-            for column in self.search_fields:
-                found |= Q(**{f"{column}__icontains": word})
-            if word.isdecimal() and int(word) <= _BIGINT:
-                found |= Q(odoo_id=int(word))
-            conditions.append(found)
-        return conditions
-
     # Lists ---------------------------------------------------------------------------------------
 
     @property
@@ -309,8 +298,14 @@ class RecordAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
-        words = search_term.replace("\x00", "").split()[:_WORDS_IN_A_SEARCH]
-        return queryset.filter(*self.found_by(words)) if words else queryset, False
+        text = search_term.replace("\x00", "").strip()
+        if not text:
+            return queryset, False
+        rows = self.model._default_manager
+        found = rows.search(text).order_by().values("pk")
+        if text.isdecimal() and int(text) <= _BIGINT:
+            found = found.union(rows.filter(pk=int(text)).values("pk"))
+        return queryset.filter(pk__in=found), False
 
     def names_of(self, rows: Sequence[Any]) -> Names:
         names, ids = Names(), dict[str, set[int | None]]()
