@@ -142,11 +142,13 @@ class FailedLoginAdmin(AccessAttemptAdmin, BridgeAdmin):
     """Deleting a row lets its name log in again from its address."""
 
     section, icon = ACCESS, "lock"
+    title = "Failed logins"
 
 
 @admin.register(AccessLog)
 class LoginAdmin(AccessLogAdmin, ReadOnlyAdmin):
     section, icon = ACCESS, "login"
+    title = "Logins"
 
 
 @admin.register(LogEntry)
@@ -154,6 +156,7 @@ class LogEntryAdmin(ReadOnlyAdmin):
     """What staff did here: who, when, to what."""
 
     section, icon = ACCESS, "history"
+    title = "What staff did"
     list_display = ("action_time", "user", "content_type", "object_repr", "get_change_message")
     list_display_links = None
     list_filter = ("action_flag", ("content_type", admin.RelatedOnlyFieldListFilter))

@@ -15,7 +15,9 @@ from django.utils.safestring import SafeString
 from contacts.admin import ContactAdmin
 from contacts.models import Contact
 from invoices.amounts import plain, spelled
+from invoices.charts import AGES_IN_WORDS
 from invoices.models import OPEN, Invoice, InvoiceLine
+from invoices.summary import AGES, due, with_due_date
 from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, RECORDS, WARNING, badge
 from odoo_bridge.admin.records import (
     Choice,
@@ -87,17 +89,19 @@ def states(invoice: Invoice) -> list[SafeString]:
     return [badge(*STATES.get(invoice.state, (invoice.state, QUIET)))]
 
 
-class Overdue(Choice):
+class Due(Choice):
+    """Among what is still to be paid, by when it is or was due: the ages of the ageing."""
+
     title, parameter_name = "due", "due"
-    choices_of = [("overdue", "Overdue"), ("open", "Open, not due yet")]
+    choices_of = [("overdue", "Overdue"), *AGES_IN_WORDS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        today = timezone.localdate()
-        if self.value() == "overdue":
-            return queryset.filter(OPEN, invoice_date_due__lt=today)
-        if self.value() == "open":
-            return queryset.filter(OPEN, invoice_date_due__gte=today)
-        return queryset
+        ages = {**AGES, "overdue": (1, None)}
+        wanted = self.value()
+        if wanted not in ages:
+            return queryset
+        rows = with_due_date(queryset.filter(OPEN))
+        return rows.filter(due(timezone.localdate(), *ages[wanted]))
 
 
 def lines_of(request: HttpRequest, invoice: Invoice, names: Names) -> Panel:
@@ -179,7 +183,7 @@ class InvoiceAdmin(RecordAdmin):
         one_of(
             "payment", "payment_state", {value: word for value, (word, _) in PAYMENT_STATES.items()}
         ),
-        Overdue,
+        Due,
         by_reference("company", "company_id", Reference.Kind.COMPANY),
         by_reference("currency", "currency_id", Reference.Kind.CURRENCY),
         InOdoo,
@@ -207,8 +211,8 @@ class InvoiceAdmin(RecordAdmin):
 
     @admin.display(description="Due")
     def due_at(self, invoice: Any) -> SafeString | str:
-        due = day(invoice.invoice_date_due)
-        return format_html('<span class="ob-late">{}</span>', due) if is_late(invoice) else due
+        at = day(invoice.invoice_date_due)
+        return format_html('<span class="ob-late">{}</span>', at) if is_late(invoice) else at
 
     @admin.display(description="Total")
     def total(self, invoice: Any) -> str:

@@ -94,12 +94,10 @@ class InvoiceSums:
         sign = 1 if side == "receivables" else -1
         sums: dict[str, Expression] = {}
         for age in (*AGES, "total"):
-            only = _due(today, *AGES[age]) if age in AGES else None
+            only = due(today, *AGES[age]) if age in AGES else None
             sums[f"in_currency_{age}"] = _sum(sign * _signed("amount_residual"), only)
             sums[f"in_company_currency_{age}"] = _sum(sign * F("amount_residual_signed"), only)
-        rows = self._rows.filter(OPEN, move_type__in=SIDES[side]).annotate(
-            due_on=Coalesce("invoice_date_due", "invoice_date", "date")
-        )
+        rows = with_due_date(self._rows.filter(OPEN, move_type__in=SIDES[side]))
         return [self._spell(row, (*AGES, "total")) for row in self._by_currency(rows, {}, sums)]
 
     def _by_currency(
@@ -130,6 +128,11 @@ class InvoiceSums:
         return names | {"count": row["count"]} | sums
 
 
+def with_due_date(rows: QuerySet) -> QuerySet:
+    """``rows`` with ``due_on``: an invoice that names no due date is due when it was made."""
+    return rows.annotate(due_on=Coalesce("invoice_date_due", "invoice_date", "date"))
+
+
 def _company_currency() -> Case:
     """The currency of an invoice's company: companies are few, so no join for each invoice."""
     companies: dict[int, list[int]] = {}
@@ -158,7 +161,7 @@ def _decimal() -> DecimalField:
     return DecimalField(max_digits=24, decimal_places=6)
 
 
-def _due(today: date, least: int | None, most: int | None) -> Q:
+def due(today: date, least: int | None, most: int | None) -> Q:
     """Due between ``least`` and ``most`` days ago; what has no date at all is not due."""
     if least is None:
         return Q(due_on__gte=today - timedelta(days=most or 0)) | Q(due_on=None)

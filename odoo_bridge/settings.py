@@ -365,6 +365,7 @@ UNFOLD = {
             "950": "#172554",
         }
     },
+    "DASHBOARD_CALLBACK": "odoo_bridge.admin.dashboard.overview",
     "STYLES": ["odoo_bridge.admin.navigation.stylesheet"],
     "SIDEBAR": {"navigation": "odoo_bridge.admin.navigation.sidebar"},
 }
@@ -385,6 +386,14 @@ CONTENT_SECURITY_POLICY = {
     },
     "EXCLUDE_URL_PREFIXES": ["/admin/"],
 }
+
+# What the overview draws, in this order: functions made by odoo_bridge.admin.charts.chart.
+DASHBOARD_CHARTS = [
+    "invoices.charts.invoiced_per_month",
+    "invoices.charts.receivables",
+    "odoo_bridge.admin.charts.changed_rows",
+    "odoo_bridge.admin.charts.run_durations",
+]
 
 # Transport security -------------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -38,7 +38,8 @@ class Standing:
 def all_standing() -> list[Standing]:
     """Every stream, in the order they are copied; in four queries however many there are.
 
-    ``last_run`` is the last that did something: one skipped because another was at work did not.
+    ``last_run`` is the last of the whole stream that did something: one skipped because another was at
+    work did not, and one of single records tells nothing of the others.
     """
     standing = {name: Standing(name) for name in all_streams()}
     for stream, values in _states():
@@ -61,6 +62,7 @@ def _states() -> Iterator[tuple[str, dict[str, Any]]]:
     runs = SyncRun.objects.filter(stream=OuterRef("stream")).order_by("-pk").values("pk")
     current = runs.filter(status=SyncRun.Status.RUNNING)
     last = runs.exclude(status__in=(*_WAITING, SyncRun.Status.SKIPPED))
+    last = last.exclude(kind=SyncRun.Kind.RECORDS)
     columns = ("watermark", "row_count", "odoo_row_count", "odoo_version", "unavailable_fields")
     states = list(
         SyncState.objects.annotate(

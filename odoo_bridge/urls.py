@@ -4,12 +4,15 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from odoo_bridge.admin import dashboard
 from odoo_bridge.docs import RedocView, SchemaView, SwaggerView
 from odoo_bridge.routes import both
 from odoo_bridge.sync_views import IssuesView, RunsView, RunView, StartRunView, SyncView
 from odoo_bridge.views import LiveView, ReadyView, favicon
 
 admin.site.index_title = "Overview"
+admin.site.index_template = "odoo_bridge/overview.html"
+admin.site.extra_urls = dashboard.urls  # type: ignore[attr-defined]  # asked for by unfold's site
 
 api: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),

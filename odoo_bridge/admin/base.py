@@ -53,10 +53,12 @@ class LargeTablePaginator(Paginator):
 
 class BridgeAdmin(ModelAdmin):
     """A page of the admin. ``section`` puts it into the navigation under ``title``; without one it
-    is reached only through other pages. ``icon`` is a name of Material Symbols."""
+    is reached only through other pages. ``icon`` is a name of Material Symbols; the pages of a section
+    stand in the order of ``rank``."""
 
     section: str | None = None
     title = ""
+    rank = 0
     icon = "database"
 
     # Counting a whole large table for "1 result (of 1,000,000)" costs more than the page.

@@ -31,7 +31,8 @@ _NAMES_ON_A_PAGE = 100
 
 @admin.register(GoneReview)
 class GoneReviewAdmin(ReadOnlyAdmin):
-    section, icon = SYNC, "help"
+    section, icon, rank = SYNC, "help", 2
+    title = "Vanished rows"
     list_display = ("question", "outcome", "asked_at", "last_asked_at", "answered_by")
     list_filter = ("status", "stream")
     fields = (

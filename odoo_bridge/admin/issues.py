@@ -56,7 +56,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(SyncIssue)
 class SyncIssueAdmin(ReadOnlyAdmin):
-    section, icon = SYNC, "report"
+    section, icon, rank = SYNC, "report", 1
     list_display = ("record_name", "reason", "column", "attempts", "last_seen_at", "resolved_at")
     list_filter = (OpenFilter, "stream")
     search_fields = ("=odoo_id", "reason")

@@ -27,14 +27,18 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _pages(section: str, request: HttpRequest) -> list[dict[str, Any]]:
-    return [
-        {
-            "title": page.title or str(model._meta.verbose_name_plural).capitalize(),
-            "icon": page.icon,
-            "link": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"),
-        }
+    found = [
+        (model._meta, page)
         for model, page in admin.site._registry.items()
         if isinstance(page, BridgeAdmin)
         and page.section == section
         and page.has_view_permission(request)
+    ]
+    return [
+        {
+            "title": page.title or str(meta.verbose_name_plural).capitalize(),
+            "icon": page.icon,
+            "link": reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist"),
+        }
+        for meta, page in sorted(found, key=lambda pair: pair[1].rank)
     ]

@@ -114,7 +114,7 @@ def _as_entered(task: PeriodicTask) -> dict[str, Any]:
 
 @admin.register(Schedule)
 class ScheduleAdmin(BridgeAdmin):
-    section, icon = SYNC, "schedule"
+    section, icon, rank = SYNC, "schedule", 3
     form = ScheduleForm
     list_display = ("what", "when", "state", "next_run", "last_run", "advice")
     list_display_links = ("what",)

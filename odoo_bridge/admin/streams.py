@@ -8,5 +8,5 @@ from odoo_bridge.models import SyncState
 
 @admin.register(SyncState)
 class SyncStateAdmin(ReadOnlyAdmin):
-    section, icon = SYNC, "water"
+    section, icon, rank = SYNC, "water", 4
     list_display = ("stream", "watermark", "lease_holder", "lease_until", "unavailable_fields")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db.models.functions import Now
 
 from contacts.models import Contact
 from invoices.models import Invoice
@@ -29,6 +30,50 @@ def test_staff_log_in_with_their_name_and_password(
     assert page.get_by_role("link", name="Overview").count() > 0
 
 
+def test_staff_read_the_overview_and_follow_a_figure(page: Any, site: str) -> None:
+    page.goto(f"{site}/admin/")
+    page.locator("#ob-charts canvas").nth(3).wait_for()
+    look(page, "overview")
+    contacts = page.get_by_role("region", name="Contacts", exact=True)
+    assert "Fresh" in contacts.inner_text()
+    assert "equal" in contacts.inner_text()
+    page.locator("#ob-charts canvas").nth(3).wait_for()
+    drawn = page.evaluate(
+        """() => [...document.querySelectorAll("#ob-charts canvas")].map(canvas =>
+            canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height)
+                .data.some(value => value > 0))"""
+    )
+    assert drawn == [True] * 4
+    with page.expect_navigation():
+        contacts.get_by_role("link", name=str(Contact.objects.count())).click()
+    page.locator("#result_list .field-who").first.wait_for()
+
+
+def test_the_overview_follows_a_run_without_being_asked(page: Any, site: str) -> None:
+    run = SyncRun.objects.create(
+        stream="contacts",
+        kind="changes",
+        trigger="admin",
+        status=SyncRun.Status.RUNNING,
+        phase=SyncRun.Phase.READING,
+        planned_count=100,
+        read_count=10,
+    )
+    page.goto(f"{site}/admin/")
+    bar = page.get_by_label("Progress of the run of contacts")
+    assert bar.get_attribute("value") == "10"
+    charts: list[str] = []
+    page.on("request", lambda asked: charts.append(asked.url) if "charts/" in asked.url else None)
+    SyncRun.objects.filter(pk=run.pk).update(read_count=60)
+    page.locator("#ob-live progress[value='60']").wait_for()
+    SyncRun.objects.filter(pk=run.pk).update(
+        status=SyncRun.Status.SUCCEEDED, started_at=Now(), finished_at=Now()
+    )
+    bar.wait_for(state="detached")
+    page.wait_for_function("document.querySelectorAll('#ob-charts canvas').length === 4")
+    assert charts
+
+
 def test_staff_find_a_contact_and_open_its_invoice(page: Any, site: str) -> None:
     page.goto(f"{site}/admin/contacts/contact/?kind=company")
     look(page, "contacts")
@@ -52,7 +97,7 @@ def test_staff_find_a_contact_and_open_its_invoice(page: Any, site: str) -> None
 
 
 def test_staff_refresh_a_contact_from_odoo(page: Any, site: str, demo_odoo: Any) -> None:
-    contact = Contact.objects.filter(is_company=True).last()
+    contact = Contact.objects.filter(is_company=True).latest("pk")
     demo_odoo.write("res.partner", [contact.pk], name="Renamed in Odoo")
     page.goto(f"{site}/admin/contacts/contact/{contact.pk}/change/")
     with page.expect_navigation():
@@ -69,8 +114,9 @@ def test_staff_refresh_a_contact_from_odoo(page: Any, site: str, demo_odoo: Any)
 
 def test_a_phone_shows_records_without_scrolling_sideways(page: Any, site: str) -> None:
     page.set_viewport_size(PHONE)
-    contact = Contact.objects.filter(invoices__isnull=False).first()
+    contact = Contact.objects.filter(invoices__isnull=False).earliest("pk")
     for name, path in (
+        ("phone-overview", ""),
         ("phone-contacts", "contacts/contact/"),
         ("phone-contact", f"contacts/contact/{contact.pk}/change/"),
         ("phone-invoices", "invoices/invoice/"),

@@ -1,0 +1,237 @@
+"""The overview: is the mirror fresh and right, and does anything need a person?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+
+from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, WARNING
+from odoo_bridge.admin.charts import charts_for
+from odoo_bridge.admin.runs import lasted
+from odoo_bridge.heartbeat import silences
+from odoo_bridge.models import GoneReview, SyncRun
+from odoo_bridge.standing import Standing, all_standing
+from odoo_bridge.sync.streams import Stream, all_streams
+from odoo_bridge.views import STALE_SECONDS
+
+Kind, Status = SyncRun.Kind, SyncRun.Status
+# Seconds between two looks of the page: while a run is under way, and otherwise.
+BUSY_SECONDS, IDLE_SECONDS = 2, 15
+_DAY = 86_400
+_ENDS = {
+    Status.SUCCEEDED: ("succeeded", GOOD),
+    Status.SUCCEEDED_WITH_ISSUES: ("succeeded with issues", WARNING),
+    Status.NEEDS_CONFIRMATION: ("waits for an answer", BAD),
+    Status.FAILED: ("failed", BAD),
+    Status.CANCELLED: ("was cancelled", WARNING),
+    Status.INTERRUPTED: ("was interrupted", WARNING),
+}
+
+
+@dataclass(frozen=True)
+class Banner:
+    """Something that needs a person, what to do about it, and where."""
+
+    tone: str
+    text: str
+    remedy: str = ""
+    link: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """How one stream stands."""
+
+    name: str
+    standing: Standing
+    verdict: str
+    tone: str
+    age: str
+    records_url: str
+    last_words: str
+    last_tone: str
+    next_run: str
+    schedules_url: str
+    issues_url: str
+
+    @property
+    def percent(self) -> int | None:
+        """How far the run under way is; None before it knows how much there is to read."""
+        run = self.standing.current_run
+        if run is None or not run.planned_count or run.phase == SyncRun.Phase.INVENTORY:
+            return None
+        return min(100, round(100 * run.read_count / run.planned_count))
+
+
+def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """What the first page of the admin shows, for unfold's ``DASHBOARD_CALLBACK``."""
+    return context | _now(request)
+
+
+def live(request: HttpRequest) -> HttpResponse:
+    """The part of the overview that the page asks for again and again.
+
+    ``?busy=1``: a run was under way at the last look. When it has ended the charts are told.
+    """
+    context = _now(request)
+    response = render(request, "odoo_bridge/overview_live.html", context)
+    if request.GET.get("busy") and not context["busy"]:
+        response["HX-Trigger"] = "runs-ended"
+    return response
+
+
+def charts(request: HttpRequest) -> HttpResponse:
+    return render(request, "odoo_bridge/overview_charts.html", {"charts": charts_for(request)})
+
+
+def urls() -> list[URLPattern]:
+    return [
+        path("overview/", admin.site.admin_view(live), name="overview-live"),
+        path("overview/charts/", admin.site.admin_view(charts), name="overview-charts"),
+    ]
+
+
+def _now(request: HttpRequest) -> dict[str, Any]:
+    if not request.user.has_perm("odoo_bridge.view_syncstate"):
+        return {"cards": [], "banners": [], "busy": False, "look_again_seconds": None}
+    now = timezone.now()
+    cards = _cards(now)
+    busy = any(card.standing.current_run for card in cards)
+    return {
+        "cards": cards,
+        "banners": _banners(cards, now),
+        "busy": busy,
+        "look_again_seconds": BUSY_SECONDS if busy else IDLE_SECONDS,
+    }
+
+
+# Streams ---------------------------------------------------------------------------------------------
+
+
+def _cards(now: datetime) -> list[Card]:
+    return [_card(standing, now) for standing in all_standing()]
+
+
+def _card(standing: Standing, now: datetime) -> Card:
+    name, last, running = standing.stream, standing.last_run, standing.current_run
+    age = standing.lag_seconds
+    if age is None:
+        verdict, tone = ("First copy under way", INFO) if running else ("Never copied", BAD)
+    else:
+        verdict, tone = ("Fresh", GOOD) if age <= STALE_SECONDS else ("Stale", BAD)
+    ends, ends_tone = _ENDS.get(Status(last.status), (last.status, QUIET)) if last else ("", QUIET)
+    return Card(
+        name=name.replace("_", " "),
+        standing=standing,
+        verdict=verdict,
+        tone=tone,
+        age="" if age is None else in_short(age),
+        records_url=_list_of(all_streams()[name]),
+        last_words=(
+            f"{last.kind} {ends} {in_short((now - last.finished_at).total_seconds())} ago,"
+            f" took {lasted(last, now)}"
+            if last and last.finished_at
+            else "none yet"
+        ),
+        last_tone=ends_tone,
+        next_run=_in_words(standing, now),
+        schedules_url=reverse("admin:odoo_bridge_schedule_changelist"),
+        issues_url=f"{reverse('admin:odoo_bridge_syncissue_changelist')}?stream__exact={name}",
+    )
+
+
+def _in_words(standing: Standing, now: datetime) -> str:
+    """``changes in 40 s``: the earliest run that a schedule will start."""
+    if not standing.next_runs:
+        return "paused"
+    kind, at = min(standing.next_runs.items(), key=lambda planned: planned[1])
+    return f"{kind} in {in_short((at - now).total_seconds())}" if at > now else f"{kind}, due now"
+
+
+def _list_of(stream: Stream) -> str:
+    """The list of the stream's records; empty for lines, which have none of their own."""
+    meta = stream.model._meta
+    if not admin.site.is_registered(stream.model):
+        return ""
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+
+
+def in_short(seconds: float) -> str:
+    """``12 s``, ``3 min``, ``2 h 5 min``, ``4 days``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    if whole < 2 * _DAY:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // _DAY} days"
+
+
+# What needs a person ---------------------------------------------------------------------------------
+
+
+def _banners(cards: Sequence[Card], now: datetime) -> list[Banner]:
+    return [
+        *_questions(),
+        *_failures(cards),
+        *(Banner(BAD, silence.message, silence.remedy) for silence in silences(now)),
+        *_one_process(),
+    ]
+
+
+def _questions() -> list[Banner]:
+    return [
+        Banner(
+            BAD,
+            f"{review.gone_count:,} of {review.present_count:,} {review.stream.replace('_', ' ')} "
+            "vanished from Odoo. None was marked gone.",
+            "Look which, then confirm or reject.",
+            reverse("admin:odoo_bridge_gonereview_change", args=[review.pk]),
+            "Look at them",
+        )
+        for review in GoneReview.objects.filter(status=GoneReview.Status.OPEN).defer("ids")
+    ]
+
+
+def _failures(cards: Sequence[Card]) -> list[Banner]:
+    """One banner for all streams that failed for the same reason: mostly it is Odoo that is down."""
+    failed: dict[str, list[tuple[str, SyncRun]]] = {}
+    for card in cards:
+        run = card.standing.last_run
+        if run and run.status == Status.FAILED:
+            failed.setdefault(run.error_code or run.error, []).append((card.name, run))
+    banners = []
+    for together in failed.values():
+        names = ", ".join(name for name, _run in together)
+        _name, run = together[0]
+        banners.append(
+            Banner(
+                BAD,
+                f"{names[:1].upper()}{names[1:]}: the last run failed. {run.error}",
+                run.remedy,
+                reverse("admin:odoo_bridge_syncrun_change", args=[run.pk]),
+                f"Run #{run.pk}",
+            )
+        )
+    return banners
+
+
+def _one_process() -> list[Banner]:
+    if not settings.ONE_PROCESS:
+        return []
+    return [
+        Banner(
+            INFO,
+            "One-process mode: web, worker and beat share one process, for trying the bridge out.",
+            "To run it for real, see the README.",
+        )
+    ]
