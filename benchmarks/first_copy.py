@@ -2,8 +2,8 @@
 
     python benchmarks/first_copy.py
 
-Needs the settings of a bridge (``.env`` or the environment) and EMPTIES ITS MIRROR: give it a
-database of its own. Prints, per stream and in all, rows a second and ratios of
+Needs the settings of a bridge (``.env`` or the environment) with PostgreSQL, and EMPTIES ITS MIRROR:
+give it a database of its own. Prints, per stream and in all, rows a second and ratios of
 
 - Odoo alone: the same fields of the same ids over the same connections, answers thrown away;
 - ours: ``run(stream, "reconcile")`` into an empty mirror, inventory, storing and all;
@@ -34,6 +34,7 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402
+from django.db import connection  # noqa: E402
 
 from odoo_bridge.models import Reference, SyncState  # noqa: E402
 from odoo_bridge.odoo.gateway import connect  # noqa: E402
@@ -126,10 +127,11 @@ def stamps_alone(stream: Stream) -> float:
 
 
 def empty_mirror() -> None:
-    for stream in all_streams().values():
-        stream.model._default_manager.all().delete()
-    SyncState.objects.all().delete()
-    Reference.objects.all().delete()
+    """TRUNCATE, and not delete(): neither a million rows in this process nor dead ones in the table."""
+    models = [*(stream.model for stream in all_streams().values()), SyncState, Reference]
+    tables = ", ".join(connection.ops.quote_name(model._meta.db_table) for model in models)
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {tables} CASCADE")
 
 
 def main() -> None:
