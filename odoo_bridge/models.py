@@ -1,13 +1,30 @@
 """What a sync keeps: the shape of a mirrored row, where each stream stands, what each run did."""
 
+from collections.abc import Iterator
 from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Func
 from django.db.models.functions import Now
 from django_celery_beat.models import PeriodicTask
 
 from odoo_bridge.remedies import remedy
+
+
+class OdooMoment(Func):
+    """A moment as Odoo spells it: ``2026-02-01 09:30:00``, naive UTC; the empty string for NULL."""
+
+    output_field = models.TextField()
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        spelled = "to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
+        return self.as_sql(compiler, connection, template=f"coalesce({spelled}, '')")
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_context: Any) -> tuple[str, Any]:
+        # Stored as text already.
+        template = "coalesce(substr(%(expressions)s, 1, 19), '')"
+        return self.as_sql(compiler, connection, template=template)
 
 
 class MirroredQuerySet(models.QuerySet[Any]):
@@ -28,6 +45,15 @@ class MirroredQuerySet(models.QuerySet[Any]):
     def with_word(self, word: str) -> Self:
         """The rows that have ``word``. Each noun says where."""
         raise NotImplementedError
+
+    def stamps(self) -> Iterator[tuple[int, str]]:
+        """Ids, ascending, each with its ``write_date`` as Odoo spells it.
+
+        Text, since that is what they are compared with: making a million moments of both sides
+        takes longer than Odoo takes to list them.
+        """
+        rows = self.order_by("pk").values_list("pk", OdooMoment("write_date"))
+        return rows.iterator(chunk_size=10_000)
 
     def visible_to(self, user: Any) -> Self:
         """The rows in the user's scope, which is all of them if there is none. Each noun says how."""

@@ -7,10 +7,11 @@ a plan over millions of rows stays small.
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-Stamp = tuple[int, datetime | None]
+# An id and its write_date as Odoo spells it, whole seconds of UTC, so that text sorts as time does;
+# the empty string where Odoo has none, or where only ids are compared.
+Stamp = tuple[int, str]
 
 
 @dataclass
@@ -23,7 +24,7 @@ class Plan:
     inventoried: int = 0
 
 
-def compare(theirs: Iterable[Stamp], ours: Iterable[Stamp], since: datetime | None = None) -> Plan:
+def compare(theirs: Iterable[Stamp], ours: Iterable[Stamp], since: str = "") -> Plan:
     """Compare row by row: read what is new or has another stamp, older ones included.
 
     An older stamp is no mistake: Odoo's clock was set back, or a backup was restored. An equal one
@@ -39,7 +40,7 @@ def compare(theirs: Iterable[Stamp], ours: Iterable[Stamp], since: datetime | No
             absent.append(our_id)
             our_id, our_stamp = next(mine, (None, None))
         if our_id == their_id:
-            if our_stamp != their_stamp or (since and their_stamp and their_stamp >= since):
+            if our_stamp != their_stamp or (since and their_stamp >= since):
                 read.append(their_id)
             our_id, our_stamp = next(mine, (None, None))
         else:

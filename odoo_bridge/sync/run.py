@@ -23,14 +23,13 @@ from django.db import (
     close_old_connections,
     transaction,
 )
-from django.db.models import Count, DurationField, F, Max, Q, QuerySet, Sum
+from django.db.models import Count, DurationField, F, Max, Q, Sum
 from django.db.models.functions import Now
 from psycopg.errors import ProgramLimitExceeded
 
-from odoo_bridge.models import GoneReview, MirroredModel, SyncRun, SyncState
+from odoo_bridge.models import GoneReview, MirroredModel, MirroredQuerySet, SyncRun, SyncState
 from odoo_bridge.odoo.errors import BridgeError, RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, Record, connect
-from odoo_bridge.odoo.values import moment
 from odoo_bridge.sync import gone, indexes, issues, references, rereads
 from odoo_bridge.sync.fetch import Fetcher, Page
 from odoo_bridge.sync.lease import Lease, LeaseHeld, holder_name, locked_state
@@ -374,9 +373,8 @@ class _Execution:
         known = issues.open_ids(self.stream.name)
         plan, totals = Plan(), None
         clock_went_back = watermark is not None and odoo_now < watermark - settings.ODOO_OVERLAP
-        since = (
-            self._copy_began_at(odoo_now) if watermark is None else min(watermark, odoo_now)
-        ) - settings.ODOO_OVERLAP
+        mark = self._copy_began_at(odoo_now) if watermark is None else min(watermark, odoo_now)
+        since = (mark - settings.ODOO_OVERLAP).strftime("%Y-%m-%d %H:%M:%S")
         changes = self.row.kind == Kind.CHANGES and watermark is not None and not clock_went_back
         first = not changes and not self._present().exists()
         # Fields that came or went move no stamp: an upgrade of Odoo, of the bridge, other rights.
@@ -384,7 +382,7 @@ class _Execution:
         self._reads_all = self.row.kind == Kind.FULL or (not changes and other_fields)
         if self._reads_all:
             theirs = self.fetcher.ask(gateway.search, model, domain)
-            swept = compare(((i, None) for i in theirs), self._our_ids())
+            swept = compare(((i, "") for i in theirs), self._our_ids())
             plan = Plan(theirs, swept.absent, len(theirs))
         elif first:
             self._begin_copy()
@@ -399,7 +397,7 @@ class _Execution:
             changed = self.fetcher.ask(
                 gateway.search,
                 model,
-                [*domain, ("write_date", ">=", since.strftime("%Y-%m-%d %H:%M:%S"))],
+                [*domain, ("write_date", ">=", since)],
             )
             totals = self.fetcher.ask(gateway.totals, model, domain)
             present = self._present().aggregate(rows=Count("pk"), ids=Sum("pk"))
@@ -410,7 +408,7 @@ class _Execution:
             if not totals_agree(totals, ours, expected):
                 # A delete, a late commit, a row that came back: the ids alone tell which.
                 theirs = self.fetcher.ask(gateway.search, model, domain)
-                swept = compare(((i, None) for i in theirs), self._our_ids())
+                swept = compare(((i, "") for i in theirs), self._our_ids())
                 plan = Plan(union(changed, swept.read), swept.absent, len(theirs))
         self._odoo_row_count = plan.inventoried if totals is None else totals.rows
         self._settle_references()
@@ -614,8 +612,8 @@ class _Execution:
 
     # Looking ------------------------------------------------------------------------------------
 
-    def _present(self) -> QuerySet[Any]:
-        return self.model._default_manager.filter(gone_at=None)
+    def _present(self) -> MirroredQuerySet:
+        return self.model.objects.present()
 
     def _row_count(self) -> int:
         row = self.row
@@ -625,18 +623,17 @@ class _Execution:
         return self._rows_before
 
     def _our_stamps(self) -> Iterator[Stamp]:
-        return self._present().order_by("pk").values_list("pk", "write_date").iterator(5000)
+        return self._present().stamps()
 
     def _our_ids(self) -> Iterator[Stamp]:
         ids = self._present().order_by("pk").values_list("pk", flat=True)
-        return ((pk, None) for pk in ids.iterator(5000))
+        return ((pk, "") for pk in ids.iterator(10_000))
 
     def _their_stamps(self) -> Iterator[Stamp]:
         pages = self.gateway.stamps(self.stream.odoo_model, self._domain)
         for page in self.fetcher.each(pages):
             self._attend()
-            for odoo_id, stamp in zip(page.ids, page.write_dates, strict=True):
-                yield odoo_id, moment(stamp or False)
+            yield from zip(page.ids, page.write_dates, strict=True)
 
     def _here(self, ids: set[int]) -> set[int]:
         """Those of ``ids`` that are present in the mirror."""

@@ -14,7 +14,7 @@ from django.db.models import Count, Sum
 
 from odoo_bridge.odoo.errors import RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, connect
-from odoo_bridge.odoo.values import decimal, many2one, moment
+from odoo_bridge.odoo.values import decimal, many2one
 from odoo_bridge.sync.fetch import read_page
 from odoo_bridge.sync.plan import Stamp, compare
 from odoo_bridge.sync.references import References
@@ -73,12 +73,10 @@ def _compare_stamps(
 
     def theirs() -> Iterator[Stamp]:
         for page in gateway.stamps(stream.odoo_model, domain):
-            for odoo_id, stamp in zip(page.ids, page.write_dates, strict=True):
-                seen.append(odoo_id)
-                yield odoo_id, moment(stamp or False)
+            seen.extend(page.ids)
+            yield from zip(page.ids, page.write_dates, strict=True)
 
-    rows = stream.model._default_manager.filter(gone_at=None).order_by("pk")
-    plan = compare(theirs(), rows.values_list("pk", "write_date").iterator(5000))
+    plan = compare(theirs(), stream.model.objects.present().stamps())
     verdict.compared.append(f"{len(seen)} stamps")
     if len(plan.read):
         verdict.differences.append(

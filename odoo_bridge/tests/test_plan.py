@@ -1,11 +1,8 @@
 """What to read and what is gone, decided without a database or a network."""
 
-from datetime import UTC, datetime
-
 from odoo_bridge.sync.plan import compare, too_many_gone, totals_agree, union
 
-NINE = datetime(2026, 2, 1, 9, tzinfo=UTC)
-TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
+NINE, TEN = "2026-02-01 09:00:00", "2026-02-01 10:00:00"
 
 
 def test_what_odoo_has_and_we_lack_is_read():
