@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import OperationalError
 from django.test import Client
@@ -13,13 +14,14 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.tests.factories import PASSWORD, UserFactory, user_of
+from accounts.tests.factories import PASSWORD, UserFactory, scoped, user_of
 from contacts.tests.factories import ContactFactory
-from invoices.tests.factories import InvoiceFactory
+from invoices.models import Invoice
+from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
 from odoo_bridge.logs import JsonFormatter
 from odoo_bridge.odoo.errors import OdooUnavailable
 from odoo_bridge.sync.streams import all_streams
-from odoo_bridge.tests.factories import SyncRunFactory, SyncStateFactory
+from odoo_bridge.tests.factories import SyncIssueFactory, SyncRunFactory, SyncStateFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -156,6 +158,70 @@ def operations(*methods):
     ]
 
 
+# Scopes -------------------------------------------------------------------------------------------
+@pytest.fixture
+def of_7(rows):
+    """A user of all groups, scoped to contact 7. Contact 9 and its invoice 9 are FOREIGN, one gone."""
+    values = {"name": "FOREIGN", "ref": "FOREIGN"}
+    for odoo_id, gone_at in ((9, None), (11, timezone.now())):
+        ContactFactory(odoo_id=odoo_id, complete_name="FOREIGN", gone_at=gone_at, **values)
+        InvoiceFactory(odoo_id=odoo_id, contact_id=odoo_id, gone_at=gone_at, **values)
+        InvoiceLineFactory(odoo_id=odoo_id, invoice_id=odoo_id, name="FOREIGN", gone_at=gone_at)
+        SyncIssueFactory(odoo_id=odoo_id, reason="FOREIGN")
+    Invoice.objects.filter(pk=7).update(contact_id=7, shipping_contact_id=9)
+    InvoiceLineFactory(odoo_id=7, invoice_id=7)
+    user = scoped(contacts=[7])
+    user.groups.set(Group.objects.all())
+    client = APIClient()
+    client.force_authenticate(user)
+    return client
+
+
+def body_of(answer):
+    return b"".join(answer) if answer.streaming else answer.content
+
+
+WITH_AN_ID = [param for param in operations(*METHODS) if "<int:odoo_id>" in param.values[1]]
+
+
+@pytest.mark.parametrize(("method", "route"), WITH_AN_ID)
+def test_a_record_outside_the_scope_is_not_there(of_7, method, route):
+    for odoo_id in ("9", "11"):
+        path = "/" + route.replace("<int:odoo_id>", odoo_id)
+        for query in ("", "?include_gone=true"):
+            answer = of_7.generic(method, path + query, "{}", content_type="application/json")
+            # The route may have no such parameter.
+            allowed = {404, 400} if query else {404}
+            assert answer.status_code in allowed, (
+                f"{method} {path}{query}: {answer.content[:200]!r}"
+            )
+            assert b"FOREIGN" not in body_of(answer)
+
+
+@pytest.mark.parametrize(("method", "route"), operations("GET"))
+def test_no_answer_within_a_scope_tells_of_what_is_outside(of_7, method, route):
+    """Whatever else is asked for; where the route has an id, it is one of the scope."""
+    plain = of_7.get(path_of(route))
+    assert plain.status_code in (200, 503), body_of(plain)
+    told = [body_of(plain)]
+    if "contacts" in route and plain.status_code == 200:
+        assert b"7" in told[0]
+    for query in ("include_gone=true", "search=FOREIGN", "expand=contact,lines", "ref=FOREIGN"):
+        answer = of_7.get(f"{path_of(route)}?{query}")
+        assert answer.status_code in (200, 400, 404, 503), body_of(answer)
+        # A page may quote what was asked.
+        told.append(body_of(answer).replace(query.encode(), b""))
+    assert [body for body in told if b"FOREIGN" in body] == []
+
+
+def test_sums_within_a_scope_leave_out_what_is_outside(of_7):
+    totals = of_7.get("/api/invoices/summary").json()["totals"]
+    assert sum(row["count"] for row in totals) == 1
+    for feed in ("contacts", "invoices", "invoices/lines"):
+        assert of_7.get(f"/api/{feed}/changes?totals=true").json()["totals"]["count"] == 1, feed
+
+
+# Names that are not known -------------------------------------------------------------------------
 def superuser():
     client = APIClient()
     client.force_authenticate(user_of("superuser"))
