@@ -122,6 +122,14 @@ class Pages(BasePagination):
         ]
 
 
+class NumberedPages(Pages):
+    """By number alone, for lists of moderate length."""
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        known = super().get_schema_operation_parameters(view)
+        return [parameter for parameter in known if parameter["name"] != "cursor"]
+
+
 def _size(given: str | None) -> int:
     """Raises ValidationError for what is no number: ignored, it would be a wrong answer."""
     if given is None:

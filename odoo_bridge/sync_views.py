@@ -1,5 +1,6 @@
 """The sync over the API: where each stream stands, runs, issues, and starting a run."""
 
+from collections.abc import Collection
 from typing import Any
 
 import django_filters
@@ -19,6 +20,7 @@ from rest_framework.views import APIView
 from odoo_bridge.filters import Moment, StrictFilters, YesNo
 from odoo_bridge.heartbeat import silences
 from odoo_bridge.models import SyncIssue, SyncRun
+from odoo_bridge.pagination import NumberedPages
 from odoo_bridge.standing import all_standing
 from odoo_bridge.strict import StrictQuery
 from odoo_bridge.sync.control import ask_once
@@ -30,6 +32,8 @@ from odoo_bridge.sync_serializers import (
     SyncSerializer,
 )
 from odoo_bridge.throttles import SyncThrottle
+
+PAGES = frozenset({"page", "per_page"})
 
 
 class SyncApi(APIView):
@@ -63,8 +67,21 @@ class SyncView(StrictQuery, SyncApi):
         return Response(SyncSerializer(said, context={"operator": self.is_operator()}).data)
 
 
+class Listed(generics.ListAPIView):
+    """A short list in pages, whose rows are spelled by the serializer."""
+
+    pagination_class = NumberedPages
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(page)
+
+    def spelled(self, rows: QuerySet, also: Collection[str] = ()) -> Any:
+        return self.get_serializer(rows, many=True).data
+
+
 class RunFilters(StrictFilters):
-    also_known = frozenset({"page", "per_page"})
+    also_known = PAGES
 
     stream = django_filters.CharFilter()
     kind = django_filters.ChoiceFilter(choices=SyncRun.Kind.choices)
@@ -81,7 +98,7 @@ class OfRuns(SyncApi, generics.GenericAPIView):
         return {**super().get_serializer_context(), "operator": self.is_operator()}
 
 
-class RunsView(OfRuns, generics.ListAPIView):
+class RunsView(OfRuns, Listed):
     """Runs, the latest first. Those that ended a month ago are forgotten, but for the last of each
     outcome."""
 
@@ -103,7 +120,7 @@ class RunView(StrictQuery, OfRuns, generics.RetrieveAPIView):
 
 
 class IssueFilters(StrictFilters):
-    also_known = frozenset({"page", "per_page"})
+    also_known = PAGES
 
     stream = django_filters.CharFilter()
     include_resolved = YesNo(
@@ -119,7 +136,7 @@ class IssueFilters(StrictFilters):
         return super().filter_queryset(queryset)
 
 
-class IssuesView(SyncApi, generics.ListAPIView):
+class IssuesView(SyncApi, Listed):
     """Records that could not be copied, with the reason: by name, so that nothing is missing
     silently. For an account with a scope, those whose row is in it."""
 

@@ -129,7 +129,9 @@ def test_runs_are_listed_the_latest_first_and_filtered(operator):
         assert ids(operator, f"runs?{query}") == found, query
 
 
-@pytest.mark.parametrize("query", ["kind=fast", "status=done", "queued_since=now", "strem=x"])
+@pytest.mark.parametrize(
+    "query", ["kind=fast", "status=done", "queued_since=now", "cursor=", "strem=x"]
+)
 def test_a_filter_of_runs_that_cannot_be_right_is_refused(operator, query):
     answer = operator.get(f"/api/sync/runs?{query}")
     assert answer.status_code == 400
