@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts import tokens
 from accounts.models import GROUPS, READERS, User
@@ -53,10 +54,18 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
     list_filter = (WaitingFilter, "groups", "is_active", "is_staff")
     actions = ("approve", "revoke_tokens")
     autocomplete_fields = ("scope_companies", "scope_contacts")
+    # Permissions come with groups: one by one nobody could say any more who may do what.
     fieldsets = (
-        *(DjangoUserAdmin.fieldsets or ()),
+        (None, {"fields": ("username", "password", "email", ("first_name", "last_name"))}),
+        ("What they may do", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         ("What the API shows", {"fields": ("scope_companies", "scope_contacts")}),
+        ("When", {"fields": (("last_login", "date_joined"),)}),
     )
+    filter_horizontal = ()
+
+    class Media:
+        css = {"all": ["accounts/user.css"]}
+        js = ["accounts/user.js"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         users: QuerySet[User] = super().get_queryset(request)
@@ -93,8 +102,10 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
         )
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "groups" and not request.user.is_superuser:
-            kwargs["queryset"] = Group.objects.filter(name__in=GROUPS)
+        if db_field.name == "groups":
+            kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
+            if not request.user.is_superuser:
+                kwargs["queryset"] = Group.objects.filter(name__in=GROUPS)
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     # What people do ------------------------------------------------------------------------------

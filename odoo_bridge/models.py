@@ -356,8 +356,8 @@ class GoneReview(models.Model):
                 name="one_gone_review_in_force_per_stream",
             )
         ]
-        verbose_name = "question about rows that vanished"
-        verbose_name_plural = "questions about rows that vanished"
+        verbose_name = "question about vanished rows"
+        verbose_name_plural = "vanished rows"
 
     def __str__(self) -> str:
         return f"{self.gone_count} {self.stream} that vanished (#{self.pk})"
@@ -415,5 +415,8 @@ class Schedule(PeriodicTask):
     class Meta:
         proxy = True
         default_permissions = ("change", "view")
-        ordering = ["name"]
+        ordering = ["pk"]  # as they were seeded: by stream, the bridge's own last
         verbose_name = "schedule"
+
+    def __str__(self) -> str:
+        return str(self.name)

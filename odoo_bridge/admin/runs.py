@@ -1,6 +1,6 @@
 """Runs: what each one was asked, what it is doing, what it did, how it ended."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -37,6 +37,7 @@ KINDS = {
     SyncRun.Kind.RECONCILE: "compare every row's stamp",
     SyncRun.Kind.FULL: "read every row again",
 }
+PHASES = ("inventory", "reading", "storing", "gone")
 # What a run did, in the order and with the names its bar shows it.
 DID = ("created", "updated", "restored", "gone", "issue", "unchanged")
 BAR_WIDTH = 96
@@ -66,7 +67,7 @@ class DidFilter(admin.SimpleListFilter):
 @admin.register(SyncRun)
 class SyncRunAdmin(ReadOnlyAdmin):
     section, icon = SYNC, "sync"
-    list_display = ("run", "outcome", "queued_at", "lasted", "did", "asked_by", "error_in_short")
+    list_display = ("run", "outcome", "began", "lasted", "did", "asked_by", "error_in_short")
     list_display_links = ("run",)
     list_filter = (DidFilter, "status", "stream", "kind", "trigger")
     list_before_template = "admin/odoo_bridge/syncrun/start.html"
@@ -74,21 +75,23 @@ class SyncRunAdmin(ReadOnlyAdmin):
     date_hierarchy = "queued_at"
     actions = ("cancel_selected",)
     fieldsets = (
-        ("Asked for", {"fields": ("stream", "kind", "asked_by", "ids_asked_for", "queued_at")}),
-        ("Carried out", {"fields": ("started_at", "finished_at", "holder", "phases", "odoo")}),
         (
-            "Rows",
+            None,
             {
                 "fields": (
+                    ("stream", "kind", "asked_by"),
+                    ("asked", "began", "ended"),
+                    ("phases", "odoo"),
                     ("inventoried_count", "planned_count", "read_count"),
                     ("created_count", "updated_count", "unchanged_count"),
                     ("gone_count", "restored_count", "issue_count"),
+                    ("watermark_before", "watermark_after"),
+                    ("holder", "ids_asked_for"),
                 )
             },
         ),
-        ("Watermark", {"fields": (("watermark_before", "watermark_after"),)}),
     )
-    readonly_fields = ("asked_by", "ids_asked_for", "phases", "odoo")
+    readonly_fields = ("asked_by", "asked", "began", "ended", "ids_asked_for", "phases", "odoo")
 
     class Media:
         css = {"all": ["odoo_bridge/sync.css"]}
@@ -108,6 +111,18 @@ class SyncRunAdmin(ReadOnlyAdmin):
     @display(description="outcome", label=COLOURS, ordering="status")
     def outcome(self, run: SyncRun) -> tuple[str, str]:
         return run.status, run.get_status_display()
+
+    @display(description="asked at (UTC)")
+    def asked(self, run: SyncRun) -> str:
+        return to_the_second(run.queued_at)
+
+    @display(description="began (UTC)", ordering="started_at")
+    def began(self, run: SyncRun) -> str:
+        return to_the_second(run.started_at)
+
+    @display(description="ended (UTC)")
+    def ended(self, run: SyncRun) -> str:
+        return to_the_second(run.finished_at)
 
     @display(description="lasted")
     def lasted(self, run: SyncRun) -> str:
@@ -168,6 +183,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
             about = {
                 "run": run,
                 "progress": standing(run, timezone.now()),
+                "did": bar(run),
                 "colour": COLOURS[Status(run.status)],
                 "issues": issues[:_SHOWN_ISSUES],
                 "more_issues": len(issues) > _SHOWN_ISSUES,
@@ -230,6 +246,10 @@ class SyncRunAdmin(ReadOnlyAdmin):
 
     def _address(self, page: str, *args: Any) -> str:
         return reverse(f"admin:odoo_bridge_syncrun_{page}", args=args)
+
+
+def to_the_second(moment: datetime | None) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if moment else "-"
 
 
 def lasted(run: SyncRun, now: datetime) -> str:

@@ -58,7 +58,7 @@ class ScheduleForm(forms.ModelForm):
         label="Every", min_value=1, required=False, widget=UnfoldAdminIntegerFieldWidget
     )
     unit = forms.TypedChoiceField(
-        label="", choices=list(UNITS.items()), coerce=int, widget=UnfoldAdminSelectWidget
+        label="Unit", choices=list(UNITS.items()), coerce=int, widget=UnfoldAdminSelectWidget
     )
     at = forms.TimeField(
         label="At (UTC)", required=False, widget=UnfoldAdminTimeWidget(format="%H:%M")
@@ -166,7 +166,7 @@ class ScheduleAdmin(BridgeAdmin):
     def state(self, task: Schedule) -> str:
         return "running" if task.enabled else "paused"
 
-    @display(description="next run")
+    @display(description="next run (UTC)")
     def next_run(self, task: Schedule) -> str:
         now = timezone.now()
         due = schedules.next_run(task, now)
@@ -175,16 +175,16 @@ class ScheduleAdmin(BridgeAdmin):
         left = round((due - now).total_seconds())
         if left <= 0:
             return "now"
-        return f"in {left} s" if left < 2 * MINUTE else f"{due:%Y-%m-%d %H:%M} UTC"
+        return f"in {left} s" if left < 2 * MINUTE else f"{due:%Y-%m-%d %H:%M}"
 
-    @display(description="last outcome")
+    @display(description="last outcome (UTC)")
     def last_run(self, task: Schedule) -> SafeString | str:
         run = task.latest
         if run is None:
             sent = task.last_run_at
-            return f"sent {sent:%Y-%m-%d %H:%M} UTC" if sent else "-"
+            return f"sent {sent:%Y-%m-%d %H:%M}" if sent else "-"
         return format_html(
-            '<a class="bridge-link" href="{}">{}</a> in {}, {} UTC',
+            '<a class="bridge-link" href="{}">{}</a> in {}, {}',
             reverse("admin:odoo_bridge_syncrun_change", args=[run.pk]),
             run.get_status_display(),
             lasted(run, timezone.now()),
