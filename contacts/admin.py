@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from contacts.models import Contact
+from contacts.rows import CONTACT_ROWS
 from odoo_bridge.admin.base import INFO, QUIET, RECORDS, badge
 from odoo_bridge.admin.records import (
     Choice,
@@ -92,6 +93,7 @@ class ContactAdmin(RecordAdmin):
     }
     search_help_text = "Name, e-mail, phone, VAT number, reference, city or Odoo id"
     panels = [children]
+    exported = CONTACT_ROWS
 
     list_display = ("who", "email", "phone", "place", "tags", "company", "changed_at")
     list_display_links = ("who",)

@@ -17,6 +17,7 @@ from contacts.models import Contact
 from invoices.amounts import plain, spelled
 from invoices.charts import AGES_IN_WORDS
 from invoices.models import OPEN, Invoice, InvoiceLine
+from invoices.rows import INVOICE_ROWS
 from invoices.summary import AGES, due, with_due_date
 from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, RECORDS, WARNING, badge
 from odoo_bridge.admin.records import (
@@ -165,6 +166,7 @@ class InvoiceAdmin(RecordAdmin):
     }
     search_help_text = "Number, reference, contact or Odoo id"
     panels = [lines_of]
+    exported = INVOICE_ROWS
 
     list_display = (
         "number",

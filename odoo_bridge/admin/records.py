@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Max, Min, Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, reverse
 from django.utils.formats import date_format
@@ -26,9 +27,11 @@ from unfold.views import ChangeList
 
 from odoo_bridge.admin.base import BAD, WARNING, ReadOnlyAdmin, badge
 from odoo_bridge.admin.posting import RUN_SYNC, needs, route
+from odoo_bridge.export import export
 from odoo_bridge.models import MirroredModel, Reference, SyncIssue, SyncRun, SyncState
 from odoo_bridge.names import Names
 from odoo_bridge.odoo.links import record_url
+from odoo_bridge.rows import Rows
 from odoo_bridge.sync.run import request as request_run
 from odoo_bridge.sync.streams import Stream, all_streams
 
@@ -268,10 +271,12 @@ class RecordAdmin(ReadOnlyAdmin):
     search_fields = ("odoo_id",)
     refers: ClassVar[Mapping[str, str]] = {}
     panels: ClassVar[list[PanelOf]] = []
+    # What an export holds: the rows of the API.
+    exported: ClassVar[Rows]
 
     change_form_template = "odoo_bridge/record.html"
     change_list_template = "odoo_bridge/records.html"
-    actions = ("refresh_from_odoo",)
+    actions = ("refresh_from_odoo", "export_csv", "export_xlsx")
     # The page shows none of Django's fields; its form needs one all the same.
     fields = ("odoo_id",)
 
@@ -380,6 +385,27 @@ class RecordAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         return [route(self, "<int:object_id>/refresh/", self.refresh), *super().get_urls()]
+
+    # Export --------------------------------------------------------------------------------------
+
+    @admin.action(description="Export as CSV", permissions=["view"])
+    def export_csv(self, request: HttpRequest, rows: QuerySet) -> HttpResponseBase:
+        return self._export(request, rows, "csv")
+
+    @admin.action(description="Export as a workbook (Excel)", permissions=["view"])
+    def export_xlsx(self, request: HttpRequest, rows: QuerySet) -> HttpResponseBase:
+        return self._export(request, rows, "xlsx")
+
+    def _export(self, request: HttpRequest, rows: QuerySet, form: str) -> HttpResponseBase:
+        answer = export(rows, self.exported, form, name=self.stream.name)
+        LogEntry.objects.create(
+            user_id=int(request.user.pk or 0),
+            content_type=ContentType.objects.get_for_model(self.model),
+            object_repr=str(self.model._meta.verbose_name_plural),
+            action_flag=CHANGE,
+            change_message=f"Exported selected rows as {form}.",
+        )
+        return answer
 
     # The page of one record ----------------------------------------------------------------------
 

@@ -342,6 +342,23 @@ def test_refreshing_needs_the_right_to_run_and_a_button(client, staff):
     assert client.post(address).status_code == 403
 
 
+@pytest.mark.parametrize(("form", "begins"), [("csv", "\ufeffodoo_id".encode()), ("xlsx", b"PK")])
+def test_selected_rows_are_exported_as_the_api_exports_them(staff, form, begins):
+    for number in range(1, 4):
+        InvoiceFactory(odoo_id=number, name=f"INV/{number}")
+    action = {"action": f"export_{form}", "_selected_action": [1, 3]}
+    answer = staff.post(reverse(INVOICES), action)
+    assert f".{form}" in answer["Content-Disposition"]
+    content = answer.getvalue()
+    assert content.startswith(begins)
+    if form == "csv":
+        assert [line.split(",")[0] for line in content.decode("utf-8-sig").splitlines()[1:]] == [
+            "3",
+            "1",
+        ]
+    assert LogEntry.objects.get().change_message == f"Exported selected rows as {form}."
+
+
 def test_a_row_that_is_not_there_is_no_page(staff):
     assert staff.post(reverse("admin:contacts_contact_refresh", args=[1])).status_code == 404
     assert not Invoice.objects.exists()
