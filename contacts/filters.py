@@ -34,4 +34,4 @@ class ContactFilters(MirrorFilters):
 class ContactExportFilters(ContactFilters):
     """The same, where there are no pages."""
 
-    also_known = frozenset({"format"})
+    also_known = frozenset({"format", "fields"})

@@ -25,7 +25,7 @@ from odoo_bridge.strict import StrictQuery
     retrieve=extend_schema(
         summary="One mirrored contact", parameters=[fields_parameter(CONTACT_ROWS), INCLUDE_GONE]
     ),
-    export=export_schema("Contacts as a file"),
+    export=export_schema("Contacts as a file", fields_parameter(CONTACT_ROWS)),
     changes=changes_schema("Contacts that changed", ContactChangesSerializer),
 )
 class ContactViewSet(MirrorViewSet):

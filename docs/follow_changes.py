@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-bridge, feed, file = sys.argv[1], sys.argv[2], Path(sys.argv[3])  # or contacts, invoices/lines
-NOTHING = '{"after": 0, "rows": {}}'
+bridge, rows, file = sys.argv[1], sys.argv[2], Path(sys.argv[3])  # or contacts, invoices/lines
+NOTHING = '{"after": 0, "feed": "", "rows": {}}'
 
 
 def ask(path, body=None, **headers):
@@ -26,9 +26,9 @@ token = {"Authorization": f"Bearer {ask('auth/token', login)['access']}"}
 copy, page = json.loads(file.read_text() if file.exists() else NOTHING), {"more": True}
 while page["more"]:
     try:
-        page = ask(f"{feed}/changes?after={copy['after']}", **token)
+        page = ask(f"{rows}/changes?after={copy['after']}&feed={copy['feed']}", **token)
     except HTTPError as error:
-        if error.code != 410:  # 410: the bridge was restored and knows less than we do
+        if error.code != 410:  # 410: the bridge was restored or made anew
             raise
         copy = json.loads(NOTHING)
         continue
@@ -36,7 +36,7 @@ while page["more"]:
         copy["rows"].pop(str(row["odoo_id"]), None)
         if row["gone_at"] is None:
             copy["rows"][str(row["odoo_id"])] = row
-    copy["after"] = page["next_after"]
+    copy["after"], copy["feed"] = page["next_after"], page["feed"]
     ours = {"count": len(copy["rows"]), "sum_of_ids": sum(map(int, copy["rows"]))}
     if page["totals"] not in (None, ours):  # rows came into our scope or left it
         copy, page = json.loads(NOTHING), {"more": True}

@@ -61,12 +61,13 @@ class InvoiceFilters(MirrorFilters):
 
 
 class SummaryFilters(InvoiceFilters):
-    """The same, where there are no pages."""
+    """The same, where there are no rows to page through or to order."""
 
     also_known = frozenset({"by", "today"})
+    ordering = None  # type: ignore[assignment]
 
 
 class InvoiceExportFilters(InvoiceFilters):
     """The same, where there are no pages."""
 
-    also_known = frozenset({"format"})
+    also_known = frozenset({"format", "fields"})

@@ -48,7 +48,7 @@ LIST_PARAMETERS = [fields_parameter(INVOICE_ROWS), EXPAND]
             INCLUDE_GONE,
         ],
     ),
-    export=export_schema("Invoices as a file"),
+    export=export_schema("Invoices as a file", fields_parameter(INVOICE_ROWS)),
     changes=changes_schema("Invoices that changed", InvoiceChangesSerializer),
 )
 class InvoiceViewSet(MirrorViewSet):

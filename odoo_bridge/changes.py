@@ -23,12 +23,12 @@ _NOT_CONTENT = {"write_date", "stored_at"}
 
 
 class FeedRestarted(APIException):
-    """The client knows more than there is: this mirror was restored or made anew."""
+    """The client's place is one of another feed: this mirror was restored or made anew."""
 
     status_code = status.HTTP_410_GONE
     default_code = "feed_restarted"
     default_detail = (
-        "The feed has not come this far: the mirror was restored or rebuilt. "
+        "Your place is not one of this feed: the mirror was restored or made anew. "
         "Drop what you have and start again with after=0."
     )
 
@@ -39,6 +39,12 @@ class ChangesQuerySerializer(StrictSerializer):
         max_value=2**63 - 1,
         default=0,
         help_text="The next_after of the last answer; 0 to begin.",
+    )
+    feed = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=16,
+        help_text="The feed of the last answer, to be told if it is no longer the same.",
     )
     limit = serializers.IntegerField(
         min_value=1, max_value=MAX_ROWS, default=MAX_ROWS, help_text="At most so many rows."
@@ -56,6 +62,7 @@ class TotalsSerializer(serializers.Serializer):
 class ChangesSerializer(serializers.Serializer):
     """A page of the feed; subclasses say what its rows are."""
 
+    feed = serializers.CharField(help_text="What after counts in. Keep it beside next_after.")
     next_after = serializers.IntegerField(help_text="Where to go on, now or later.")
     more = serializers.BooleanField(help_text="Go on now: this page was not the last.")
     totals = TotalsSerializer(
@@ -76,14 +83,21 @@ def changes_schema(summary: str, answer: type[ChangesSerializer]) -> Any:
 
 
 def changes(
-    stream: str, rows: QuerySet, spelled: Rows, *, after: int, limit: int, totals: bool
+    stream: str,
+    rows: QuerySet,
+    spelled: Rows,
+    *,
+    after: int,
+    feed: str,
+    limit: int,
+    totals: bool,
 ) -> dict[str, Any]:
     """Return the first ``limit`` of ``rows`` that changed after ``after``, gone ones included.
 
     ``rows`` are those that the client may see. Raises FeedRestarted.
     """
-    last = last_change(stream)
-    if after > last:
+    last, current_feed = _state(stream)
+    if after > last or (after and feed not in ("", current_feed)):
         raise FeedRestarted
     changed = rows.filter(change_seq__gt=after).order_by("change_seq")
     found = spelled.page(changed[: limit + 1], content_fields(rows.model, spelled))
@@ -95,6 +109,7 @@ def changes(
         next_after = max(next_after, last)
     return {
         "results": [_gone(row) if row["gone_at"] else row for row in found],
+        "feed": current_feed,
         "next_after": next_after,
         "more": more,
         "totals": _totals(rows, stream, last) if totals and not more else None,
@@ -117,8 +132,13 @@ def _totals(rows: QuerySet, stream: str, last: int) -> dict[str, int] | None:
 
 def last_change(stream: str) -> int:
     """How far the feed of ``stream`` has come. All rows up to there are stored."""
+    return _state(stream)[0]
+
+
+def _state(stream: str) -> tuple[int, str]:
     # From the state row, not from the rows: its number and the rows it stands for commit together.
-    return SyncState.objects.filter(pk=stream).values_list("change_seq", flat=True).first() or 0
+    states = SyncState.objects.filter(pk=stream)
+    return states.values_list("change_seq", "feed").first() or (0, "")
 
 
 def _gone(row: Row) -> Row:

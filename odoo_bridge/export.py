@@ -18,7 +18,7 @@ from django.http import StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 
 from odoo_bridge.rows import Row, Rows
@@ -41,11 +41,11 @@ class ExportQuerySerializer(serializers.Serializer):
     format = serializers.ChoiceField(choices=("csv", "xlsx", "ndjson"), default="csv")
 
 
-def export_schema(summary: str) -> Any:
+def export_schema(summary: str, fields: OpenApiParameter) -> Any:
     """What OpenAPI says of an export."""
     return extend_schema(
         summary=summary,
-        parameters=[ExportQuerySerializer],
+        parameters=[ExportQuerySerializer, fields],
         responses={
             (200, form.content_type.partition(";")[0]): form.schema for form in FORMS.values()
         },

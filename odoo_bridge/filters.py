@@ -201,7 +201,7 @@ class MirrorFilters(RowFilters):
 
     def filter_queryset(self, queryset: MirroredQuerySet) -> QuerySet:
         asked = self.form.cleaned_data
-        if not asked.get("ordering"):
+        if "ordering" in self.filters and not asked.get("ordering"):
             ranges = (
                 order for name, order in self.ordered_like.items() if asked.get(name) is not None
             )

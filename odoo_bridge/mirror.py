@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.db.models import QuerySet
 from django.http import Http404
@@ -60,20 +60,18 @@ class MirrorViewSet(viewsets.GenericViewSet):
     @action(detail=False)
     def changes(self, request: Request) -> Response:
         """What is new, different or gone since ``after``, oldest change first. Keep ``next_after``
-        and ask with it again, at once while ``more`` is true: no change is missed. A gone row has
-        only its id, change_seq and gone_at. Rows carry their own content; for the names behind ids
-        ask the lists, for those change without the row."""
+        and ``feed`` and ask with them again, at once while ``more`` is true: no change is missed. A
+        gone row has only its id, change_seq and gone_at. Rows carry their own content; for the
+        names behind ids ask the lists, for those change without the row."""
         query = ChangesQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        user: Any = request.user
+        asked, user = query.validated_data, cast(Any, request.user)
         return Response(
             changes(
                 self.streams[0],
                 self.get_queryset(),
                 self.rows,
-                after=query.validated_data["after"],
-                limit=query.validated_data["limit"],
-                totals=query.validated_data["totals"] or user.access.is_scoped,
+                **{**asked, "totals": asked["totals"] or user.access.is_scoped},
             )
         )
 
@@ -90,7 +88,8 @@ class MirrorViewSet(viewsets.GenericViewSet):
         stream = self.streams[0]
         place = last_change(stream)
         rows = self.filter_queryset(self.get_queryset())
-        answer = export(rows, self.rows, query.validated_data["format"], name=stream)
+        form = query.validated_data["format"]
+        answer = export(rows, self.rows, form, name=stream, fields=self.fields)
         answer["X-Changes-After"] = str(place)
         if request.method == "HEAD":
             answer.streaming_content = ()  # the server would make it all and send nothing

@@ -1,5 +1,6 @@
 """What a sync keeps: the shape of a mirrored row, where each stream stands, what each run did."""
 
+import secrets
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -140,6 +141,10 @@ class Reference(models.Model):
         return self.name or f"{self.kind} {self.odoo_id}"
 
 
+def new_feed() -> str:
+    return secrets.token_hex(4)
+
+
 class SyncState(models.Model):
     """Where one stream stands. Locked by every transaction that stores rows of the stream, so
     its commits have an order, and a holder whose lease was taken over is found out."""
@@ -149,6 +154,12 @@ class SyncState(models.Model):
         null=True, help_text="All that was written in Odoo up to here, on its clock, is stored."
     )
     change_seq = models.BigIntegerField(default=0, help_text="The last change_seq given to a row.")
+    feed = models.CharField(
+        max_length=16,
+        default=new_feed,
+        editable=False,
+        help_text="Which count of changes this is: a mirror made anew or restored begins another.",
+    )
     unavailable_fields = models.JSONField(
         default=list,
         blank=True,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.db.models import Max
 from rest_framework.test import APIClient
@@ -46,7 +47,7 @@ def api():
     return client
 
 
-def changes(api, feed="contacts", **parameters):
+def changes(api, feed="contacts", /, **parameters):
     answer = api.get(f"/api/{feed}/changes", parameters)
     assert answer.status_code == 200, answer.json()
     return answer.json()
@@ -111,6 +112,25 @@ def test_before_the_first_copy_the_feed_is_empty(api):
     assert (page["results"], page["next_after"], page["more"]) == ([], 0, False)
 
 
+def test_a_place_in_another_feed_is_told_to_start_again(api):
+    """A backup was restored and has counted on: the number exists, and means something else."""
+    SyncStateFactory(change_seq=5)
+    before = changes(api)
+    place = {"after": before["next_after"], "feed": before["feed"]}
+    assert changes(api, **place)["feed"] == before["feed"]
+    call_command("restart_feeds")
+    answer = api.get("/api/contacts/changes", place)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (410, "feed_restarted")
+    again = changes(api, after=0, feed=before["feed"])
+    assert again["feed"] != before["feed"]
+
+
+def test_a_mirror_made_anew_has_another_feed():
+    feeds = {SyncStateFactory(stream=stream).feed for stream in all_streams()}
+    assert len(feeds) == len(all_streams())
+    assert all(feeds)
+
+
 @pytest.mark.parametrize(
     "query", ["after=-1", "after=x", "limit=0", "limit=1001", f"after={2**63}", "afer=1"]
 )
@@ -147,7 +167,7 @@ def test_totals_of_another_moment_than_the_page_are_left_out(monkeypatch):
     SyncStateFactory(change_seq=1)
     ContactFactory(odoo_id=1, change_seq=1)
     moments = iter([1, 2])
-    monkeypatch.setattr("odoo_bridge.changes.last_change", lambda _stream: next(moments))
+    monkeypatch.setattr("odoo_bridge.changes._state", lambda _stream: (next(moments), "feed"))
     assert changes(as_user(reader()), totals="true")["totals"] is None
 
 
@@ -331,9 +351,10 @@ def test_the_client_of_the_documentation_keeps_up_with_rows_scopes_and_a_restore
     # The staff give another scope: no row has changed.
     user.scope_contacts.set([6])
     assert copy() == [2, 4]
-    # A backup is restored, in which less had happened.
-    reach(20)
+    # A backup is restored, in which less had happened, and runs count on.
     Invoice.objects.filter(pk=2).delete()
+    call_command("restart_feeds")
+    reach(40)
     assert copy() == [4]
 
 

@@ -135,6 +135,20 @@ def test_filters_and_scopes_narrow_an_export_as_they_narrow_the_list(form):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("form", ["csv", "xlsx", "ndjson"])
+def test_an_export_has_the_fields_and_the_order_that_were_asked_for(api, form):
+    ContactFactory(odoo_id=1, name="Zoe")
+    ContactFactory(odoo_id=2, name="Ann")
+    file = export(api, "contacts", form, fields="name,odoo_id", ordering="name")
+    if form == "csv":
+        assert csv_rows(file) == [{"odoo_id": "2", "name": "Ann"}, {"odoo_id": "1", "name": "Zoe"}]
+    elif form == "xlsx":
+        assert sheets(file)["contacts"] == [["odoo_id", "name"], [2, "Ann"], [1, "Zoe"]]
+    else:
+        assert file == b'{"odoo_id":2,"name":"Ann"}\n{"odoo_id":1,"name":"Zoe"}\n'
+
+
+@pytest.mark.django_db
 def test_an_export_is_named_after_its_stream_and_the_day_and_says_how_fresh_it_is(api):
     SyncStateFactory(stream="contacts", watermark=NOON, change_seq=41)
     answer = api.get("/api/contacts/export?format=xlsx")
