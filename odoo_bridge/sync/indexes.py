@@ -38,7 +38,8 @@ def set_aside(model: type[MirroredModel], lease: Lease) -> None:
             for name, _definition in found:
                 # As regclass spells it: quoted where it must be.
                 cursor.execute(f"DROP INDEX {name}")
-            state.indexes_aside = [definition for _name, definition in found]
+            # A run that was killed before it stored a row left some aside already.
+            state.indexes_aside += [definition for _name, definition in found]
     except OperationalError as exc:
         logger.info("%s keeps its indexes while it is filled: %s", model._meta.db_table, exc)
 
