@@ -10,8 +10,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models.functions import Now
 
 from odoo_bridge.models import SyncRun, SyncState
@@ -50,7 +51,7 @@ class Lease:
         """Take the lease for ``run``, closing a dead run that held it. Raises LeaseHeld."""
         SyncState.objects.get_or_create(stream=stream)
         with transaction.atomic():
-            state = SyncState.objects.select_for_update().annotate(now=Now()).get(stream=stream)
+            state = _locked(stream)
             if state.lease_until is not None and state.lease_until > state.now:
                 raise LeaseHeld(f"{stream}: {state.lease_holder} is at it")
             state.lease_token += 1
@@ -67,9 +68,7 @@ class Lease:
     def held(self) -> Iterator[SyncState]:
         """A transaction in which the stream is ours; the state row in it is locked and extended."""
         with transaction.atomic():
-            state = (
-                SyncState.objects.select_for_update().annotate(now=Now()).get(stream=self.stream)
-            )
+            state = _locked(self.stream)
             if state.lease_token != self.token:
                 raise LeaseLost(f"{self.stream}: taken over by {state.lease_holder}")
             state.lease_until = state.now + LEASE
@@ -86,12 +85,25 @@ class Lease:
         )
 
 
+def _locked(stream: str) -> Any:
+    """The state row, locked until the transaction ends, with the database's ``now``."""
+    if connection.vendor == "postgresql":
+        # A process that freezes inside its transaction, or a machine that drops off the network,
+        # would keep the lock for good: PostgreSQL ends such a session when the lease has run out.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('idle_in_transaction_session_timeout', %s, true)",
+                [str(int(LEASE.total_seconds() * 1000))],
+            )
+    return SyncState.objects.select_for_update().annotate(now=Now()).get(stream=stream)
+
+
 @contextmanager
 def locked_state(stream: str) -> Iterator[SyncState]:
     """The state row locked, without a lease: for ``records`` runs, which only add what is newer."""
     SyncState.objects.get_or_create(stream=stream)
     with transaction.atomic():
-        state = SyncState.objects.select_for_update().annotate(now=Now()).get(stream=stream)
+        state = _locked(stream)
         yield state
         state.save(update_fields=["change_seq"])
 
@@ -101,7 +113,7 @@ def close_interrupted() -> int:
     closed = 0
     for stream in SyncState.objects.filter(lease_until__lte=Now()).values_list("stream", flat=True):
         with transaction.atomic():
-            state = SyncState.objects.select_for_update().annotate(now=Now()).get(stream=stream)
+            state = _locked(stream)
             if state.lease_until is None or state.lease_until > state.now:
                 continue
             # A new token: the old holder may be frozen, not dead.
