@@ -1,25 +1,18 @@
 """Tasks: hints at rows. What is lost on the way is found again."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 from django.contrib.sessions.models import Session
-from django.db import connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from odoo_bridge import tasks
 from odoo_bridge.models import GoneReview, SyncIssue, SyncRun, SyncState
+from odoo_bridge.tests.programs import a_worker, ended, eventually, services
 
 Status = SyncRun.Status
 
@@ -159,72 +152,12 @@ def test_expired_sessions_are_deleted():
 # A real worker and a real Redis ---------------------------------------------------------------------
 
 
-def database_of_the_test() -> str:
-    """The address of the database the tests use, for a program that is no test."""
-    base, _, _ = os.environ["DATABASE_URL"].rpartition("/")
-    return f"{base}/{connection.settings_dict['NAME']}"
-
-
-@contextmanager
-def a_worker(log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """``celery worker`` as a deployment runs it, on the database and the Odoo of the test."""
-    env = {
-        **os.environ,
-        "DATABASE_URL": database_of_the_test(),
-        "ODOO_URL": django_settings.ODOO_URL,
-        "PYTHONUNBUFFERED": "1",
-    }
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "odoo_bridge",
-        "worker",
-        "-c",
-        "2",
-        "-l",
-        "INFO",
-    ]
-    with log.open("wb") as output:
-        worker = subprocess.Popen(
-            command, cwd=django_settings.BASE_DIR, env=env, stdout=output, stderr=output
-        )
-        try:
-            yield worker
-        finally:
-            worker.send_signal(signal.SIGTERM)
-            try:
-                worker.wait(30)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                worker.wait()
-
-
-def eventually(true: Callable[[], bool], seconds: float, log: Path) -> None:
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until, log.read_text()[-3000:]
-        time.sleep(0.2)
-
-
-def ended(run: SyncRun) -> bool:
-    run.refresh_from_db()
-    return run.status not in (Status.QUEUED, Status.RUNNING)
-
-
-def services(*words: str) -> None:
-    subprocess.run([os.environ["TEST_SERVICES"], *words], check=True, timeout=60)
-
-
 # Two processes share the database: SQLite's file would do, but nobody runs it so.
 @pytest.mark.processes
 @pytest.mark.redis
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_the_worker_goes_on_after_redis_was_restarted(demo: Any, tmp_path: Path):
-    if "TEST_SERVICES" not in os.environ:
-        pytest.skip("Redis is not ours to restart: REDIS_URL was given")
     log = tmp_path / "worker.log"
     with a_worker(log) as worker:
         before = a_run(kind="reconcile", status=Status.QUEUED, trigger="api")
@@ -255,8 +188,6 @@ def test_the_worker_goes_on_after_redis_was_restarted(demo: Any, tmp_path: Path)
 @pytest.mark.postgres
 @pytest.mark.django_db(transaction=True)
 def test_a_request_made_while_redis_is_down_is_carried_out_later(demo: Any, tmp_path: Path):
-    if "TEST_SERVICES" not in os.environ:
-        pytest.skip("Redis is not ours to stop: REDIS_URL was given")
     from odoo_bridge.sync.run import request
 
     services("stop", "redis")

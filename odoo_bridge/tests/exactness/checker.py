@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Count, Max, Sum
 
 from odoo_bridge.demo import DemoOdoo
@@ -182,6 +183,7 @@ class Checker:
                 wrong.append(f"{run} is {run.status} and finished at {run.finished_at}")
         for stream in all_streams().values():
             wrong += self._wrong_totals(stream)
+            wrong += self._missing_indexes(stream)
             wrong += self._wrong_watermark(stream)
         return wrong
 
@@ -205,6 +207,17 @@ class Checker:
         if last > (state.change_seq if state else 0):
             wrong.append(f"{stream.name}: change_seq {last} was given out without being counted")
         return wrong
+
+    def _missing_indexes(self, stream: Stream) -> list[str]:
+        """A first copy sets indexes aside, and must put them back however it ended."""
+        table = stream.model._meta.db_table
+        with connection.cursor() as cursor:
+            there = connection.introspection.get_constraints(cursor, table)
+        return [
+            f"{table}: the index {index.name} is not there"
+            for index in stream.model._meta.indexes
+            if index.name not in there
+        ]
 
     def _wrong_watermark(self, stream: Stream) -> list[str]:
         wrong = []

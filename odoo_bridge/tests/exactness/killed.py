@@ -10,7 +10,8 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection
@@ -27,14 +28,7 @@ def killed(work: Callable[[], Any], place: int) -> bool:
     ``place`` 2k is just before the k-th statement (the transaction before it has committed), 2k+1
     just after it (its own transaction has not).
     """
-    connection.close()  # a connection must not be shared with a child
-    gateway.disconnect()
-    with warnings.catch_warnings():
-        # The other threads only serve the demo Odoo; the child speaks to it over the network.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        _die_at(work, place)
+    child = _in_a_child(work, _Killer(place))
     _pid, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
@@ -43,28 +37,68 @@ def killed(work: Callable[[], Any], place: int) -> bool:
     return False
 
 
-def _die_at(work: Callable[[], Any], place: int) -> None:
-    sent = 0
-
-    def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        nonlocal sent
-        if sent == place:
-            os.kill(os.getpid(), signal.SIGKILL)
-        sent += 1
-        answer = execute(sql, params, many, context)
-        if sent == place:
-            os.kill(os.getpid(), signal.SIGKILL)
-        sent += 1
-        return answer
-
+@contextmanager
+def frozen(work: Callable[[], Any], text: str, nth: int, *, sent: bool) -> Iterator[None]:
+    """Do ``work`` in a child that stands still (SIGSTOP) at the ``nth`` statement with ``text``: just
+    before it is sent, or once it was answered. After the block it goes on (SIGCONT) to its end."""
+    child = _in_a_child(work, _Freezer(text, nth, sent))
+    _pid, status = os.waitpid(child, os.WUNTRACED)
+    assert os.WIFSTOPPED(status), "the child never came to that statement"
     try:
-        with connection.execute_wrapper(count):
+        yield
+    finally:
+        os.kill(child, signal.SIGCONT)
+        os.waitpid(child, 0)
+
+
+def _in_a_child(work: Callable[[], Any], watch: Callable[..., Any]) -> int:
+    connection.close()  # a connection must not be shared with a child
+    gateway.disconnect()
+    with warnings.catch_warnings():
+        # The other threads only serve the demo Odoo; the child speaks to it over the network.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child:
+        return child
+    try:
+        with connection.execute_wrapper(watch):
             work()
     except BaseException:
         traceback.print_exc(file=sys.stderr)
         sys.stderr.flush()
         os._exit(1)
     os._exit(0)
+
+
+class _Killer:
+    def __init__(self, place: int) -> None:
+        self._left = place
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        self._count()
+        answer = execute(sql, params, many, context)
+        self._count()
+        return answer
+
+    def _count(self) -> None:
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._left -= 1
+
+
+class _Freezer:
+    def __init__(self, text: str, nth: int, sent: bool) -> None:
+        self._text, self._left, self._sent = text, nth, sent
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        self._left -= self._text in str(sql)
+        here = self._left == 0 and self._text in str(sql)
+        if here and not self._sent:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        answer = execute(sql, params, many, context)
+        if here and self._sent:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return answer
 
 
 def let_leases_run_out() -> None:
