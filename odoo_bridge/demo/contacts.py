@@ -185,6 +185,9 @@ def merge(env: Environment, sources: list[int], into: int) -> None:
                 for each in env.tx.linked(model, known.name, source):
                     if (model, each) != ("res.partner", into):
                         env.put(model, {**env.tx.row(model, each), known.name: into})
+    for source in gone:
+        for each in env.external_ids("res.partner", source):
+            env.put("ir.model.data", {**env.tx.row("ir.model.data", each), "res_id": into})
     env.drop("res.partner", gone)
 
 

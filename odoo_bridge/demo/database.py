@@ -172,6 +172,12 @@ class Transaction:
             self._dropped[model] = set()
         self._origins.setdefault((model, record_id), table.rows.get(record_id))
 
+    def rollback(self) -> None:
+        """Forget the changes made so far."""
+        self._written.clear()
+        self._dropped.clear()
+        self._origins.clear()
+
     def commit(self) -> None:
         """Show the changes to everyone, or raise ConcurrentUpdate and show none."""
         tables = self.database.tables

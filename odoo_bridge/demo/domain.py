@@ -320,8 +320,10 @@ def _plain(
 
 def _like(operator: str, value: str) -> Callable[[str], bool]:
     pattern = value if operator.startswith("=") else f"%{value}%"
+    # A backslash takes the meaning from what follows it.
     source = "".join(
-        {"%": ".*", "_": "."}.get(part, re.escape(part)) for part in re.split("([%_])", pattern)
+        {"%": ".*", "_": "."}.get(part) or re.escape(part.removeprefix("\\"))
+        for part in re.split(r"(\\[\\%_]|[%_])", pattern)
     )
     flags = re.DOTALL | (re.IGNORECASE if operator.endswith("ilike") else 0)
     match = re.compile(source, flags).fullmatch

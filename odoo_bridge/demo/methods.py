@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from odoo_bridge.demo import groups, invoices
+from odoo_bridge.demo import groups, imports, invoices
 from odoo_bridge.demo.database import Row
 from odoo_bridge.demo.errors import OdooError, access_error, http_error, type_error, value_error
 from odoo_bridge.demo.records import ADMIN, Environment
@@ -20,7 +20,7 @@ CLASSIC = "_classic_read"
 # Methods of the model itself; the others are called on ids.
 MODEL_METHODS = frozenset({
     "search", "search_read", "search_count", "read_group", "formatted_read_group", "fields_get",
-    "create", "context_get",
+    "create", "context_get", "load", "check_object_reference",
 })  # fmt: skip
 # Methods that only some models have.
 ONLY_ON = {
@@ -28,6 +28,7 @@ ONLY_ON = {
     "button_draft": ("account.move",),
     "button_cancel": ("account.move",),
     "context_get": ("res.users",),
+    "check_object_reference": ("ir.model.data",),
 }
 SINCE = {"formatted_read_group": 19}
 UNTIL = {"read_group": 19}
@@ -169,6 +170,22 @@ class Records:
         self.env.check_rows(self.model, self.ids)
         self.env.unlink(self.model, self.ids)
         return True
+
+    def load(self, fields: list[str], data: list[list[str]]) -> dict[str, Any]:
+        return imports.load(self.env, self.model, fields, data)
+
+    def check_object_reference(
+        self, module: str, xml_id: str, raise_on_access_error: bool = False
+    ) -> tuple[str, int | bool]:
+        found = imports.external_id(self.env, f"{module}.{xml_id}")
+        if found is None:
+            raise value_error(f"External ID not found in the system: {module}.{xml_id}")
+        model, record_id = found
+        if self.env.search(model, [("id", "=", record_id)], active_test=False):
+            return model, record_id
+        if raise_on_access_error:
+            raise access_error(f'Not enough access rights on the external ID "{module}.{xml_id}"')
+        return model, False
 
     def action_archive(self) -> None:
         self.write({"active": False})

@@ -322,6 +322,8 @@ class Environment:
         for record_id in gone:
             self._labels.pop((model, record_id), None)
             self.tx.drop(model, record_id)
+            for each in self.external_ids(model, record_id):
+                self.tx.drop("ir.model.data", each)
         for name, holder in self.models.items():
             for known in holder.fields.values():
                 if known.relation != model or known.type == "one2many":
@@ -340,6 +342,11 @@ class Environment:
                     if known.type == "many2many":
                         value = [i for i in row[known.name] if i not in gone]
                     self.put(name, {**row, known.name: value})
+
+    def external_ids(self, model: str, record_id: int) -> list[int]:
+        """Return the ``ir.model.data`` that name a record."""
+        found = self.tx.linked("ir.model.data", "res_id", record_id)
+        return [each for each in found if self.tx.row("ir.model.data", each)["model"] == model]
 
     def convert(self, model: str, known: Field, value: Any) -> Any:
         """Return a value as it is stored. Raises Odoo's error for one that does not fit."""

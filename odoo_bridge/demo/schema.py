@@ -458,6 +458,12 @@ MODELS: dict[str, _Source] = {
         boolean("deprecated", "Deprecated", until=18),
         boolean("active", "Active", default=True, since=19),
     )),
+    "ir.model.data": _Source("Model Data", "module, model, name", (
+        char("module", "Module", required=True, default=""),
+        char("name", "External Identifier", required=True, indexed=True),
+        char("model", "Model Name", required=True),
+        integer("res_id", "Record ID", indexed=True),
+    )),
     "product.product": _Source("Product Variant", "default_code, id", (
         char("name", "Name", store=False, required=True),
         char("default_code", "Internal Reference"),

@@ -16,6 +16,10 @@ class OdooUnavailable(BridgeError):
     code = "odoo_unavailable"
 
 
+class OdooUnreachable(OdooUnavailable):
+    """No connection was made: Odoo has not seen the call."""
+
+
 class OdooTimeout(OdooUnavailable):
     """No complete answer within ODOO_TIMEOUT_SECONDS: a smaller question may get one."""
 
@@ -23,13 +27,19 @@ class OdooTimeout(OdooUnavailable):
 
 
 class OdooBusy(OdooUnavailable):
-    """Odoo asked us to wait: ``retry_after`` seconds, if it said how long."""
+    """Odoo asked us to wait: ``retry_after`` seconds, if it said how long.
+
+    ``turned_away``: it said so without looking at the call (429).
+    """
 
     code = "odoo_busy"
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, retry_after: float | None = None, *, turned_away: bool = False
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.turned_away = turned_away
 
 
 class OdooRefused(BridgeError):
@@ -71,6 +81,17 @@ class RecordRejected(BridgeError):
     def __init__(self, message: str, column: str = "") -> None:
         super().__init__(message)
         self.column = column
+
+
+def changed_nothing(exc: BridgeError) -> bool:
+    """Whether Odoo has certainly changed nothing because of the call that failed with ``exc``.
+
+    Its errors undo the call's one transaction. After a timeout or a lost answer it may have done
+    all it was asked.
+    """
+    if isinstance(exc, OdooBusy):
+        return exc.turned_away
+    return isinstance(exc, OdooUnreachable) or not isinstance(exc, OdooUnavailable)
 
 
 def from_exception_name(name: str, reason: str, where: str) -> BridgeError:

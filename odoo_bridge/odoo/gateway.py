@@ -5,6 +5,7 @@ context, and how an answer is checked is the same for both and stands here, once
 """
 
 import json
+import re
 import threading
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,8 +18,11 @@ import tenacity
 from django.conf import settings
 
 from odoo_bridge.odoo.errors import (
+    BridgeError,
     OdooBusy,
+    OdooForbidden,
     OdooRefused,
+    OdooRejected,
     OdooTimeout,
     OdooUnavailable,
 )
@@ -27,6 +31,7 @@ from odoo_bridge.odoo.http import Client
 T = TypeVar("T")
 Record = dict[str, Any]
 Domain = Sequence[Any]
+Company = int | None  # the id of the company to act for; None: the settings', or the user's own
 
 # One answer holds at most so many ids or short rows: 8 and 50 bytes each on the wire, so memory
 # stays flat at any number of rows and no single call runs for long.
@@ -85,8 +90,18 @@ class Gateway(Protocol):
         self, model: str, domain: Domain, groupby: Sequence[str], fields: Sequence[str]
     ) -> list[Record]: ...
     def read(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> list[Record]: ...
-    def create(self, model: str, values: Record) -> int: ...
-    def call(self, model: str, method: str, ids: Sequence[int], **arguments: Any) -> Any: ...
+    def load(
+        self, model: str, columns: Sequence[str], rows: Sequence[Sequence[str]], company: Company
+    ) -> int: ...
+    def marked(self, model: str, marker: str) -> int | None: ...
+    def call(
+        self,
+        model: str,
+        method: str,
+        ids: Sequence[int],
+        company: Company = None,
+        **arguments: Any,
+    ) -> Any: ...
     def usage(self) -> tuple[int, float]: ...
 
 
@@ -250,27 +265,77 @@ class OdooGateway:
             wanted.remove(odoo_id)
         return records
 
-    def create(self, model: str, values: Record) -> int:
-        """Create one record and return its id. Not retried: an unclear outcome is the caller's."""
-        answer = self._transport.invoke(
-            model, "create", ids=None, vals_list=[values], context=self._context()
-        )
-        if isinstance(answer, list) and len(answer) == 1:
-            answer = answer[0]
-        if not isinstance(answer, int) or isinstance(answer, bool):
-            raise OdooUnavailable(f"{model}.create at {self.url}: not an id")
-        return answer
+    def load(
+        self, model: str, columns: Sequence[str], rows: Sequence[Sequence[str]], company: Company
+    ) -> int:
+        """Create one record, with the lines below it, as an import does; return its id.
 
-    def call(self, model: str, method: str, ids: Sequence[int], **arguments: Any) -> Any:
+        ``columns`` are import paths (``partner_id/.id``, ``invoice_line_ids/name``), values are text
+        and empty for nothing; rows after the first hold further lines. The column ``id`` is an
+        external id like ``odoo_bridge.7f3a``: made in the record's own transaction and unique in
+        Odoo, so two such calls at once cannot leave two records, and ``marked`` finds what a call
+        without an answer left. Called again once the record is there, Odoo writes it anew instead.
+
+        Not retried: an unclear outcome is the caller's. Raises OdooRejected with Odoo's messages.
+        Source: ``load`` in ``odoo/models.py``, 14 to 19.
+        """
+        answer = self._transport.invoke(
+            model,
+            "load",
+            ids=None,
+            fields=list(columns),
+            data=[list(row) for row in rows],
+            context=self._context(company),
+        )
+        where = f"{model}.load at {self.url}"
+        match answer:
+            case {"ids": [int(odoo_id)]}:
+                return odoo_id
+            case {"ids": False | [], "messages": [*messages]}:
+                raise _refused_import(messages, where)
+        raise OdooUnavailable(f"{where}: not the answer of an import")
+
+    def marked(self, model: str, marker: str) -> int | None:
+        """Return the id of the record with the external id ``marker``, None if there is none.
+
+        Source: ``check_object_reference`` of ``ir.model.data``, the one way to look an external id
+        up that needs no administrator.
+        """
+        module, _, name = marker.partition(".")
+        try:
+            answer = self._ask(
+                "ir.model.data", "check_object_reference", list, module=module, xml_id=name
+            )
+        except OdooRejected as exc:
+            if exc.exception.endswith("ValueError") and marker in exc.reason:
+                return None
+            raise
+        match answer:
+            case [str(found), int(odoo_id)] if found == model and odoo_id > 0:
+                return odoo_id
+            case [str(found), False] if found == model:
+                raise OdooForbidden(f"{model} at {self.url}: {marker} is there, but not for us")
+        raise OdooUnavailable(f"ir.model.data at {self.url}: {marker} is no {model}")
+
+    def call(
+        self,
+        model: str,
+        method: str,
+        ids: Sequence[int],
+        company: Company = None,
+        **arguments: Any,
+    ) -> Any:
         """Call ``method`` on ``ids`` and return its answer. Not retried."""
         return self._transport.invoke(
-            model, method, ids=list(ids), context=self._context(), **arguments
+            model, method, ids=list(ids), context=self._context(company), **arguments
         )
 
-    def _context(self) -> Record:
+    def _context(self, company: Company = None) -> Record:
         # Archived records are records. Without a language names come as they were typed.
         context: Record = {"active_test": False}
-        if self.company_ids:
+        if company is not None:
+            context["allowed_company_ids"] = [company]
+        elif self.company_ids:
             context["allowed_company_ids"] = list(self.company_ids)
         return context
 
@@ -303,6 +368,22 @@ class OdooGateway:
 
 def _after(domain: Domain, found: Sequence[int]) -> list[Any]:
     return [*domain, ("id", ">", found[-1])] if found else list(domain)
+
+
+def _refused_import(messages: Sequence[Any], where: str) -> BridgeError:
+    """The error behind the messages of ``load``. Nothing was made: Odoo has undone it all."""
+    said = [str(one.get("message", "")) for one in messages if isinstance(one, dict)]
+    # What the database says goes on with the whole row, below.
+    lines = dict.fromkeys(text.strip().partition("\nDETAIL:")[0].strip() for text in said)
+    reason = "\n".join(line for line in lines if line)
+    if _CONFLICT.search(reason):
+        return OdooUnavailable(f"{where}: {reason}")
+    return OdooRejected(f"{where}: {reason}", reason=reason)
+
+
+# PostgreSQL's words when two transactions want one row. Odoo repeats such calls by itself, except an
+# import, whose messages are all that is left of the error.
+_CONFLICT = re.compile("could not serialize access|deadlock detected|could not obtain lock")
 
 
 def _plain(value: Any) -> Any:

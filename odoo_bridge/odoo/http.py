@@ -23,7 +23,13 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
-from odoo_bridge.odoo.errors import OdooBusy, OdooRefused, OdooTimeout, OdooUnavailable
+from odoo_bridge.odoo.errors import (
+    OdooBusy,
+    OdooRefused,
+    OdooTimeout,
+    OdooUnavailable,
+    OdooUnreachable,
+)
 
 # A page of a few thousand records is some megabytes. More than this is not an answer to us.
 MAX_BODY_BYTES = 256 * 1024 * 1024
@@ -153,7 +159,12 @@ class Client:
         Raises OdooTimeout, OdooBusy (429, 503) or OdooUnavailable (network, other 5xx without a
         JSON body, a cut or oversized body), OdooRefused for a redirect.
         """
-        with self._slots:
+        # Each call ahead of this one ends by its own deadline, so this long a queue has no good end.
+        if not self._slots.acquire(timeout=self.timeout_seconds):
+            raise OdooUnreachable(
+                f"{self.host}: all our connections were busy, {path} was not sent"
+            )
+        try:
             self._wait_for_turn()
             started = time.monotonic()
             try:
@@ -162,6 +173,8 @@ class Client:
                 with self._lock:
                     self._calls += 1
                     self._seconds += time.monotonic() - started
+        finally:
+            self._slots.release()
         self._note_clock(answer)
         self._check_status(answer, path)
         return answer
@@ -184,7 +197,7 @@ class Client:
                 answer = self._receive(method, path, body, headers, deadline)
             except NewConnectionError as exc:
                 # A timeout by inheritance only: refused, or no such host.
-                raise OdooUnavailable(f"{self.host} cannot be reached: {_cause(exc)}") from exc
+                raise OdooUnreachable(f"{self.host} cannot be reached: {_cause(exc)}") from exc
             except (HTTPError, OSError, ValueError, OdooUnavailable) as exc:
                 if deadline.passed or isinstance(exc, TimeoutError):
                     raise OdooTimeout(
@@ -259,6 +272,7 @@ class Client:
             raise OdooBusy(
                 f"{self.host} asks us to wait ({status})",
                 _seconds(answer.headers.get("Retry-After")),
+                turned_away=status == 429,
             )
         if status >= 500 and not answer.body.lstrip().startswith(b"{"):
             raise OdooUnavailable(f"{self.host} answered {path} with {status}")
