@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from accounts.models import OPERATORS, READERS, User
+from accounts.models import OPERATORS, READERS, WRITERS, User
 
 
 class _InGroup(BasePermission):
@@ -47,3 +47,19 @@ class SeesRuns(SeesSync):
         return IsOperator().has_permission(request, view) or (
             super().has_permission(request, view) and not user.access.is_scoped
         )
+
+
+class IsWriter(_InGroup):
+    """May create and post in Odoo."""
+
+    group = WRITERS
+    message = "This writes to Odoo and is for the group writers."
+
+
+class ReadsOrWritesOdoo(BasePermission):
+    """At one address operators read from Odoo and writers write to it."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        needed = IsOperator() if request.method in SAFE_METHODS else IsWriter()
+        self.message = needed.message
+        return needed.has_permission(request, view)

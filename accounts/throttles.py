@@ -1,6 +1,10 @@
-"""A limit on guessing, per address."""
+"""Limits: on guessing, per address; on asking and writing to Odoo, per user."""
 
-from rest_framework.throttling import AnonRateThrottle
+from typing import Any
+
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
 from odoo_bridge.throttles import WhileTheCacheAnswers
 
@@ -10,3 +14,21 @@ class AuthThrottle(WhileTheCacheAnswers, AnonRateThrottle):
     a limit that failed closed would let nobody log in at all."""
 
     scope = "anonymous-auth"
+
+
+class LiveThrottle(WhileTheCacheAnswers, UserRateThrottle):
+    """Reads that ask Odoo itself."""
+
+    scope = "live"
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        return request.method not in SAFE_METHODS or super().allow_request(request, view)
+
+
+class WriteThrottle(WhileTheCacheAnswers, UserRateThrottle):
+    """Records made or posted in Odoo."""
+
+    scope = "writes"
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        return request.method in SAFE_METHODS or super().allow_request(request, view)

@@ -1,26 +1,213 @@
-"""Contacts straight from Odoo."""
+"""Contacts straight from Odoo, and into it."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from odoo_bridge import live
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
 
+from accounts.models import Access
+from contacts.models import Contact
+from contacts.rows import CONTACT_ROWS
+from odoo_bridge.live import (
+    Domain,
+    LiveQuerySerializer,
+    any_of,
+    cell,
+    company_for,
+    odoo_id,
+    reference,
+)
+from odoo_bridge.models import OdooWrite, Reference
+from odoo_bridge.odoo.gateway import Gateway
+from odoo_bridge.strict import StrictSerializer
+from odoo_bridge.writing import Action, mirrored
+
+MODEL = "res.partner"
 FIELDS = (
     "name",
     "email",
     "phone",
     "is_company",
+    "type",
     "parent_id",
+    "commercial_partner_id",
     "vat",
     "ref",
     "street",
+    "street2",
     "city",
     "zip",
     "country_id",
+    "lang",
     "company_id",
+    "customer_rank",
+    "supplier_rank",
     "active",
+    "create_date",
     "write_date",
 )
+SEARCHED = ("complete_name", "name", "email", "phone", "vat", "ref", "city")
+# Those that were sold to or bought from: Odoo counts the invoices.
+PARTNERS: Domain = any_of([("customer_rank", ">", 0), ("supplier_rank", ">", 0)])
+ADDRESS = ("street", "street2", "zip", "city", "country_code")
 
 
-def contacts(*, limit: int, after: int, search: str) -> list[dict[str, Any]]:
-    return live.read("res.partner", FIELDS, [], limit=limit, after=after, search=search)
+class LiveContactsSerializer(LiveQuerySerializer):
+    is_company = serializers.BooleanField(required=False)
+    active = serializers.BooleanField(required=False, help_text="False: archived in Odoo.")
+    type = serializers.CharField(required=False, max_length=20, help_text="contact, invoice ...")
+    parent = odoo_id()  # type: ignore[assignment]  # DRF takes fields out of the class
+    commercial = odoo_id(help_text="The company that invoices are owed by.")
+    country_code = serializers.CharField(required=False, max_length=2, help_text="ISO 3166-1.")
+    email = serializers.CharField(required=False, max_length=254)
+    vat = serializers.CharField(required=False, max_length=64)
+    ref = serializers.CharField(required=False, max_length=200)
+    company = odoo_id(help_text="Odoo's company, not the employer.")
+
+    conditions = {
+        "is_company": ("is_company", "="),
+        "active": ("active", "="),
+        "type": ("type", "="),
+        "parent": ("parent_id", "="),
+        "commercial": ("commercial_partner_id", "="),
+        "country_code": ("country_id", "="),
+        "email": ("email", "=ilike"),
+        "vat": ("vat", "=ilike"),
+        "ref": ("ref", "="),
+        "company": ("company_id", "="),
+    }
+
+    def validate_country_code(self, code: str) -> int:
+        return reference(Reference.Kind.COUNTRY, code.upper(), "country_code")
+
+
+def in_scope(user: Any) -> Domain:
+    """``Contact.objects.visible_to`` as Odoo's conditions."""
+    found: Domain = []
+    access: Access = user.access
+    if access.company_ids:
+        found += any_of(
+            [("company_id", "in", sorted(access.company_ids)), ("company_id", "=", False)]
+        )
+    if access.contact_ids:
+        found.append(("id", "child_of", sorted(access.contact_ids)))
+    return found
+
+
+# Creating -----------------------------------------------------------------------------------------
+class NewContactSerializer(StrictSerializer):
+    """A contact to be made in Odoo."""
+
+    name = serializers.CharField(max_length=200)
+    email = serializers.EmailField(required=False, max_length=254)
+    phone = serializers.CharField(required=False, max_length=64)
+    is_company = serializers.BooleanField(default=False)
+    parent_id = odoo_id(
+        help_text="The contact it belongs to, as mirrored here: the company of a person or address."
+    )
+    company_id = odoo_id(
+        help_text="Odoo's company that alone may see it. Without one all may; a writer scoped to one "
+        "company writes for that one, a writer scoped to several must say."
+    )
+    type = serializers.ChoiceField(
+        ["contact", "invoice", "delivery", "other"],
+        default="contact",
+        help_text="What kind of address it is.",
+    )
+    vat = serializers.CharField(required=False, max_length=64)
+    ref = serializers.CharField(required=False, max_length=200)
+    lang = serializers.RegexField(
+        r"^[a-z]{2,3}(_[A-Z]{2})?(@[a-z]+)?$",
+        required=False,
+        help_text="Of a language installed in Odoo, as en_US.",
+    )
+    street = serializers.CharField(required=False, max_length=200)
+    street2 = serializers.CharField(required=False, max_length=200)
+    zip = serializers.CharField(required=False, max_length=24)
+    city = serializers.CharField(required=False, max_length=100)
+    country_code = serializers.RegexField(
+        r"^[A-Z]{2}$", required=False, help_text="ISO 3166-1, two capitals."
+    )
+
+    def validate(self, wish: dict[str, Any]) -> dict[str, Any]:
+        """Put Odoo's ids beside the codes, and refuse what Odoo would drop without a word."""
+        user = self.context["request"].user
+        parent_id = wish.get("parent_id")
+        if parent_id is None and user.access.contact_ids:
+            raise _wrong(
+                "parent_id", "You may add contacts below those in your scope only: name one."
+            )
+        if parent_id is not None:
+            visible = Contact.objects.present().visible_to(user)
+            if not visible.filter(pk=parent_id).exists():
+                raise _wrong("parent_id", "There is no such contact.")
+        if "country_code" in wish:
+            code = wish["country_code"]
+            wish["country_id"] = reference(Reference.Kind.COUNTRY, code, "country_code")
+        if parent_id is not None and wish["type"] == "contact":
+            for name in wish.keys() & set(ADDRESS):
+                raise _wrong(
+                    name,
+                    "A contact below another has that one's address. For one of its own, make it an "
+                    "address: type invoice, delivery or other.",
+                )
+        if parent_id is not None and "vat" in wish and not wish["is_company"]:
+            raise _wrong("vat", "A contact below another has that one's VAT number.")
+        wish["company_id"] = company_for(user, wish.get("company_id"))
+        return wish
+
+
+def _wrong(field: str, message: str) -> ValidationError:
+    return ValidationError({field: [ErrorDetail(message, code="invalid")]})
+
+
+# What was wished for -> the import's column.
+_COLUMNS = {
+    "name": "name",
+    "email": "email",
+    "phone": "phone",
+    "is_company": "is_company",
+    "type": "type",
+    "parent_id": "parent_id/.id",
+    "company_id": "company_id/.id",
+    "vat": "vat",
+    "ref": "ref",
+    "lang": "lang",
+    "street": "street",
+    "street2": "street2",
+    "zip": "zip",
+    "city": "city",
+    "country_id": "country_id/.id",
+}
+
+
+def _send(odoo: Gateway, write: OdooWrite) -> int:
+    wish = write.wish
+    given = {column: wish[name] for name, column in _COLUMNS.items() if wish.get(name) is not None}
+    columns = ["id", *given]
+    row = [write.marker, *map(cell, given.values())]
+    return odoo.load(MODEL, columns, [row], wish["company_id"])
+
+
+def _find(odoo: Gateway, write: OdooWrite) -> int | None:
+    return odoo.marked(MODEL, write.marker)
+
+
+def _complete(_odoo: Gateway, _write: OdooWrite, _contact_id: int) -> None:
+    """A contact is complete when it is made."""
+
+
+def _mirror(write: OdooWrite, contact_id: int) -> None:
+    mirrored("contacts", [contact_id], write)
+    Contact.objects.filter(pk=contact_id, created_by=None).update(created_by=write.user)
+
+
+def _row(contact_id: int) -> Mapping[str, Any]:
+    [row] = CONTACT_ROWS.page(Contact.objects.filter(pk=contact_id))
+    return row
+
+
+CREATE_CONTACT = Action(
+    "create_contact", "contacts", "contact", 201, _send, _find, _complete, _mirror, _row
+)

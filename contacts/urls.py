@@ -1,5 +1,5 @@
 from contacts.filters import ContactExportFilters
-from contacts.views import ContactViewSet, LiveContactsView, LiveVersionView
+from contacts.views import ContactViewSet, LiveContactsView, LivePartnersView, LiveVersionView
 from odoo_bridge.routes import both
 
 urlpatterns = [
@@ -16,4 +16,5 @@ urlpatterns = [
     *both("contacts/<int:odoo_id>", ContactViewSet, name="contact", actions={"get": "retrieve"}),
     *both("utils/odoo-version", LiveVersionView, name="live-version"),
     *both("utils/odoo-contacts", LiveContactsView, name="live-contacts"),
+    *both("utils/odoo-partners", LivePartnersView, name="live-partners"),
 ]

@@ -1,12 +1,16 @@
 """Contacts: from the mirror, and live from Odoo."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.permissions import IsOperator
+from accounts.permissions import IsOperator, ReadsOrWritesOdoo
+from accounts.throttles import LiveThrottle, WriteThrottle
 from contacts import live
 from contacts.filters import ContactFilters
 from contacts.models import Contact
@@ -14,7 +18,13 @@ from contacts.rows import CONTACT_ROWS
 from contacts.serializers import ContactChangesSerializer, ContactSerializer
 from odoo_bridge.changes import changes_schema
 from odoo_bridge.export import export_schema
-from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
+from odoo_bridge.live import (
+    KEY_PARAMETER,
+    WRITE_ERRORS,
+    LiveAnswerSerializer,
+    WriteView,
+    live_list,
+)
 from odoo_bridge.mirror import INCLUDE_GONE, MirrorViewSet, fields_parameter
 from odoo_bridge.odoo.gateway import connect
 from odoo_bridge.strict import StrictQuery
@@ -48,6 +58,7 @@ class LiveVersionView(StrictQuery, APIView):
     """The version of the Odoo behind the mirror."""
 
     permission_classes = [IsOperator]
+    throttle_classes = [LiveThrottle]
 
     @extend_schema(summary="Odoo's version, live", responses=OdooVersionSerializer)
     def get(self, request: Request) -> Response:
@@ -55,16 +66,51 @@ class LiveVersionView(StrictQuery, APIView):
         return Response({"version": version.text, "major": version.major})
 
 
-class LiveContactsView(APIView):
-    """Contacts as Odoo has them this moment."""
+@extend_schema(tags=["utils"])
+class LiveContactsView(WriteView):
+    """Contacts as Odoo has them this moment, archived ones and addresses included."""
 
-    permission_classes = [IsOperator]
+    permission_classes = [ReadsOrWritesOdoo]
+    throttle_classes = [LiveThrottle, WriteThrottle]
 
     @extend_schema(
         summary="Odoo's contacts, live",
-        parameters=[LiveQuerySerializer],
+        parameters=[live.LiveContactsSerializer],
         responses=LiveAnswerSerializer,
     )
     def get(self, request: Request) -> Response:
-        records = live.contacts(**query(request))
-        return Response({"count": len(records), "results": records})
+        query = live.LiveContactsSerializer(data=request.query_params.dict())
+        scope = live.in_scope(request.user)
+        return live_list(live.MODEL, live.FIELDS, live.SEARCHED, scope, query)
+
+    @extend_schema(
+        summary="Make a contact in Odoo",
+        parameters=[KEY_PARAMETER],
+        request=live.NewContactSerializer,
+        responses={201: ContactSerializer, **WRITE_ERRORS},
+    )
+    def post(self, request: Request) -> Response:
+        def wish() -> Mapping[str, Any]:
+            body = live.NewContactSerializer(data=request.data, context={"request": request})
+            body.is_valid(raise_exception=True)
+            return body.validated_data
+
+        return self.write(request, live.CREATE_CONTACT, wish)
+
+
+@extend_schema(tags=["utils"])
+class LivePartnersView(APIView):
+    """Customers and vendors as Odoo has them this moment: contacts with a posted invoice or bill."""
+
+    permission_classes = [IsOperator]
+    throttle_classes = [LiveThrottle]
+
+    @extend_schema(
+        summary="Odoo's customers and vendors, live",
+        parameters=[live.LiveContactsSerializer],
+        responses=LiveAnswerSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        query = live.LiveContactsSerializer(data=request.query_params.dict())
+        scope = [*live.PARTNERS, *live.in_scope(request.user)]
+        return live_list(live.MODEL, live.FIELDS, live.SEARCHED, scope, query)

@@ -1,34 +1,444 @@
-"""Invoices straight from Odoo."""
+"""Invoices straight from Odoo, and into it."""
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
-from odoo_bridge import live
+from django.http import Http404
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
 
+from accounts.models import Access
+from contacts.models import Contact
+from invoices.models import Invoice, InvoiceLine
+from invoices.rows import INVOICE_ROWS, LINE_ROWS
+from odoo_bridge.live import (
+    Domain,
+    LiveQuerySerializer,
+    any_of,
+    cell,
+    company_for,
+    odoo_id,
+    reference,
+)
+from odoo_bridge.models import OdooWrite, Reference
+from odoo_bridge.names import Names
+from odoo_bridge.odoo import values
+from odoo_bridge.odoo.errors import BridgeError, OdooMissing, OdooRejected
+from odoo_bridge.odoo.gateway import Gateway, Record
+from odoo_bridge.strict import StrictSerializer
+from odoo_bridge.writing import Action, NotAsAsked, mirrored
+
+MODEL, LINE_MODEL = "account.move", "account.move.line"
 FIELDS = (
     "name",
     "move_type",
     "state",
     "payment_state",
     "partner_id",
+    "commercial_partner_id",
     "invoice_date",
     "invoice_date_due",
     "ref",
+    "payment_reference",
     "currency_id",
     "company_id",
+    "journal_id",
     "amount_untaxed",
     "amount_tax",
     "amount_total",
     "amount_residual",
+    "create_date",
     "write_date",
+)
+SEARCHED = ("name", "ref", "payment_reference", "invoice_origin", "partner_id.name")
+# Entries are no invoices, and not mirrored.
+INVOICES: Domain = [("move_type", "!=", "entry")]
+MOVE_TYPES = ("out_invoice", "out_refund", "in_invoice", "in_refund", "out_receipt", "in_receipt")
+MAX_LINES = 200
+
+
+class LiveInvoicesSerializer(LiveQuerySerializer):
+    move_type = serializers.ChoiceField(MOVE_TYPES, required=False)
+    state = serializers.ChoiceField(["draft", "posted", "cancel"], required=False)
+    payment_state = serializers.CharField(
+        required=False, max_length=20, help_text="not_paid, paid, partial ..."
+    )
+    contact = odoo_id()
+    commercial = odoo_id(help_text="The company that owes it or is owed.")
+    company = odoo_id()
+    journal = odoo_id()
+    currency_code = serializers.CharField(required=False, max_length=3, help_text="ISO 4217.")
+    date_from = serializers.DateField(required=False, help_text="Of the invoice.")
+    date_to = serializers.DateField(required=False, help_text="Included.")
+    due_from = serializers.DateField(required=False)
+    due_to = serializers.DateField(required=False, help_text="Included.")
+
+    conditions = {
+        "move_type": ("move_type", "="),
+        "state": ("state", "="),
+        "payment_state": ("payment_state", "="),
+        "contact": ("partner_id", "="),
+        "commercial": ("commercial_partner_id", "="),
+        "company": ("company_id", "="),
+        "journal": ("journal_id", "="),
+        "currency_code": ("currency_id", "="),
+        "date_from": ("invoice_date", ">="),
+        "date_to": ("invoice_date", "<="),
+        "due_from": ("invoice_date_due", ">="),
+        "due_to": ("invoice_date_due", "<="),
+    }
+
+    def validate_currency_code(self, code: str) -> int:
+        return reference(Reference.Kind.CURRENCY, code.upper(), "currency_code")
+
+
+def in_scope(user: Any) -> Domain:
+    """``Invoice.objects.visible_to`` as Odoo's conditions."""
+    found: Domain = []
+    access: Access = user.access
+    if access.company_ids:
+        found.append(("company_id", "in", sorted(access.company_ids)))
+    if access.contact_ids:
+        contacts = sorted(access.contact_ids)
+        found += any_of([
+            ("partner_id", "child_of", contacts),
+            ("commercial_partner_id", "child_of", contacts),
+        ])  # fmt: skip
+    return found
+
+
+# Creating -----------------------------------------------------------------------------------------
+def _number(**options: Any) -> serializers.DecimalField:
+    # Odoo keeps floats; fifteen digits come out of one as they went in.
+    return serializers.DecimalField(max_digits=15, decimal_places=6, **options)
+
+
+class NewLineSerializer(StrictSerializer):
+    name = serializers.CharField(
+        required=False, max_length=1000, help_text="The product's name unless given."
+    )
+    product_id = odoo_id(help_text="Odoo's id of the product.")
+    product_code = serializers.CharField(
+        required=False,
+        max_length=64,
+        help_text="The product's internal reference, instead of its id.",
+    )
+    quantity = _number(default=Decimal(1))
+    price_unit = _number(help_text="In the invoice's currency.")
+    tax_ids = serializers.ListField(
+        child=odoo_id(required=True),
+        max_length=20,
+        help_text="Odoo's ids of all taxes on the line; an empty list for none. Never guessed.",
+    )
+
+    def validate(self, line: dict[str, Any]) -> dict[str, Any]:
+        if "product_id" in line and "product_code" in line:
+            raise _wrong("product_code", "Name the product by its id or its code, not by both.")
+        if "name" not in line and "product_id" not in line and "product_code" not in line:
+            raise _wrong("name", "A line without a product needs a name.")
+        return line
+
+
+class NewInvoiceSerializer(StrictSerializer):
+    """An invoice to be made in Odoo, as a draft or posted."""
+
+    move_type = serializers.ChoiceField(MOVE_TYPES)
+    contact_id = odoo_id(
+        required=True, help_text="The contact it is addressed to, as mirrored here."
+    )
+    company_id = odoo_id(
+        help_text="Odoo's company whose books it goes to: the bridge user's own unless given. A writer "
+        "scoped to one company writes for that one, a writer scoped to several must say."
+    )
+    currency_code = serializers.RegexField(
+        r"^[A-Z]{3}$", required=False, help_text="ISO 4217; the company's currency unless given."
+    )
+    invoice_date = serializers.DateField(required=False)
+    invoice_date_due = serializers.DateField(required=False)
+    ref = serializers.CharField(required=False, max_length=200)
+    lines: serializers.ListSerializer = serializers.ListSerializer(
+        child=NewLineSerializer(), allow_empty=False, max_length=MAX_LINES
+    )
+    amount_total = serializers.DecimalField(
+        max_digits=15,
+        decimal_places=6,
+        required=False,
+        help_text="The total with taxes you expect. If Odoo comes to another one, the invoice stays a "
+        "draft and the answer is 422 totals_differ.",
+    )
+    post = serializers.BooleanField(
+        default=False, help_text="Post it too, once its totals are right."
+    )
+
+    def validate(self, wish: dict[str, Any]) -> dict[str, Any]:
+        """Put Odoo's ids beside the codes. Raises ValidationError for what is not there."""
+        user = self.context["request"].user
+        visible = Contact.objects.present().visible_to(user)
+        if not visible.filter(pk=wish["contact_id"]).exists():
+            raise _wrong("contact_id", "There is no such contact.")
+        if wish["post"] and wish["move_type"].startswith("in_") and "invoice_date" not in wish:
+            raise _wrong("invoice_date", "Odoo posts a vendor's document with its date only.")
+        if "currency_code" in wish:
+            code = wish["currency_code"]
+            wish["currency_id"] = reference(Reference.Kind.CURRENCY, code, "currency_code")
+        wish["company_id"] = company_for(user, wish.get("company_id"))
+        return wish
+
+
+def resolved(odoo: Gateway, wish: dict[str, Any]) -> dict[str, Any]:
+    """``wish`` with its products and taxes looked up in Odoo: at most three small reads.
+
+    Raises ValidationError that names the lines, and the errors of the gateway.
+    """
+    lines = wish["lines"]
+    products = _products(odoo, lines)
+    taxes = _taxes(odoo, lines)
+    use = "sale" if wish["move_type"].startswith("out_") else "purchase"
+    said = [_resolve(line, products, taxes, use) for line in lines]
+    if any(said):
+        raise ValidationError({"lines": said})
+    return wish
+
+
+def _resolve(
+    line: dict[str, Any],
+    products: Mapping[int | str, list[Record]],
+    taxes: Mapping[int, Record],
+    use: str,
+) -> dict[str, list[ErrorDetail]]:
+    """Put the product's id and name into ``line``; return what is wrong with it."""
+    said: dict[str, list[ErrorDetail]] = {}
+    for field in ("product_id", "product_code"):
+        if field not in line:
+            continue
+        found = products.get(line[field], [])
+        if len(found) == 1:
+            line["product_id"] = found[0]["id"]
+            line.setdefault("name", found[0]["display_name"])
+        elif found:
+            said[field] = [ErrorDetail("Several products have this code.", code="ambiguous")]
+        else:
+            said[field] = [ErrorDetail("There is no such product.", code="does_not_exist")]
+    for tax in line["tax_ids"]:
+        if tax not in taxes:
+            said["tax_ids"] = [ErrorDetail(f"There is no tax {tax}.", code="does_not_exist")]
+        elif taxes[tax]["type_tax_use"] not in (use, "none"):
+            said["tax_ids"] = [ErrorDetail(f"{tax} is no tax on {use}s.", code="invalid")]
+    return said
+
+
+def _products(odoo: Gateway, lines: Sequence[Mapping[str, Any]]) -> dict[int | str, list[Record]]:
+    """The products that the lines name, by id and by code."""
+    ids = sorted({line["product_id"] for line in lines if "product_id" in line})
+    codes = sorted({line["product_code"] for line in lines if "product_code" in line})
+    if not ids and not codes:
+        return {}
+    named = any_of([("id", "in", ids), ("default_code", "in", codes)])
+    found: dict[int | str, list[Record]] = {}
+    for record in _look_up(odoo, "product.product", named, ["display_name", "default_code"]):
+        found.setdefault(record["id"], []).append(record)
+        if record["default_code"]:
+            found.setdefault(record["default_code"], []).append(record)
+    return found
+
+
+def _taxes(odoo: Gateway, lines: Sequence[Mapping[str, Any]]) -> dict[int, Record]:
+    ids = sorted({tax for line in lines for tax in line["tax_ids"]})
+    if not ids:
+        return {}
+    found = _look_up(odoo, "account.tax", [("id", "in", ids)], ["type_tax_use"])
+    return {record["id"]: record for record in found}
+
+
+def _look_up(odoo: Gateway, model: str, domain: Domain, fields: list[str]) -> list[Record]:
+    """The active records that match."""
+    # Archived ones are found too unless the domain says otherwise.
+    ids = odoo.search(model, [("active", "=", True), *domain])
+    return odoo.read(model, ids, fields) if len(ids) else []
+
+
+def _wrong(field: str, message: str) -> ValidationError:
+    return ValidationError({field: [ErrorDetail(message, code="invalid")]})
+
+
+# What was wished for -> the import's column.
+_COLUMNS = {
+    "move_type": "move_type",
+    "contact_id": "partner_id/.id",
+    "currency_id": "currency_id/.id",
+    "invoice_date": "invoice_date",
+    "invoice_date_due": "invoice_date_due",
+    "ref": "ref",
+}
+_LINE_COLUMNS = ("id", "name", "product_id/.id", "quantity", "price_unit", "tax_ids/.id")
+
+
+def _send(odoo: Gateway, write: OdooWrite) -> int:
+    wish = write.wish
+    given = {column: wish[name] for name, column in _COLUMNS.items() if wish.get(name) is not None}
+    columns = ["id", *given, *(f"invoice_line_ids/{name}" for name in _LINE_COLUMNS)]
+    head = [write.marker, *map(cell, given.values())]
+    rows = []
+    for number, line in enumerate(wish["lines"]):
+        cells = (
+            # With a name of its own a line is not added once more if the import comes again.
+            f"{write.marker}_{number}",
+            line["name"],
+            line.get("product_id"),
+            line["quantity"],
+            line["price_unit"],
+            ",".join(map(str, line["tax_ids"])),
+        )
+        rows.append([*(head if not number else [""] * len(head)), *map(cell, cells)])
+    return odoo.load(MODEL, columns, rows, wish["company_id"])
+
+
+def _find(odoo: Gateway, write: OdooWrite) -> int | None:
+    return odoo.marked(MODEL, write.marker)
+
+
+def _complete(odoo: Gateway, write: OdooWrite, invoice_id: int) -> None:
+    """Compare what Odoo made of it with what was wished for, then post it if that was wished too."""
+    move, lines = _read_back(odoo, invoice_id)
+    places = Names()
+    places.learn({Reference.Kind.CURRENCY: [move["currency_id"]]})
+    unit = Decimal(1).scaleb(-places.places(move["currency_id"]))
+    difference = _difference(write.wish, move, lines, unit)
+    if difference:
+        raise NotAsAsked(
+            f"Odoo made draft {invoice_id} of it with other amounts: {difference}. It was not posted; "
+            "correct it in Odoo, or delete it there and send another request.",
+            "totals_differ",
+        )
+    if write.wish["post"]:
+        try:
+            _post(odoo, invoice_id)
+        except OdooRejected as exc:
+            raise NotAsAsked(
+                f"Odoo made draft {invoice_id} of it, and refused to post that: {exc.reason}",
+                "not_posted",
+            ) from exc
+
+
+def _read_back(odoo: Gateway, invoice_id: int) -> tuple[Record, list[Record]]:
+    """The invoice as Odoo has it, and its lines in the order they were sent."""
+    found = odoo.read(MODEL, [invoice_id], ["currency_id", "amount_total", "invoice_line_ids"])
+    if not found:
+        raise NotAsAsked(f"{invoice_id} was made, and has been deleted in Odoo since.", "deleted")
+    [move] = found
+    lines = odoo.read(LINE_MODEL, move["invoice_line_ids"], ["price_subtotal", "price_total"])
+    return move, sorted(lines, key=lambda line: line["id"])
+
+
+def _difference(
+    wish: Mapping[str, Any], move: Record, lines: Sequence[Record], unit: Decimal
+) -> str:
+    """What differs between the wish and what Odoo made of it, or nothing.
+
+    A line's amount is quantity times price, before or (where its taxes are included in the price)
+    after taxes. ``unit``: of the currency, and what rounding may make of each amount.
+    """
+    if len(lines) != len(wish["lines"]):
+        return f"{len(lines)} lines where {len(wish['lines'])} were sent"
+    for number, (line, asked) in enumerate(zip(lines, wish["lines"], strict=True), 1):
+        expected = Decimal(asked["quantity"]) * Decimal(asked["price_unit"])
+        made = [_amount(line["price_subtotal"]), _amount(line["price_total"])]
+        if min(abs(amount - expected) for amount in made) > unit:
+            return f"line {number} comes to {made[0]} where {expected.normalize():f} was sent"
+    total = _amount(move["amount_total"])
+    if "amount_total" in wish and abs(total - Decimal(wish["amount_total"])) > unit:
+        return f"the total is {total} where {wish['amount_total']} was expected"
+    return ""
+
+
+def _amount(value: Any) -> Decimal:
+    return values.decimal(value) or Decimal(0)
+
+
+def _mirror(write: OdooWrite, invoice_id: int) -> None:
+    _mirror_invoice(write, invoice_id)
+    Invoice.objects.filter(pk=invoice_id, created_by=None).update(created_by=write.user)
+
+
+def _mirror_invoice(write: OdooWrite, invoice_id: int) -> None:
+    mirrored("invoices", [invoice_id], write)
+    lines = Invoice.objects.filter(pk=invoice_id).values_list("line_ids", flat=True).first()
+    if lines:
+        mirrored("invoice_lines", lines, write)
+
+
+def _row(invoice_id: int) -> Mapping[str, Any]:
+    names = Names()
+    [row] = INVOICE_ROWS.page(Invoice.objects.filter(pk=invoice_id), names=names)
+    lines = InvoiceLine.objects.present().filter(invoice_id=invoice_id)
+    return {**row, "lines": LINE_ROWS.page(lines.order_by("sequence", "odoo_id"), names=names)}
+
+
+CREATE_INVOICE = Action(
+    "create_invoice", "invoices", "invoice", 201, _send, _find, _complete, _mirror, _row
 )
 
 
-def invoices(*, limit: int, after: int, search: str) -> list[dict[str, Any]]:
-    return live.read(
-        "account.move",
-        FIELDS,
-        [("move_type", "!=", "entry")],
-        limit=limit,
-        after=after,
-        search=search,
-    )
+# Posting ------------------------------------------------------------------------------------------
+def postable(user: Any, invoice_id: int) -> dict[str, Any]:
+    """The wish to post an invoice that the user may see. Raises Http404."""
+    rows = Invoice.objects.present().visible_to(user).filter(pk=invoice_id)
+    found = rows.values("move_type", "contact_id", "amount_total").first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _send_post(odoo: Gateway, write: OdooWrite) -> int:
+    invoice_id = int(write.odoo_id or 0)
+    odoo.call(MODEL, "action_post", [invoice_id])
+    return invoice_id
+
+
+def _find_posted(odoo: Gateway, write: OdooWrite) -> int | None:
+    invoice_id = int(write.odoo_id or 0)
+    return invoice_id if _state(odoo, invoice_id) == "posted" else None
+
+
+def _complete_post(odoo: Gateway, _write: OdooWrite, invoice_id: int) -> None:
+    if _state(odoo, invoice_id) != "posted":
+        raise NotAsAsked(
+            "Odoo took the call and did not post it: it may be waiting for an answer there.",
+            "not_posted",
+        )
+
+
+def _post(odoo: Gateway, invoice_id: int) -> None:
+    """Post it, unless it is posted: by an earlier call, maybe, whose answer was lost."""
+    if _state(odoo, invoice_id) == "posted":
+        return
+    try:
+        odoo.call(MODEL, "action_post", [invoice_id])
+    except BridgeError:
+        if _state(odoo, invoice_id) == "posted":
+            return
+        raise
+    if _state(odoo, invoice_id) != "posted":
+        raise OdooRejected("", reason="it took the call and did not post")
+
+
+def _state(odoo: Gateway, invoice_id: int) -> str:
+    found = odoo.read(MODEL, [invoice_id], ["state"])
+    if not found:
+        raise OdooMissing(f"Odoo has no invoice {invoice_id} any more.")
+    return str(found[0]["state"])
+
+
+POST_INVOICE = Action(
+    "post_invoice",
+    "invoices",
+    "invoice",
+    200,
+    _send_post,
+    _find_posted,
+    _complete_post,
+    _mirror_invoice,
+    _row,
+    harmless_twice=True,
+)

@@ -1,5 +1,10 @@
 from invoices.filters import InvoiceExportFilters, SummaryFilters
-from invoices.views import InvoiceLineViewSet, InvoiceViewSet, LiveInvoicesView
+from invoices.views import (
+    InvoiceLineViewSet,
+    InvoiceViewSet,
+    LiveInvoicesView,
+    PostInvoiceView,
+)
 from odoo_bridge.routes import both
 
 urlpatterns = [
@@ -35,4 +40,5 @@ urlpatterns = [
         actions={"get": "of_contact"},
     ),
     *both("utils/odoo-invoices", LiveInvoicesView, name="live-invoices"),
+    *both("utils/odoo-invoices/<int:odoo_id>/post", PostInvoiceView, name="post-invoice"),
 ]

@@ -1,17 +1,18 @@
 """Invoices: from the mirror, and live from Odoo."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db.models import Q
 from django.http import Http404
 from django.utils import timezone
 from django.utils.functional import cached_property
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts.permissions import IsOperator
+from accounts.permissions import IsWriter, ReadsOrWritesOdoo
+from accounts.throttles import LiveThrottle, WriteThrottle
 from contacts.models import Contact
 from contacts.rows import CONTACT_ROWS
 from invoices import live
@@ -29,8 +30,16 @@ from invoices.serializers import (
 from invoices.summary import InvoiceSums
 from odoo_bridge.changes import changes_schema
 from odoo_bridge.export import export_schema
-from odoo_bridge.live import LiveAnswerSerializer, LiveQuerySerializer, query
+from odoo_bridge.live import (
+    KEY_PARAMETER,
+    WRITE_ERRORS,
+    LiveAnswerSerializer,
+    NothingSerializer,
+    WriteView,
+    live_list,
+)
 from odoo_bridge.mirror import INCLUDE_GONE, MirrorViewSet, Page, fields_parameter, list_parameter
+from odoo_bridge.odoo.gateway import connect
 
 EXPAND = list_parameter(
     "expand", ("contact", "lines"), "Put into each invoice, as a field of that name."
@@ -141,16 +150,60 @@ class InvoiceLineViewSet(MirrorViewSet):
     serializer_class = InvoiceLineSerializer
 
 
-class LiveInvoicesView(APIView):
+@extend_schema(tags=["utils"])
+class LiveInvoicesView(WriteView):
     """Invoices as Odoo has them this moment."""
 
-    permission_classes = [IsOperator]
+    permission_classes = [ReadsOrWritesOdoo]
+    throttle_classes = [LiveThrottle, WriteThrottle]
 
     @extend_schema(
         summary="Odoo's invoices, live",
-        parameters=[LiveQuerySerializer],
+        parameters=[live.LiveInvoicesSerializer],
         responses=LiveAnswerSerializer,
     )
     def get(self, request: Request) -> Response:
-        records = live.invoices(**query(request))
-        return Response({"count": len(records), "results": records})
+        query = live.LiveInvoicesSerializer(data=request.query_params.dict())
+        scope = [*live.INVOICES, *live.in_scope(request.user)]
+        return live_list(live.MODEL, live.FIELDS, live.SEARCHED, scope, query)
+
+    @extend_schema(
+        summary="Make an invoice in Odoo",
+        description="A draft, or with `post` a posted invoice. The totals are read back from Odoo and "
+        "compared with quantities and prices (and with `amount_total`) before it is posted.",
+        parameters=[KEY_PARAMETER],
+        request=live.NewInvoiceSerializer,
+        responses={201: ExpandedInvoiceSerializer, **WRITE_ERRORS},
+    )
+    def post(self, request: Request) -> Response:
+        def wish() -> Mapping[str, Any]:
+            body = live.NewInvoiceSerializer(data=request.data, context={"request": request})
+            body.is_valid(raise_exception=True)
+            return live.resolved(connect(), body.validated_data)
+
+        return self.write(request, live.CREATE_INVOICE, wish)
+
+
+@extend_schema(tags=["utils"])
+class PostInvoiceView(WriteView):
+    """Posting a draft in Odoo. An invoice that is posted already is answered as it is."""
+
+    permission_classes = [IsWriter]
+    throttle_classes = [WriteThrottle]
+
+    @extend_schema(
+        summary="Post an invoice in Odoo",
+        parameters=[KEY_PARAMETER],
+        request=NothingSerializer,
+        responses={
+            200: ExpandedInvoiceSerializer,
+            404: OpenApiResponse(description="Not mirrored, or not for this user."),
+            **WRITE_ERRORS,
+        },
+    )
+    def post(self, request: Request, odoo_id: int) -> Response:
+        def wish() -> Mapping[str, Any]:
+            NothingSerializer(data=request.data).is_valid(raise_exception=True)
+            return live.postable(request.user, odoo_id)
+
+        return self.write(request, live.POST_INVOICE, wish, odoo_id)

@@ -26,6 +26,7 @@ from odoo_bridge.odoo.errors import (
     OdooRejected,
     OdooUnavailable,
 )
+from odoo_bridge.writing import WriteError
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,11 @@ def _one_message(details: Any) -> bool:
 
 
 def _odoo_failure(exc: BridgeError) -> Response:
+    if isinstance(exc, WriteError):
+        response = _failure(exc.status, exc.code, str(exc))
+        if exc.retry_after is not None:
+            response["Retry-After"] = str(exc.retry_after)
+        return response
     if isinstance(exc, OdooUnavailable):
         wait = exc.retry_after if isinstance(exc, OdooBusy) and exc.retry_after else None
         response = _failure(503, "odoo_unavailable", str(exc))

@@ -1,32 +1,84 @@
-"""Records straight from Odoo, for comparing. Models, fields and domains are the apps' fixed ones."""
+"""Odoo itself over the API: rows read live, and wishes carried out. Models, methods, fields, orders
+and contexts are the apps' fixed ones; of a request only checked values get as far as Odoo."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
+from django.conf import settings
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
+from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
+from odoo_bridge.models import Reference
 from odoo_bridge.odoo import values
-from odoo_bridge.odoo.errors import OdooUnavailable
+from odoo_bridge.odoo.errors import OdooRejected, OdooUnavailable
 from odoo_bridge.odoo.gateway import connect
-from odoo_bridge.strict import StrictSerializer
+from odoo_bridge.strict import StrictSerializer, unknown
+from odoo_bridge.writing import OPEN, Action, ask, carry_out, recall
 
 MAX_ROWS = 100
+# Odoo's ids are PostgreSQL integers; a larger one would be an error of its database.
+MAX_ID = 2**31 - 1
+# A handful of words is enough to find something; each one more makes the query dearer.
+MAX_WORDS = 10
+
+Condition = tuple[str, str, Any]
+Domain = list[Any]
 
 
+# Reading ------------------------------------------------------------------------------------------
 class LiveQuerySerializer(StrictSerializer):
+    """What every live list can be asked for. ``domain`` makes Odoo's conditions of it."""
+
     limit = serializers.IntegerField(
         min_value=1, max_value=MAX_ROWS, default=MAX_ROWS, help_text="At most so many records."
     )
     after = serializers.IntegerField(
         min_value=0,
-        max_value=2**31 - 1,
+        max_value=MAX_ID,
         default=0,
         help_text="Only ids greater than this one: the last id of an answer gives the next.",
     )
     search = serializers.CharField(
-        default="", allow_blank=True, max_length=200, help_text="Part of the name."
+        default="", allow_blank=True, max_length=200, help_text="All of these words."
     )
+    updated_since = serializers.DateTimeField(
+        required=False, default_timezone=UTC, help_text="Written in Odoo then or later."
+    )
+
+    # Parameter -> Odoo's field and operator.
+    conditions: Mapping[str, tuple[str, str]] = {}
+
+    def domain(self) -> Domain:
+        """The conditions that the checked parameters stand for."""
+        given = self.validated_data
+        found: Domain = []
+        for name, (field, operator) in self.conditions.items():
+            if name in given:
+                value = given[name]
+                if isinstance(value, date):
+                    value = value.isoformat()
+                elif "like" in operator:
+                    value = escaped(value)
+                found.append((field, operator, value))
+        if "updated_since" in given:
+            # One operator, whole seconds: >= is the only one that means the same on every version.
+            found.append(("write_date", ">=", _odoo_moment(given["updated_since"])))
+        return found
+
+    def validate_updated_since(self, moment: datetime) -> datetime:
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError as exc:
+            raise ValidationError("Out of range.") from exc
 
 
 class LiveAnswerSerializer(serializers.Serializer):
@@ -36,21 +88,42 @@ class LiveAnswerSerializer(serializers.Serializer):
     )
 
 
-def query(request: Request) -> dict[str, Any]:
-    """The checked parameters of the request. Raises ValidationError."""
-    serializer = LiveQuerySerializer(data=request.query_params.dict())
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
+def odoo_id(**options: Any) -> serializers.IntegerField:
+    """An Odoo id in a request."""
+    return serializers.IntegerField(min_value=1, max_value=MAX_ID, **{"required": False, **options})
+
+
+def live_list(
+    model: str,
+    fields: Sequence[str],
+    searched: Collection[str],
+    fixed: Domain,
+    query: LiveQuerySerializer,
+) -> Response:
+    """What Odoo has this moment, of what ``query`` asks for within ``fixed``."""
+    query.is_valid(raise_exception=True)
+    given = query.validated_data
+    rows = read(
+        model,
+        fields,
+        [*fixed, *query.domain()],
+        limit=given["limit"],
+        after=given["after"],
+        search=given["search"],
+        searched=searched,
+    )
+    return Response({"count": len(rows), "results": rows})
 
 
 def read(
     model: str,
     fields: Sequence[str],
-    domain: Sequence[Any],
+    domain: Domain,
     *,
     limit: int,
     after: int,
     search: str,
+    searched: Collection[str],
 ) -> list[dict[str, Any]]:
     """Return at most ``limit`` records with ids greater than ``after``, ordered by id.
 
@@ -58,28 +131,176 @@ def read(
     string. Raises the errors of the gateway.
     """
     odoo = connect()
-    known = odoo.fields(model)
-    wanted = [name for name in fields if name in known]
-    conditions = [*domain, ("id", ">", after)]
-    if search:
-        conditions.append(("name", "ilike", search))
-    ids = list(odoo.search(model, conditions, limit=min(limit, MAX_ROWS)))
-    if not ids:
-        return []
-    records = sorted(odoo.read(model, ids, wanted), key=lambda record: record["id"])
-    try:
+
+    def ask() -> list[dict[str, Any]]:
+        known = odoo.fields(model)
+        wanted = [name for name in fields if name in known]
+        places = [name for name in searched if name.partition(".")[0] in known]
+        conditions: Domain = [*domain, ("id", ">", after)]
+        for word in search.split()[:MAX_WORDS]:
+            conditions += any_of([(place, "ilike", escaped(word)) for place in places])
+        ids = odoo.search(model, conditions, limit=min(limit, MAX_ROWS))
+        records = odoo.read(model, ids, wanted) if len(ids) else []
         return [
             {
                 "id": record["id"],
                 **{name: _value(known[name]["type"], record[name]) for name in wanted},
             }
-            for record in records
+            for record in sorted(records, key=lambda record: record["id"])
         ]
+
+    try:
+        try:
+            return ask()
+        except OdooRejected:
+            # A field may have gone since this process asked for them: with a module, say.
+            odoo.forget_fields(model)
+            return ask()
     except (KeyError, ValueError) as exc:
         raise OdooUnavailable(f"{model}.read: Odoo's answer has an unknown shape ({exc})") from exc
+
+
+def any_of(conditions: Sequence[Condition]) -> Domain:
+    """Odoo's "or" stands in front of what it joins."""
+    return ["|"] * (len(conditions) - 1) + list(conditions)
+
+
+def escaped(text: str) -> str:
+    """``text`` itself, for the operators that take % and _ for wildcards."""
+    return re.sub(r"([\\%_])", r"\\\1", text)
+
+
+def _odoo_moment(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _value(odoo_type: str, value: Any) -> Any:
     if odoo_type == "datetime":
         return values.moment(value)
     return values.extra(odoo_type, value)
+
+
+# Writing ------------------------------------------------------------------------------------------
+KEY = re.compile(r"[A-Za-z0-9_.:~+/=-]{8,128}")
+KEY_PARAMETER = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": f"^{KEY.pattern}$"},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="Names this wish: 8 to 128 letters, digits and _.:~+/=-, such as a new UUID. The same "
+    "request with the same key gets the same answer and is carried out once, whatever happened to "
+    "the first answer.",
+)
+WRITE_ERRORS = {
+    400: OpenApiResponse(description="The body or the key is not valid. Odoo was not asked."),
+    409: OpenApiResponse(description="A request with this key is being worked on (Retry-After)."),
+    422: OpenApiResponse(
+        description="Odoo said no, in its own words; or the record is in Odoo (odoo_id), but not as "
+        "asked; or the key was used for another request. Final: the same key gets it again."
+    ),
+    429: OpenApiResponse(description="Too many writes a minute (Retry-After)."),
+    502: OpenApiResponse(description="Odoo refuses the bridge's login or rights."),
+    503: OpenApiResponse(
+        description="Odoo did not answer. After Retry-After, send the same request with the same key."
+    ),
+}
+
+
+class NoKey(APIException):
+    status_code = 400
+    default_code = "idempotency_key_required"
+    default_detail = (
+        "A write needs the header Idempotency-Key: 8 to 128 letters, digits and _.:~+/=-, such as a "
+        "new UUID for each new wish, and the same one when it is sent again."
+    )
+
+
+class NothingSerializer(StrictSerializer):
+    """An empty body: the address says it all."""
+
+
+class WriteView(APIView):
+    """A view whose requests change Odoo, once for each Idempotency-Key."""
+
+    def write(
+        self,
+        request: Request,
+        action: Action,
+        wish: Callable[[], Mapping[str, Any]],
+        odoo_id: int | None = None,
+    ) -> Response:
+        """Carry the request out, or give the answer it got before.
+
+        ``wish`` checks the body and returns what to do, with Odoo's ids; it is not asked again when
+        the key comes again. ``odoo_id``: of the record to change.
+        """
+        said = unknown(request.query_params)
+        if said:
+            raise ValidationError(said)
+        key = request.headers.get("Idempotency-Key", "")
+        if not KEY.fullmatch(key):
+            raise NoKey
+        digest = _digest(action.name, odoo_id, request.data)
+        write = recall(request.user, key, digest)
+        replayed = write is not None and write.state not in OPEN
+        if write is None:
+            write = ask(action, request.user, key, digest, wish(), odoo_id)
+        write = carry_out(write)
+        headers = {"Idempotency-Key": key}
+        if write.answer_status == 201:
+            headers["Location"] = reverse(action.route, kwargs={"odoo_id": write.odoo_id})
+        if replayed:
+            headers["Idempotency-Replayed"] = "true"
+        return Response(json.loads(write.answer), status=write.answer_status, headers=headers)
+
+
+def _digest(action: str, odoo_id: int | None, body: Any) -> str:
+    """The same for two requests that ask for the same, whatever the order of their keys."""
+    text = json.dumps([action, odoo_id, body], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def company_for(user: Any, wanted: int | None) -> int | None:
+    """The company to write for: the one that is wanted, or the only one in the user's scope.
+
+    None leaves it to Odoo. Raises ValidationError for one that is unknown, not read by the bridge or
+    outside the scope, and for none where the scope has several.
+    """
+    scope = user.access.company_ids
+    if wanted is None and len(scope) == 1:
+        [wanted] = scope
+    if wanted is None:
+        if scope:
+            raise _wrong("company_id", "You may write for several companies: name one.", "required")
+        return None
+    companies = Reference.objects.filter(kind=Reference.Kind.COMPANY, odoo_id=wanted, active=True)
+    allowed = settings.ODOO_COMPANY_IDS
+    if (scope and wanted not in scope) or (allowed and wanted not in allowed):
+        companies = companies.none()
+    if not companies.exists():
+        raise _wrong("company_id", "There is no such company.", "does_not_exist")
+    return wanted
+
+
+def reference(kind: str, code: str, field: str) -> int:
+    """The id of the active currency or country with the ISO code ``code``, in capitals.
+
+    Raises ValidationError naming the request's ``field``.
+    """
+    found = Reference.objects.filter(kind=kind, code=code, active=True).order_by("odoo_id").first()
+    if found is None:
+        raise _wrong(field, f"{code} is not known in Odoo, or not active there.", "does_not_exist")
+    return found.odoo_id
+
+
+def _wrong(field: str, message: str, code: str) -> ValidationError:
+    return ValidationError({field: [ErrorDetail(message, code=code)]})
+
+
+def cell(value: Any) -> str:
+    """A value as an import takes it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return str(value)

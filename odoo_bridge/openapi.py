@@ -22,6 +22,9 @@ class FailureErrorSerializer(serializers.Serializer):
         help_text="With the code `invalid`: each wrong parameter or key, dotted where bodies are "
         "nested. `non_field_errors` is the request as a whole.",
     )
+    odoo_id = serializers.IntegerField(
+        required=False, help_text="Of the record that is in Odoo all the same."
+    )
 
 
 class FailureSerializer(serializers.Serializer):

@@ -46,7 +46,9 @@ def defaults() -> list[Default]:
     return [
         *found,
         Default(SWEEP, "odoo_bridge.tasks.sweep", MINUTE),
+        Default("bridge: settle writes", "odoo_bridge.tasks.settle_writes", MINUTE),
         Default("bridge: prune runs", "odoo_bridge.tasks.prune_runs", DAY, 30),
+        Default("bridge: prune writes", "odoo_bridge.tasks.prune_writes", DAY, 35),
         Default("bridge: expired tokens", "odoo_bridge.tasks.flush_expired_tokens", DAY, 45),
     ]
 
@@ -110,7 +112,9 @@ _IN_WORDS = {
     SyncRun.Kind.RECONCILE: "compare every row's stamp with Odoo",
     SyncRun.Kind.FULL: "read every row again",
     SWEEP: "bridge: pick up waiting runs, close dead ones",
-    "bridge: prune runs": "bridge: forget what ended 30 days ago",
+    "bridge: settle writes": "bridge: find out what became of unanswered writes to Odoo",
+    "bridge: prune runs": "bridge: forget runs that ended 30 days ago",
+    "bridge: prune writes": "bridge: forget writes to Odoo, and their keys, after a year",
     "bridge: expired tokens": "bridge: forget expired logins",
     "celery.backend_cleanup": "Celery: forget old results",
 }

@@ -221,6 +221,13 @@ ODOO_STREAMS = [
     "invoices.mapping.INVOICE_LINES",
 ]
 
+# What the API may do in Odoo, and nothing else.
+ODOO_ACTIONS = [
+    "contacts.live.CREATE_CONTACT",
+    "invoices.live.CREATE_INVOICE",
+    "invoices.live.POST_INVOICE",
+]
+
 # Celery -------------------------------------------------------------------------------------------
 REDIS_URL = _redis_url("REDIS_URL", required=not ONE_PROCESS)
 CELERY_BROKER_URL = REDIS_URL or "memory://"
@@ -316,7 +323,12 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "odoo_bridge.openapi.Schema",
     "DEFAULT_PAGINATION_CLASS": "odoo_bridge.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_THROTTLE_RATES": {"anonymous-auth": "20/min", "sync": "30/min"},
+    "DEFAULT_THROTTLE_RATES": {
+        "anonymous-auth": "20/min",
+        "sync": "30/min",
+        "live": "120/min",
+        "writes": "60/min",
+    },
     "EXCEPTION_HANDLER": "odoo_bridge.failures.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
     # Answers are JSON whatever is asked for; where there are several formats, the view says so.

@@ -13,6 +13,7 @@ from django.db.models import Max
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
+from odoo_bridge import writing
 from odoo_bridge.heartbeat import worker_was_here
 from odoo_bridge.models import GoneReview, SyncIssue, SyncRun
 from odoo_bridge.sync import run as engine
@@ -70,6 +71,18 @@ def prune_runs(days: int = 30) -> None:
     SyncIssue.objects.filter(resolved_at__lt=before).delete()
     settled = GoneReview.objects.exclude(status__in=GoneReview.IN_FORCE)
     settled.filter(last_asked_at__lt=before).delete()
+
+
+@shared_task
+def settle_writes() -> None:
+    """Find out what became of writes to Odoo that were left without an answer."""
+    writing.settle_all()
+
+
+@shared_task
+def prune_writes(days: int = 365) -> None:
+    """Forget the writes that ended more than ``days`` days ago, and with them their keys."""
+    writing.forget(timedelta(days=days))
 
 
 @shared_task

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import factory
 
-from odoo_bridge.models import Reference, SyncIssue, SyncRun, SyncState
+from odoo_bridge.models import OdooWrite, Reference, SyncIssue, SyncRun, SyncState
 
 MOMENT = datetime(2026, 2, 1, 9, 30, tzinfo=UTC)
 
@@ -41,3 +41,14 @@ class ReferenceFactory(factory.django.DjangoModelFactory):
 
     kind = Reference.Kind.CURRENCY
     odoo_id = factory.Sequence(lambda n: n + 1)
+
+
+class OdooWriteFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = OdooWrite
+
+    action = "create_contact"
+    username = "ann"
+    key = factory.Sequence(lambda n: f"key-number-{n}")
+    digest = "0" * 64
+    wish = factory.LazyFunction(lambda: {"name": "Acme"})

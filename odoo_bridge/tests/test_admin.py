@@ -11,8 +11,9 @@ from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice
 from invoices.tests.factories import InvoiceFactory
-from odoo_bridge.models import Reference, SyncIssue, SyncRun, SyncState
+from odoo_bridge.models import OdooWrite, Reference, SyncIssue, SyncRun, SyncState
 from odoo_bridge.tests.factories import (
+    OdooWriteFactory,
     ReferenceFactory,
     SyncIssueFactory,
     SyncRunFactory,
@@ -28,6 +29,7 @@ MODELS = {
     SyncState: SyncStateFactory,
     SyncRun: SyncRunFactory,
     SyncIssue: SyncIssueFactory,
+    OdooWrite: lambda: OdooWriteFactory(odoo_id=7, answer='{"odoo_id": 7}'),
     Reference: ReferenceFactory,
 }
 

@@ -40,6 +40,8 @@ def only(*roles, status=200):
 READERS = only("reader")
 # No Odoo listens where the tests point: getting as far as asking it is a 503.
 OPERATORS = only("operator", status=503)
+# Nobody sends a key for its wish here, which is the first thing that is looked at.
+WRITERS = only("writer", status=400)
 ANY_USER = only(*ROLES[1:])
 EMPTY_BODY = dict.fromkeys(ROLES, 400)
 
@@ -68,8 +70,10 @@ TABLE = {
     "api/sync/issues": {"GET": only("reader", "operator")},
     "api/sync/<str:stream>/run": {"POST": only("operator", status=202)},
     "api/utils/odoo-version": {"GET": OPERATORS},
-    "api/utils/odoo-contacts": {"GET": OPERATORS},
-    "api/utils/odoo-invoices": {"GET": OPERATORS},
+    "api/utils/odoo-contacts": {"GET": OPERATORS, "POST": WRITERS},
+    "api/utils/odoo-partners": {"GET": OPERATORS},
+    "api/utils/odoo-invoices": {"GET": OPERATORS, "POST": WRITERS},
+    "api/utils/odoo-invoices/<int:odoo_id>/post": {"POST": WRITERS},
     "api/health/live": {"GET": EVERYBODY},
     "api/health/ready": {"GET": EVERYBODY},
     "api/schema": {"GET": EVERYBODY},
@@ -81,6 +85,8 @@ TABLE = {
 # Not JSON: their refusals are in the format of the page.
 PAGES = {"api/schema", "api/docs", "api/redoc", "docs", ""}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# What writes ask for before they look further.
+A_KEY = {"Idempotency-Key": "the-key-of-a-write"}
 
 
 def routes(resolver=None, prefix=""):
@@ -189,7 +195,9 @@ def test_a_record_outside_the_scope_is_not_there(of_7, method, route):
     for odoo_id in ("9", "11"):
         path = "/" + route.replace("<int:odoo_id>", odoo_id)
         for query in ("", "?include_gone=true"):
-            answer = of_7.generic(method, path + query, "{}", content_type="application/json")
+            answer = of_7.generic(
+                method, path + query, "{}", content_type="application/json", headers=A_KEY
+            )
             # The route may have no such parameter.
             allowed = {404, 400} if query else {404}
             assert answer.status_code in allowed, (
@@ -242,7 +250,13 @@ def test_an_unknown_query_parameter_is_refused_by_name(method, route):
 @pytest.mark.parametrize(("method", "route"), operations("POST", "PUT", "PATCH"))
 def test_an_unknown_key_of_a_body_is_refused_by_name(method, route):
     body = json.dumps({"is_stuff": True})
-    answer = superuser().generic(method, path_of(route), body, content_type="application/json")
+    answer = superuser().generic(
+        method,
+        path_of(route),
+        body,
+        content_type="application/json",
+        headers=A_KEY,
+    )
     assert answer.status_code == 400, answer.content
     assert answer.json()["error"]["fields"]["is_stuff"][0]["code"] == "unknown"
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from odoo_bridge import tasks
-from odoo_bridge.models import GoneReview, SyncIssue, SyncRun, SyncState
+from odoo_bridge.models import GoneReview, OdooWrite, SyncIssue, SyncRun, SyncState
+from odoo_bridge.tests.factories import OdooWriteFactory
 from odoo_bridge.tests.programs import a_worker, ended, eventually, services
 
 Status = SyncRun.Status
@@ -107,6 +108,24 @@ def test_old_runs_are_forgotten_except_the_last_of_each_ending():
     tasks.prune_runs()
     kept = set(SyncRun.objects.values_list("pk", flat=True))
     assert kept == {old[1].pk, failed.pk, recent.pk, waiting.pk}
+
+
+@pytest.mark.django_db
+def test_writes_are_forgotten_after_a_year_unless_their_outcome_is_unknown():
+    old, recent = ago(days=366), ago(days=364)
+    for key, values in {
+        "done-long-ago": {"state": "done", "asked_at": old, "finished_at": old},
+        "refused-long-ago": {"state": "refused", "asked_at": old, "finished_at": old},
+        "never-sent": {"state": "asked", "asked_at": old},
+        "unknown": {"state": "sent", "asked_at": old, "sent_at": old},
+        "unfinished": {"state": "made", "asked_at": old, "sent_at": old},
+        "done": {"state": "done", "asked_at": old, "finished_at": recent},
+        "asked": {"state": "asked", "asked_at": recent},
+    }.items():
+        OdooWriteFactory(key=key, **values)
+    tasks.prune_writes()
+    kept = set(OdooWrite.objects.values_list("key", flat=True))
+    assert kept == {"unknown", "unfinished", "done", "asked"}
 
 
 @pytest.mark.django_db

@@ -1,0 +1,386 @@
+"""Changing Odoo, once for each wish: the row first, then the call, then the mirror.
+
+A wish (``OdooWrite``) is stored before Odoo is called and keeps what became of it. The same key
+comes back to the same row, and goes on where the row stands. When an answer of Odoo's is lost,
+Odoo is looked at before anything is sent again: each action can find what an earlier call left.
+"""
+
+import json
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.module_loading import import_string
+
+from odoo_bridge.models import OdooWrite, SyncRun
+from odoo_bridge.odoo.errors import BridgeError, OdooRejected, OdooUnavailable, changed_nothing
+from odoo_bridge.odoo.gateway import Gateway, connect
+from odoo_bridge.renderers import Json
+from odoo_bridge.sync.run import run
+
+logger = logging.getLogger(__name__)
+
+State = OdooWrite.State
+OPEN = (State.ASKED, State.SENT, State.MADE)
+
+# A call without an answer may still be at work in Odoo for its own time limit, two minutes unless
+# changed. Only after that does "nothing to be found" mean that nothing was made.
+STILL_AT_WORK = timedelta(seconds=150)
+# Longer than a step of a write takes; counted from each step. A claim that was taken over costs
+# nothing but work: what is known is kept by the newest claim alone, and each step can be repeated.
+CLAIM = timedelta(minutes=3)
+LOOK_AGAIN_SECONDS = 10
+
+
+class WriteError(BridgeError):
+    """A wish cannot be answered with what was wished for. ``status`` is HTTP's."""
+
+    status = 409
+    retry_after: int | None = None
+
+
+class KeyReused(WriteError):
+    """The key belongs to another request."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+
+class InProgress(WriteError):
+    """A request with this key is being worked on."""
+
+    code = "in_progress"
+    retry_after = 2
+
+
+class OutcomeUnknown(WriteError):
+    """Odoo was asked and did not answer."""
+
+    code = "outcome_unknown"
+    status = 503
+    retry_after = LOOK_AGAIN_SECONDS
+
+
+class Unfinished(WriteError):
+    """The record is in Odoo; what belongs to it there and here is not complete yet."""
+
+    code = "unfinished"
+    status = 503
+    retry_after = LOOK_AGAIN_SECONDS
+
+
+class NotAsAsked(WriteError):
+    """The record is in Odoo, but not as it was wished for, and will not be by trying again."""
+
+    status = 422
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that the API may do in Odoo.
+
+    ``send`` does it and returns the record's id; not retried. ``find`` returns the id of the record
+    if an earlier ``send`` got that far. ``complete`` does what is left to do in Odoo once the record
+    is there; it can be repeated, and raises NotAsAsked when the record is not what was wished for.
+    ``mirror`` brings the record here, with who made it. ``row`` is the answer to the API.
+
+    ``harmless_twice``: a second ``send`` beside a first one that is still at work changes nothing.
+    """
+
+    name: str
+    # Which stream mirrors the record, and which route of the API shows it.
+    stream: str
+    route: str
+    status: int
+    send: Callable[[Gateway, OdooWrite], int]
+    find: Callable[[Gateway, OdooWrite], int | None]
+    complete: Callable[[Gateway, OdooWrite, int], None]
+    mirror: Callable[[OdooWrite, int], None]
+    row: Callable[[int], Mapping[str, Any]]
+    harmless_twice: bool = False
+
+
+@cache
+def all_actions() -> dict[str, Action]:
+    """The actions of ``settings.ODOO_ACTIONS`` by name."""
+    return {action.name: action for action in map(import_string, settings.ODOO_ACTIONS)}
+
+
+def recall(user: Any, key: str, digest: str) -> OdooWrite | None:
+    """The row of ``key``, if this user used it before. Raises KeyReused for another request's."""
+    write = OdooWrite.objects.filter(user=user, key=key).first()
+    if write is not None and write.digest != digest:
+        raise KeyReused(
+            f"This Idempotency-Key was used for another request at {write.asked_at:%Y-%m-%d %H:%M} "
+            "UTC. A new request needs a new key."
+        )
+    return write
+
+
+def ask(
+    action: Action,
+    user: Any,
+    key: str,
+    digest: str,
+    wish: Mapping[str, Any],
+    odoo_id: int | None = None,
+) -> OdooWrite:
+    """Store a wish, before anything else happens. ``odoo_id``: of the record it is about.
+
+    ``wish`` is all that ``action`` needs to know; staff see it. Raises KeyReused.
+    """
+    write, made = OdooWrite.objects.get_or_create(
+        user=user,
+        key=key,
+        defaults={
+            "action": action.name,
+            "username": user.get_username(),
+            "digest": digest,
+            # As every answer spells it: moments, dates and decimals are text.
+            "wish": json.loads(Json().render(wish)),
+            "odoo_id": odoo_id,
+        },
+    )
+    if not made:
+        recall(user, key, digest)
+    # Its moment and marker are given by the database and the field.
+    write.refresh_from_db()
+    return write
+
+
+def carry_out(write: OdooWrite) -> OdooWrite:
+    """Do what is still to be done for ``write``; return it with its final answer.
+
+    Raises InProgress when somebody else is at it, OutcomeUnknown and Unfinished when the same
+    request should come again, and the errors of the gateway when nothing was changed in Odoo.
+    """
+    if not _claim(write):
+        return write
+    action = all_actions()[write.action]
+    with _released(write):
+        odoo = connect()
+        odoo_id = _made(odoo, action, write)
+        if odoo_id is not None:
+            _finish(odoo, action, write, odoo_id)
+    return write
+
+
+def settle(write: OdooWrite) -> None:
+    """Find out what became of a wish that nobody came back for. Sends nothing.
+
+    What is in Odoo is mirrored with its maker; completing it (posting, say) waits for whoever asked.
+    """
+    if not _claim(write):
+        return
+    action = all_actions()[write.action]
+    with _released(write):
+        odoo_id = write.odoo_id
+        if write.state == State.SENT:
+            odoo_id = action.find(connect(), write)
+            if odoo_id is None:
+                _keep(write, state=State.ASKED, error="Odoo has nothing of it.")
+                return
+            _keep(write, state=State.MADE, odoo_id=odoo_id)
+        if odoo_id is not None:
+            action.mirror(write, odoo_id)
+
+
+def settle_all() -> None:
+    """Settle what was sent or made, and left unfinished for longer than a call can take."""
+    waiting = OdooWrite.objects.filter(
+        Q(claimed_until=None) | Q(claimed_until__lt=Now()),
+        state__in=[State.SENT, State.MADE],
+        settled_at=None,
+        sent_at__lt=Now() - STILL_AT_WORK,
+    )
+    for write in waiting.order_by("pk"):
+        try:
+            settle(write)
+        except InProgress:
+            continue
+        except BridgeError as exc:
+            logger.warning("write %s is not settled: %s", write.pk, exc)
+            return
+        OdooWrite.objects.filter(pk=write.pk).update(settled_at=Now())
+
+
+def forget(older_than: timedelta) -> None:
+    """Delete the rows of writes that ended, or never began, longer ago than that.
+
+    What may still be going on in Odoo stays: its row is the only thread to it.
+    """
+    ended = Q(finished_at__lt=Now() - older_than)
+    never_sent = Q(state=State.ASKED, asked_at__lt=Now() - older_than)
+    OdooWrite.objects.filter(ended | never_sent).delete()
+
+
+def mirrored(stream: str, ids: list[int], write: OdooWrite) -> None:
+    """Bring records here. Raises NotAsAsked for one that cannot be copied, OdooUnavailable when the
+    run failed."""
+    done = run(
+        stream,
+        SyncRun.Kind.RECORDS,
+        trigger=SyncRun.Trigger.API,
+        requested_by=write.user,
+        ids=ids,
+    )
+    if done.status == SyncRun.Status.SUCCEEDED_WITH_ISSUES:
+        raise NotAsAsked(
+            f"It is in Odoo as {write.odoo_id}, but could not be copied here: see the issues of the "
+            f"stream {stream}.",
+            "not_mirrored",
+        )
+    if done.status != SyncRun.Status.SUCCEEDED:
+        raise OdooUnavailable(f"{stream}: {done.error or done.status}")
+
+
+def _made(odoo: Gateway, action: Action, write: OdooWrite) -> int | None:
+    """Have it done in Odoo, unless it is done already. The record's id; None if Odoo said no."""
+    if write.state == State.MADE and write.odoo_id is not None:
+        return write.odoo_id
+    found = None
+    if write.state == State.SENT or action.harmless_twice:
+        with _unclear(write):
+            found = action.find(odoo, write)
+        seconds = _seconds_at_work(write)
+        if found is None and seconds > 0 and not action.harmless_twice:
+            raise _unknown(min(seconds, LOOK_AGAIN_SECONDS))
+    if found is None:
+        found = _send(odoo, action, write)
+    if found is not None:
+        _keep(write, state=State.MADE, odoo_id=found, error="")
+    return found
+
+
+def _send(odoo: Gateway, action: Action, write: OdooWrite) -> int | None:
+    before = write.attempts
+    _keep(write, state=State.SENT, attempts=before + 1, sent_at=Now(), settled_at=None)
+    try:
+        return action.send(odoo, write)
+    except BridgeError as exc:
+        error, undone = exc, changed_nothing(exc)
+    if before or action.harmless_twice or not undone:
+        # Done after all, but its answer was lost; or by another call, which is why this one failed.
+        with _unclear(write):
+            found = action.find(odoo, write)
+        if found is not None:
+            return found
+    if isinstance(error, OdooRejected):
+        _answer(write, State.REFUSED, 422, {"code": error.code, "message": error.reason})
+        return None
+    if undone:
+        _keep(write, state=State.ASKED, error=str(error))
+        raise error
+    _keep(write, error=str(error))
+    raise _unknown() from error
+
+
+def _finish(odoo: Gateway, action: Action, write: OdooWrite, odoo_id: int) -> None:
+    """Complete it in Odoo, bring it here, and keep the answer."""
+    problem: NotAsAsked | None = None
+    try:
+        try:
+            action.complete(odoo, write, odoo_id)
+        except NotAsAsked as exc:
+            problem = exc
+        _keep(write)
+        try:
+            action.mirror(write, odoo_id)
+        except NotAsAsked as exc:
+            problem = problem or exc
+    except WriteError:
+        raise
+    except BridgeError as exc:
+        _keep(write, error=str(exc))
+        raise Unfinished(
+            f"It is in Odoo as {odoo_id}, but the rest failed: {exc} Send the same request "
+            "with the same Idempotency-Key again; nothing will be done twice."
+        ) from exc
+    if problem:
+        error = {"code": problem.code, "message": str(problem), "odoo_id": odoo_id}
+        _answer(write, State.REFUSED, problem.status, error)
+    else:
+        _answer(write, State.DONE, action.status, action.row(odoo_id))
+
+
+def _answer(write: OdooWrite, state: str, status: int, content: Mapping[str, Any]) -> None:
+    refused = state == State.REFUSED
+    _keep(
+        write,
+        state=state,
+        answer_status=status,
+        answer=Json().render({"error": content} if refused else content).decode(),
+        error=content["message"] if refused else "",
+        finished_at=Now(),
+    )
+
+
+@contextmanager
+def _unclear(write: OdooWrite) -> Iterator[None]:
+    """While what a call did is looked up: not even that can be found out now."""
+    try:
+        yield
+    except OdooUnavailable as exc:
+        if write.state != State.SENT:
+            raise
+        _keep(write, error=str(exc))
+        raise _unknown() from exc
+
+
+def _unknown(seconds: float = LOOK_AGAIN_SECONDS) -> OutcomeUnknown:
+    error = OutcomeUnknown(
+        "Odoo was asked and has not answered. Send the same request with the same Idempotency-Key "
+        "again: Odoo is looked at first, and asked anew only when nothing can come of this call."
+    )
+    error.retry_after = max(1, math.ceil(seconds))
+    return error
+
+
+def _seconds_at_work(write: OdooWrite) -> float:
+    """How long a call that was sent may still be at work in Odoo."""
+    if write.sent_at is None:
+        return 0
+    [now] = OdooWrite.objects.filter(pk=write.pk).values_list(Now(), flat=True)
+    return (write.sent_at + STILL_AT_WORK - now).total_seconds()
+
+
+def _claim(write: OdooWrite) -> bool:
+    """Work on ``write`` alone, from where it stands now; False if it stands at its end.
+
+    Raises InProgress while somebody else works on it.
+    """
+    taken = OdooWrite.objects.filter(
+        Q(claimed_until=None) | Q(claimed_until__lt=Now()), pk=write.pk, state__in=OPEN
+    ).update(claim=F("claim") + 1, claimed_until=Now() + CLAIM)
+    write.refresh_from_db()
+    if not taken and write.state in OPEN:
+        raise InProgress("A request with this Idempotency-Key is being worked on.")
+    return bool(taken)
+
+
+@contextmanager
+def _released(write: OdooWrite) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        OdooWrite.objects.filter(pk=write.pk, claim=write.claim).update(claimed_until=None)
+
+
+def _keep(write: OdooWrite, **values: Any) -> None:
+    """Store what is known now and renew the claim. Raises InProgress when another one has it."""
+    ours = OdooWrite.objects.filter(pk=write.pk, claim=write.claim)
+    if not ours.update(claimed_until=Now() + CLAIM, **values):
+        raise InProgress("Another request with this Idempotency-Key has taken over.")
+    write.refresh_from_db()
