@@ -25,7 +25,7 @@ from odoo_bridge.live import (
     WriteView,
     live_list,
 )
-from odoo_bridge.mirror import INCLUDE_GONE, MirrorViewSet, fields_parameter
+from odoo_bridge.mirror import INCLUDE_GONE, MAX_AGE, MirrorViewSet, fields_parameter
 from odoo_bridge.odoo.gateway import connect
 from odoo_bridge.strict import StrictQuery
 
@@ -33,7 +33,8 @@ from odoo_bridge.strict import StrictQuery
 @extend_schema_view(
     list=extend_schema(summary="Mirrored contacts", parameters=[fields_parameter(CONTACT_ROWS)]),
     retrieve=extend_schema(
-        summary="One mirrored contact", parameters=[fields_parameter(CONTACT_ROWS), INCLUDE_GONE]
+        summary="One mirrored contact",
+        parameters=[fields_parameter(CONTACT_ROWS), INCLUDE_GONE, MAX_AGE],
     ),
     export=export_schema("Contacts as a file", fields_parameter(CONTACT_ROWS)),
     changes=changes_schema("Contacts that changed", ContactChangesSerializer),

@@ -1,6 +1,7 @@
 """Invoices: from the mirror, and live from Odoo."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db.models import Q
@@ -38,7 +39,14 @@ from odoo_bridge.live import (
     WriteView,
     live_list,
 )
-from odoo_bridge.mirror import INCLUDE_GONE, MirrorViewSet, Page, fields_parameter, list_parameter
+from odoo_bridge.mirror import (
+    INCLUDE_GONE,
+    MAX_AGE,
+    MirrorViewSet,
+    Page,
+    fields_parameter,
+    list_parameter,
+)
 from odoo_bridge.odoo.gateway import connect
 
 EXPAND = list_parameter(
@@ -55,6 +63,7 @@ LIST_PARAMETERS = [fields_parameter(INVOICE_ROWS), EXPAND]
             list_parameter("fields", INVOICE_ROWS.fields, "Only these fields, and no lines."),
             EXPAND,
             INCLUDE_GONE,
+            MAX_AGE,
         ],
     ),
     export=export_schema("Invoices as a file", fields_parameter(INVOICE_ROWS)),
@@ -75,6 +84,24 @@ class InvoiceViewSet(MirrorViewSet):
         # Lines and contacts have streams of their own: an answer is as fresh as the oldest in it.
         streams = {"lines": "invoice_lines", "contact": "contacts"}
         return (*self.streams, *(streams[name] for name in sorted(self.expanded)))
+
+    def refresh(self, odoo_id: int) -> datetime:
+        began = super().refresh(odoo_id)
+        invoice = Invoice.objects.filter(pk=odoo_id).first()
+        if invoice and "lines" in self.expanded:
+            # Those it has, and those it had.
+            here = invoice.lines.values_list("pk", flat=True)
+            if ids := {*invoice.line_ids, *here}:
+                self.read_again("invoice_lines", ids)
+        if invoice and invoice.contact_id and "contact" in self.expanded:
+            self.read_again("contacts", [invoice.contact_id])
+        return began
+
+    def modified_of(self, odoo_id: int, stored_at: datetime) -> datetime:
+        contact = Contact.objects.filter(invoices=odoo_id).order_by()
+        lines = InvoiceLine.objects.filter(invoice=odoo_id).order_by()
+        others = contact.values_list("stored_at").union(lines.values_list("stored_at"))
+        return max([super().modified_of(odoo_id, stored_at), *(other for (other,) in others)])
 
     @cached_property
     def expanded(self) -> frozenset[str]:

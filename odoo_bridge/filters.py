@@ -48,13 +48,17 @@ class Moment(django_filters.IsoDateTimeFilter):
     field_class = _MomentField
 
 
-class OdooId(django_filters.NumberFilter):
+class WholeNumber(django_filters.NumberFilter):
     field_class = forms.IntegerField
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("min_value", 0)
-        super().__init__(*args, max_value=2**63 - 1, **kwargs)
+    def __init__(self, *args: Any, max_value: int, **kwargs: Any) -> None:
+        super().__init__(*args, min_value=0, max_value=max_value, **kwargs)
         _describe(self, type="integer", format="int64", minimum=0)
+
+
+class OdooId(WholeNumber):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, max_value=2**63 - 1, **kwargs)
 
 
 class Day(django_filters.DateFilter):
@@ -160,8 +164,8 @@ class StrictFilters(django_filters.FilterSet):
         return valid and not said
 
 
-class RowFilters(StrictFilters):
-    """What even a single row can be asked with."""
+class _Mirrored(StrictFilters):
+    """What lists and single rows can be asked with."""
 
     also_known = frozenset({"fields", "expand"})
 
@@ -178,10 +182,16 @@ class RowFilters(StrictFilters):
         return super().filter_queryset(queryset)
 
 
-class MirrorFilters(RowFilters):
+class RowFilters(_Mirrored):
+    """What a single row can be asked with."""
+
+    max_age = WholeNumber(method="leave_as_it_is", max_value=10**9)
+
+
+class MirrorFilters(_Mirrored):
     """What all mirrored rows can be filtered by."""
 
-    also_known = RowFilters.also_known | {"page", "per_page", "cursor"}
+    also_known = _Mirrored.also_known | {"page", "per_page", "cursor"}
     # The order that a range has where none is asked for: the one of its index. By id the database
     # would read all that was there before a range of late rows.
     ordered_like: ClassVar[Mapping[str, str]] = {"updated_since": "write_date"}

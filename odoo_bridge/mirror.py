@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from odoo_bridge.changes import ChangesQuerySerializer, changes, last_change
 from odoo_bridge.export import ExportQuerySerializer, export
 from odoo_bridge.filters import RowFilters
-from odoo_bridge.models import SyncState
+from odoo_bridge.freshness import Marks, conditional, marks_of, read_again
 from odoo_bridge.names import Names
 from odoo_bridge.rows import Row, Rows
 
@@ -36,7 +36,9 @@ class MirrorViewSet(viewsets.GenericViewSet):
     # What can be put into a row, and the field it is found by.
     expansions: ClassVar[Mapping[str, str]] = {}
     lookup_field = "odoo_id"
+    marks: Marks
     synced_at: datetime | None = None
+    modified_at: datetime | None = None
 
     def get_queryset(self) -> QuerySet:
         """The rows that the user may see. What is outside is a 404."""
@@ -52,10 +54,16 @@ class MirrorViewSet(viewsets.GenericViewSet):
         filters = RowFilters(request.query_params, self.get_queryset(), request=request)
         if not filters.is_valid():
             raise translate_validation(filters.errors)
-        found = self.finished(self.spelled(filters.qs.filter(pk=odoo_id)))
+        max_age = filters.form.cleaned_data["max_age"]
+        if max_age is not None and not self.marks.younger_than(max_age):
+            self.synced_at = self.refresh(odoo_id)
+        found = self.spelled(filters.qs.filter(pk=odoo_id), also=["stored_at"])
         if not found:
             raise Http404
-        return Response(found[0])
+        stored_at = found[0]["stored_at"]
+        (row,) = self.finished(found)
+        self.modified_at = self.modified_of(odoo_id, stored_at)
+        return Response(row)
 
     @action(detail=False)
     def changes(self, request: Request) -> Response:
@@ -135,16 +143,32 @@ class MirrorViewSet(viewsets.GenericViewSet):
     # How fresh it is -----------------------------------------------------------------------------
 
     def freshness_of(self) -> tuple[str, ...]:
+        """The streams that the answer is made of."""
         return self.streams
+
+    def refresh(self, odoo_id: int) -> datetime:
+        """Read the record from Odoo now, and return when that began.
+
+        Raises TooOld; Http404 where the user may not see it.
+        """
+        everything = self.get_queryset().model._default_manager.filter(pk=odoo_id)
+        if everything.exists() and not everything.visible_to(self.request.user).exists():
+            raise Http404
+        return self.read_again(self.streams[0], [odoo_id])
+
+    def read_again(self, stream: str, ids: Collection[int]) -> datetime:
+        return read_again(stream, sorted(ids), self.request.user, self.marks.age)
+
+    def modified_of(self, odoo_id: int, stored_at: datetime) -> datetime:
+        """Since when the answer about a row, which was stored at ``stored_at``, is as it is."""
+        return max(stored_at, self.names.stored_at or stored_at)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         # Before the rows: a run that ends in between makes the answer fresher than it says, never
         # staler.
-        names = self.freshness_of()
-        known = SyncState.objects.filter(stream__in=names, watermark__isnull=False)
-        marks = [mark for mark in known.values_list("watermark", flat=True) if mark]
-        self.synced_at = min(marks) if len(marks) == len(names) else None
+        self.marks = marks_of(self.freshness_of())
+        self.synced_at = self.marks.synced_at
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any
@@ -152,7 +176,15 @@ class MirrorViewSet(viewsets.GenericViewSet):
         response = super().finalize_response(request, response, *args, **kwargs)
         if self.synced_at and status.is_success(response.status_code):
             response["X-Odoo-Synced-At"] = self.synced_at.isoformat().replace("+00:00", "Z")
+        if isinstance(response, Response) and status.is_success(response.status_code):
+            response.add_post_render_callback(self.conditional)
         return response
+
+    def conditional(self, response: Response) -> HttpResponseBase:
+        # What a change of scope takes out of an answer leaves no date.
+        user: Any = self.request.user
+        dated = None if user.access.is_scoped else self.modified_at
+        return conditional(self.request, response, self.marks, dated)
 
 
 def _listed(request: Request, parameter: str, known: Collection[str]) -> set[str]:
@@ -178,6 +210,12 @@ def fields_parameter(rows: Rows) -> OpenApiParameter:
     return list_parameter("fields", rows.fields, "Only these fields, separated by commas.")
 
 
+MAX_AGE = OpenApiParameter(
+    "max_age",
+    {"type": "integer", "minimum": 0},
+    description="In seconds. What was last synced longer ago is read from Odoo first; where that "
+    "fails the answer is 503, never silently old.",
+)
 INCLUDE_GONE = OpenApiParameter(
     "include_gone", bool, description="Also if Odoo no longer shows it (gone_at)."
 )

@@ -132,6 +132,9 @@ class Reference(models.Model):
     decimal_places = models.PositiveSmallIntegerField(null=True, help_text="Of a currency.")
     currency_id = models.BigIntegerField(null=True, help_text="Of a company.")
     type = models.TextField(blank=True, help_text="Of a journal: sale, purchase, bank ...")
+    stored_at = models.DateTimeField(
+        db_default=Now(), help_text="When the row was last written here."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "odoo_id"], name="reference_once")]

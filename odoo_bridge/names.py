@@ -1,6 +1,7 @@
 """What the ids in a page of rows are called, without a query per row."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db.models import Q
@@ -15,6 +16,7 @@ class _Known(NamedTuple):
     name: str
     decimal_places: int | None
     currency_id: int | None
+    stored_at: datetime
 
 
 class Names:
@@ -53,6 +55,11 @@ class Names:
         """Empty without an id, and while its row is not here."""
         known = self._known.get((kind, odoo_id or 0))
         return known.name if known else ""
+
+    @property
+    def stored_at(self) -> datetime | None:
+        """When the newest of what was looked up was written here."""
+        return max((known.stored_at for known in self._known.values() if known), default=None)
 
     def places(self, currency_id: int | None) -> int:
         known = self._known.get((Reference.Kind.CURRENCY, currency_id or 0))

@@ -115,5 +115,8 @@ def _save(kind: str, rows: list[Reference]) -> None:
         row for row in rows if known.get(row.odoo_id) != tuple(getattr(row, name) for name in kept)
     ]
     Reference.objects.bulk_create(
-        different, update_conflicts=True, unique_fields=["kind", "odoo_id"], update_fields=kept
+        different,
+        update_conflicts=True,
+        unique_fields=["kind", "odoo_id"],
+        update_fields=[*kept, "stored_at"],
     )

@@ -1,0 +1,88 @@
+"""How fresh an answer is: since when it is as it is, and how to make it fresher."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any, NamedTuple, cast
+
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers
+from django.utils.http import http_date, quote_etag
+from rest_framework.exceptions import APIException
+from rest_framework.response import Response
+
+from odoo_bridge.models import SyncRun, SyncState
+from odoo_bridge.sync.run import run
+
+# HTTP's dates are whole seconds, and a page that is being stored shows up seconds after its stamp:
+# two states of a row could have the same date. Only what has rested so long gets one.
+_REST = timedelta(minutes=1)
+
+
+class TooOld(APIException):
+    """The copy is older than the client takes, and Odoo could not be asked for a fresh one."""
+
+    status_code = 503
+    default_code = "too_old"
+    wait = 30  # becomes Retry-After
+
+
+class Marks(NamedTuple):
+    """``synced_at``: all that was written in Odoo up to then, on its clock, is here; None before
+    the first whole copy. ``now``: the database's clock, by which rows are stamped."""
+
+    synced_at: datetime | None
+    now: datetime
+
+    @property
+    def age(self) -> timedelta | None:
+        return None if self.synced_at is None else self.now - self.synced_at
+
+    def younger_than(self, seconds: int) -> bool:
+        return self.age is not None and self.age <= timedelta(seconds=seconds)
+
+
+def marks_of(streams: Sequence[str]) -> Marks:
+    """Of the least fresh of ``streams``."""
+    known = SyncState.objects.filter(stream__in=streams).values_list("watermark", Now())
+    marks = [mark for mark, _now in known]
+    complete = len(marks) == len(streams) and None not in marks
+    now = next((now for _mark, now in known), timezone.now())
+    return Marks(min(marks) if complete else None, now)
+
+
+def read_again(stream: str, ids: Sequence[int], user: Any, age: timedelta | None) -> datetime:
+    """Read the records ``ids`` from Odoo now, and return when that began. Raises TooOld."""
+    done = run(
+        stream, SyncRun.Kind.RECORDS, trigger=SyncRun.Trigger.API, requested_by=user, ids=ids
+    )
+    if done.status != SyncRun.Status.SUCCEEDED or done.started_at is None:
+        # With issues too: then the record itself could not be copied.
+        old = "was never complete" if age is None else f"is {age.total_seconds():.0f} seconds old"
+        raise TooOld(f"The copy {old}, and it could not be read from Odoo again just now.")
+    return done.started_at
+
+
+def conditional(
+    request: HttpRequest, response: Response, marks: Marks, modified_at: datetime | None
+) -> HttpResponseBase:
+    """``response`` with its ETag and its date, or 304 if the client has the same.
+
+    The ETag is of the bytes: nothing that shows in an answer, be it the name of a journal or a
+    change of rights, can leave it as it was.
+    """
+    response["ETag"] = quote_etag(blake2b(response.content, digest_size=16).hexdigest())
+    patch_cache_control(response, private=True, no_cache=True)
+    patch_vary_headers(response, ["Authorization"])
+    date = None
+    if modified_at is not None and marks.now - modified_at > _REST:
+        date = int(modified_at.timestamp())
+        response["Last-Modified"] = http_date(date)
+    answer: Any = get_conditional_response(
+        request, etag=response["ETag"], last_modified=date, response=response
+    )
+    if answer is not response and response.has_header("X-Odoo-Synced-At"):
+        answer["X-Odoo-Synced-At"] = response["X-Odoo-Synced-At"]
+    return cast(HttpResponseBase, answer)
