@@ -181,6 +181,9 @@ class SyncState(models.Model):
         null=True, help_text="Records that Odoo showed then."
     )
     odoo_version = models.CharField(max_length=32, blank=True, help_text="As Odoo spells it.")
+    key_expires_at = models.DateTimeField(
+        null=True, help_text="When the first API key of our Odoo user expires."
+    )
     indexes_aside = models.JSONField(
         default=list,
         blank=True,

@@ -61,6 +61,10 @@ REMEDIES = {
         "Check that PostgreSQL is up and its disk is not full. The next run goes on from what is "
         "stored."
     ),
+    "key_expires": (
+        "In Odoo make a new API key for the user of the bridge (Preferences, Account Security), set "
+        "ODOO_API_KEY (or ODOO_PASSWORD) to it, restart, and delete the old one."
+    ),
     "beat_silent": (
         "Start the beat process, or look into its log. If the schedule of the sweep was paused or "
         "deleted, resume it: it runs every minute and tells that beat and workers are alive."

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import Min
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
@@ -16,7 +17,8 @@ from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, WARNING
 from odoo_bridge.admin.charts import charts_for
 from odoo_bridge.admin.runs import lasted
 from odoo_bridge.heartbeat import silences
-from odoo_bridge.models import GoneReview, SyncRun
+from odoo_bridge.models import GoneReview, SyncRun, SyncState
+from odoo_bridge.remedies import remedy
 from odoo_bridge.standing import Standing, all_standing
 from odoo_bridge.sync.streams import Stream, all_streams
 from odoo_bridge.views import STALE_SECONDS
@@ -25,6 +27,8 @@ Kind, Status = SyncRun.Kind, SyncRun.Status
 # Seconds between two looks of the page: while a run is under way, and otherwise.
 BUSY_SECONDS, IDLE_SECONDS = 2, 15
 _DAY = 86_400
+# Time enough to make a new key and to put it in place.
+KEY_WARNING = timedelta(days=14)
 _ENDS = {
     Status.SUCCEEDED: ("succeeded", GOOD),
     Status.SUCCEEDED_WITH_ISSUES: ("succeeded with issues", WARNING),
@@ -184,6 +188,7 @@ def _banners(cards: Sequence[Card], now: datetime) -> list[Banner]:
         *_questions(),
         *_failures(cards),
         *(Banner(BAD, silence.message, silence.remedy) for silence in silences(now)),
+        *_key(now),
         *_one_process(),
     ]
 
@@ -223,6 +228,21 @@ def _failures(cards: Sequence[Card]) -> list[Banner]:
             )
         )
     return banners
+
+
+def _key(now: datetime) -> list[Banner]:
+    expires_at = SyncState.objects.aggregate(first=Min("key_expires_at"))["first"]
+    if expires_at is None or expires_at > now + KEY_WARNING:
+        return []
+    past = expires_at <= now
+    return [
+        Banner(
+            BAD if past else WARNING,
+            "An API key of the bridge's Odoo user "
+            f"{'expired' if past else 'expires'} on {expires_at:%d %b %Y, %H:%M} UTC.",
+            remedy("key_expires"),
+        )
+    ]
 
 
 def _one_process() -> list[Banner]:

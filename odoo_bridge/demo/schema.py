@@ -438,6 +438,16 @@ MODELS: dict[str, _Source] = {
             _active,
         ),
     ),
+    "res.users.apikeys": _Source(
+        "Users API Keys",
+        "id",
+        (
+            char("name", "Description", required=True, readonly=True),
+            many2one("user_id", "User", "res.users", required=True, readonly=True),
+            char("scope", "Scope", readonly=True),
+            datetime_("expiration_date", "Expiration Date", readonly=True, since=18),
+        ),
+    ),
     "uom.uom": _Source("Product Unit of Measure", "id", (
         char("name", "Unit Name", required=True), _active,
     )),

@@ -17,10 +17,12 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import tenacity
 from django.conf import settings
 
+from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import (
     BridgeError,
     OdooBusy,
     OdooForbidden,
+    OdooMissing,
     OdooRefused,
     OdooRejected,
     OdooTimeout,
@@ -102,6 +104,7 @@ class Gateway(Protocol):
         company: Company = None,
         **arguments: Any,
     ) -> Any: ...
+    def key_expires_at(self) -> datetime | None: ...
     def usage(self) -> tuple[int, float]: ...
 
 
@@ -329,6 +332,24 @@ class OdooGateway:
         return self._transport.invoke(
             model, method, ids=list(ids), context=self._context(company), **arguments
         )
+
+    def key_expires_at(self) -> datetime | None:
+        """When the first API key of our user expires; None if none does, or Odoo does not say.
+
+        Odoo does not tell which key a call came with: of several this may be another one.
+        Source: ``res.users.apikeys``; ``expiration_date`` is there from 18 on.
+        """
+        model = "res.users.apikeys"
+        try:
+            if "expiration_date" not in self.fields(model):
+                return None
+            user = self._ask("res.users", "context_get", dict)["uid"]
+            mine = [("user_id", "=", user), ("expiration_date", "!=", False)]
+            keys = self.read(model, self.search(model, mine), ["expiration_date"])
+        except (OdooForbidden, OdooMissing, OdooRejected):
+            return None
+        moments = (values.moment(key["expiration_date"]) for key in keys)
+        return min((moment for moment in moments if moment), default=None)
 
     def _context(self, company: Company = None) -> Record:
         # Archived records are records. Without a language names come as they were typed.

@@ -252,6 +252,10 @@ class _Execution:
             # Before the inventory, on Odoo's clock: what is written from here on is for next time.
             odoo_now = self.fetcher.ask(self.gateway.server_time)
             self._bind()
+            # Of the whole bridge, not of a stream: the first asks for all.
+            asks_for_key = self.row.kind != Kind.CHANGES and self.stream is _first_stream()
+            if asks_for_key:
+                key_expires_at = self.fetcher.ask(self.gateway.key_expires_at)
             try:
                 plan = self._plan(state, odoo_now)
                 self._copy_all(plan)
@@ -265,6 +269,8 @@ class _Execution:
                     state.copied_fields = self._mapper.fields
                 state.row_count, state.odoo_row_count = self._row_count(), self._odoo_row_count
                 state.odoo_version = self.gateway.version().text
+                if asks_for_key:
+                    state.key_expires_at = key_expires_at
                 self._save_row()
                 gone.settle(self.row)
 
@@ -679,6 +685,10 @@ class _Execution:
         self.row.odoo_calls = calls - self._usage_before[0]
         self.row.odoo_seconds = round(seconds - self._usage_before[1], 3)
         self.row.save(update_fields=_PROGRESS)
+
+
+def _first_stream() -> Stream:
+    return next(iter(all_streams().values()))
 
 
 def _pointing(stream: Stream, columns: Sequence[str], ids: Sequence[int]) -> set[int]:

@@ -219,6 +219,16 @@ def test_silence_of_beat_and_workers_and_the_one_process_mode_are_told(staff, se
     assert banners(staff)[-1].startswith("One-process mode")
 
 
+@pytest.mark.parametrize(
+    ("days", "said"), [(-1, "expired on"), (13, "expires on"), (15, None), (None, None)]
+)
+def test_an_api_key_that_expires_soon_is_told(staff, alive, settings, days, said):
+    settings.ONE_PROCESS = False
+    expires_at = None if days is None else timezone.now() + timedelta(days=days)
+    SyncStateFactory(watermark=ago(seconds=30), key_expires_at=expires_at)
+    assert [said in banner for banner in banners(staff)] == ([True] if said else [])
+
+
 # Charts ----------------------------------------------------------------------------------------------
 
 

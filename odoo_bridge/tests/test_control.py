@@ -150,6 +150,7 @@ def test_every_kind_of_error_has_a_remedy():
     codes = set(kinds(BridgeError)) | {
         "interrupted",
         "database",
+        "key_expires",
         "beat_silent",
         "worker_silent",
     }

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -277,3 +277,10 @@ def test_runs_beside_a_busy_odoo_end_equal(odoo: Any) -> None:
         worker.join()
     assert sync("contacts").status == "succeeded"
     assert verify(all_streams()["contacts"], sample=10_000).differences == []
+
+
+def test_the_first_key_of_our_user_that_expires_is_found(odoo: Any) -> None:
+    assert gateway.connect().key_expires_at() is None
+    odoo.sql("update res_users_apikeys set expiration_date = '2030-02-01 12:00:00'")
+    assert gateway.connect().key_expires_at() == datetime(2030, 2, 1, 12, tzinfo=UTC)
+    odoo.sql("update res_users_apikeys set expiration_date = null")

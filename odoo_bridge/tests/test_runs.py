@@ -1,6 +1,6 @@
 """What a run does, with a demo Odoo that holds the truth."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,6 +12,7 @@ from accounts.tests.factories import UserFactory
 from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.demo import Fault
+from odoo_bridge.demo.base import ADMIN_USER
 from odoo_bridge.models import SyncIssue, SyncRun, SyncState
 from odoo_bridge.odoo import gateway
 from odoo_bridge.sync import indexes
@@ -614,3 +615,20 @@ def test_indexes_a_killed_first_copy_left_aside_are_built_by_the_next_run(demo, 
     state.refresh_from_db()
     assert secondary_indexes() == before
     assert state.indexes_aside == []
+
+
+@BOTH
+def test_a_run_notes_when_the_first_key_of_our_user_expires(demo):
+    def key(**values):
+        demo.add("res.users.apikeys", name="bridge", user_id=ADMIN_USER, **values)
+
+    key()
+    sync(kind="reconcile")
+    assert SyncState.objects.get(stream="contacts").key_expires_at is None
+    key(expiration_date="2030-03-01 12:00:00")
+    key(expiration_date="2030-02-01 12:00:00")
+    sync(kind="changes")
+    assert SyncState.objects.get(stream="contacts").key_expires_at is None
+    sync(kind="reconcile")
+    noted = SyncState.objects.get(stream="contacts").key_expires_at
+    assert noted == datetime(2030, 2, 1, 12, tzinfo=UTC)
