@@ -71,3 +71,10 @@ class InvoiceExportFilters(InvoiceFilters):
     """The same, where there are no pages."""
 
     also_known = frozenset({"format", "fields"})
+
+
+class DebtFilters(InvoiceFilters):
+    """The same, where the rows are contacts."""
+
+    also_known = frozenset({"side", "today", "page", "per_page"})
+    ordering = None  # type: ignore[assignment]

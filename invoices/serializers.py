@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from contacts.serializers import ContactSerializer
 from invoices.models import Invoice, InvoiceLine
-from invoices.summary import AGES, AMOUNTS, DIMENSIONS, USUAL_DIMENSIONS
+from invoices.summary import AGED, AMOUNTS, DIMENSIONS, SIDES, USUAL_DIMENSIONS
 from odoo_bridge.changes import ChangesSerializer
 from odoo_bridge.serializers import DecimalText, RowSerializer, ids, name, odoo_id
 
@@ -145,17 +145,20 @@ class InvoiceLineChangesSerializer(ChangesSerializer):
     results = InvoiceLineSerializer(many=True)
 
 
-class SummaryQuerySerializer(serializers.Serializer):
-    by = serializers.CharField(
-        default=",".join(USUAL_DIMENSIONS),
-        help_text=f"What totals are split by beside the currencies: some of {', '.join(DIMENSIONS)}"
-        ", separated by commas.",
-    )
+class AgeingQuerySerializer(serializers.Serializer):
     today = serializers.DateField(
         required=False,
         input_formats=["%Y-%m-%d"],
         help_text="The day that ages are counted from, in place of today (UTC). What is open is "
         "always what is open now.",
+    )
+
+
+class SummaryQuerySerializer(AgeingQuerySerializer):
+    by = serializers.CharField(
+        default=",".join(USUAL_DIMENSIONS),
+        help_text=f"What totals are split by beside the currencies: some of {', '.join(DIMENSIONS)}"
+        ", separated by commas.",
     )
 
     def validate_by(self, text: str) -> list[str]:
@@ -175,7 +178,7 @@ def _amounts(name: str, amounts: Iterable[str]) -> Any:
 
 
 _Sums = _amounts("Sums", AMOUNTS)
-_OpenAmounts = _amounts("OpenAmounts", (*AGES, "total"))
+_OpenAmounts = _amounts("OpenAmounts", AGED)
 
 
 class _SumSerializer(serializers.Serializer):
@@ -211,3 +214,16 @@ class SummarySerializer(serializers.Serializer):
     totals = TotalSerializer(many=True)
     receivables = AgeingSerializer(many=True, help_text="Owed to us: posted and open.")
     payables = AgeingSerializer(many=True, help_text="Owed by us, counted above zero.")
+
+
+class DebtsQuerySerializer(AgeingQuerySerializer):
+    side = serializers.ChoiceField(
+        choices=list(SIDES), default="receivables", help_text="Owed to us, or by us."
+    )
+
+
+class DebtSerializer(AgeingSerializer):
+    contact_id = odoo_id(help_text="Who owes it, or whom we owe: a commercial contact.")
+    contact_name = serializers.CharField(
+        help_text="Empty while the contact is not mirrored, and where it is outside your scope."
+    )

@@ -54,6 +54,7 @@ AGES: dict[str, tuple[int | None, int | None]] = {
     "days_61_90": (61, 90),
     "over_90_days": (91, None),
 }
+AGED = (*AGES, "total")
 _CURRENCIES = ("currency", "company_currency")
 # SQLite adds floats: what it adds beyond the columns' places is noise.
 _PLACES, _WIDE = Decimal("0.000001"), Context(prec=60)
@@ -81,7 +82,7 @@ class InvoiceSums:
         by_name = {f"by_{name}": DIMENSIONS[name] for name in names}
         return [
             {name: _dimension(row[f"by_{name}"]) for name in names} | self._spell(row, AMOUNTS)
-            for row in self._by_currency(self._rows, by_name, sums)
+            for row in self._learned(self._by_currency(self._rows, by_name, sums))
         ]
 
     def ageing(self, side: str, today: date) -> list[dict[str, Any]]:
@@ -91,25 +92,47 @@ class InvoiceSums:
         Owed to us counts above zero among receivables, owed by us among payables; credits count
         against.
         """
+        return [self._spell(row, AGED) for row in self._learned(self._aged(side, today, {}))]
+
+    def debts(self, side: str, today: date) -> QuerySet:
+        """The same by contact: who owes it, or whom we owe, the most overdue first.
+
+        ``debts_spelled`` makes rows of them, a page at a time.
+        """
+        aged = self._aged(side, today, {"debtor_id": F("commercial_contact_id")})
+        overdue = F("in_company_currency_total") - F("in_company_currency_not_due")
+        return aged.order_by(overdue.desc(), "debtor_id", "currency_id", "company_currency_id")
+
+    def debts_spelled(self, debts: QuerySet) -> list[dict[str, Any]]:
+        return [
+            {"contact_id": row["debtor_id"]} | self._spell(row, AGED)
+            for row in self._learned(debts)
+        ]
+
+    def _aged(self, side: str, today: date, by: dict[str, Any]) -> QuerySet:
         sign = 1 if side == "receivables" else -1
         sums: dict[str, Expression] = {}
-        for age in (*AGES, "total"):
+        for age in AGED:
             only = due(today, *AGES[age]) if age in AGES else None
             sums[f"in_currency_{age}"] = _sum(sign * _signed("amount_residual"), only)
             sums[f"in_company_currency_{age}"] = _sum(sign * F("amount_residual_signed"), only)
         rows = with_due_date(self._rows.filter(OPEN, move_type__in=SIDES[side]))
-        return [self._spell(row, (*AGES, "total")) for row in self._by_currency(rows, {}, sums)]
+        return self._by_currency(rows, by, sums)
 
     def _by_currency(
         self, rows: QuerySet, by: dict[str, Any], sums: dict[str, Expression]
-    ) -> list[dict[str, Any]]:
+    ) -> QuerySet:
         groups = [*by, "currency_id", "company_currency_id"]
-        found = list(
+        return (
             rows.annotate(**by, company_currency_id=self._company_currency)
             .values(*groups)
             .annotate(count=Count("pk"), **sums)
             .order_by(*groups)
         )
+
+    def _learned(self, sums: QuerySet) -> list[dict[str, Any]]:
+        """The rows of ``sums``, with the names of their currencies known from now on."""
+        found = list(sums)
         ids = {row[f"{currency}_id"] for row in found for currency in _CURRENCIES}
         self._names.learn({Reference.Kind.CURRENCY: ids})
         return found

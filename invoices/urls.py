@@ -1,5 +1,6 @@
 from invoices.filters import InvoiceExportFilters, SummaryFilters
 from invoices.views import (
+    DebtViewSet,
     InvoiceLineViewSet,
     InvoiceViewSet,
     LiveInvoicesView,
@@ -17,6 +18,7 @@ urlpatterns = [
         filterset_class=SummaryFilters,
         pagination_class=None,
     ),
+    *both("invoices/ageing", DebtViewSet, name="invoice-ageing", actions={"get": "list"}),
     *both("invoices/changes", InvoiceViewSet, name="invoice-changes", actions={"get": "changes"}),
     *both(
         "invoices/lines/changes",

@@ -1,10 +1,10 @@
 """Invoices: from the mirror, and live from Odoo."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -17,10 +17,12 @@ from accounts.throttles import LiveThrottle, WriteThrottle
 from contacts.models import Contact
 from contacts.rows import CONTACT_ROWS
 from invoices import live
-from invoices.filters import InvoiceFilters
+from invoices.filters import DebtFilters, InvoiceFilters
 from invoices.models import Invoice, InvoiceLine
 from invoices.rows import INVOICE_ROWS, LINE_ROWS
 from invoices.serializers import (
+    DebtSerializer,
+    DebtsQuerySerializer,
     ExpandedInvoiceSerializer,
     InvoiceChangesSerializer,
     InvoiceLineChangesSerializer,
@@ -48,6 +50,7 @@ from odoo_bridge.mirror import (
     list_parameter,
 )
 from odoo_bridge.odoo.gateway import connect
+from odoo_bridge.pagination import NumberedPages
 
 EXPAND = list_parameter(
     "expand", ("contact", "lines"), "Put into each invoice, as a field of that name."
@@ -175,6 +178,43 @@ class InvoiceLineViewSet(MirrorViewSet):
     queryset = InvoiceLine.objects.order_by("odoo_id")
     rows = LINE_ROWS
     serializer_class = InvoiceLineSerializer
+
+
+class DebtViewSet(MirrorViewSet):
+    """Open amounts by contact."""
+
+    streams = ("invoices",)
+    queryset = Invoice.objects.all()
+    filterset_class = DebtFilters
+    pagination_class = NumberedPages
+    sums: InvoiceSums
+
+    @extend_schema(
+        summary="Who owes what, and for how long",
+        parameters=[DebtsQuerySerializer],
+        responses=DebtSerializer(many=True),
+        filters=True,
+    )
+    def list(self, request: Request, **_: Any) -> Response:
+        """Open amounts of the invoices that the filters leave, by the contact that owes them, or
+        that we owe, and by days since they were due; the most overdue contact first. A contact
+        has a row for each currency."""
+        query = DebtsQuerySerializer(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        today = query.validated_data.get("today") or timezone.localdate()
+        self.sums = InvoiceSums(self.filter_queryset(self.get_queryset()))
+        page: Any = self.paginate_queryset(self.sums.debts(query.validated_data["side"], today))
+        return self.get_paginated_response(page)
+
+    def spelled(self, rows: QuerySet, also: Collection[str] = ()) -> Page:
+        debts = self.sums.debts_spelled(rows)
+        ids = {debt["contact_id"] for debt in debts} - {None}
+        contacts = Contact.objects.visible_to(self.request.user).filter(pk__in=ids).order_by()
+        names = {
+            odoo_id: complete or name
+            for odoo_id, complete, name in contacts.values_list("odoo_id", "complete_name", "name")
+        }
+        return [{**debt, "contact_name": names.get(debt["contact_id"], "")} for debt in debts]
 
 
 @extend_schema(tags=["utils"])

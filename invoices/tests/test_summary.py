@@ -1,6 +1,7 @@
 """Totals and ageing, as a person with the invoices on paper would add them up."""
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from rest_framework.test import APIClient
@@ -235,3 +236,94 @@ def test_a_summary_takes_the_same_queries_for_any_number_of_rows(
     # Rights, freshness, companies, totals, currencies, receivables, payables.
     with django_assert_max_num_queries(7):
         assert api.get("/api/invoices/summary").status_code == 200
+
+
+# By contact -------------------------------------------------------------------------------------
+def debts(api, **parameters):
+    answer = api.get("/api/invoices/ageing", {"today": "2026-02-01", **parameters})
+    assert answer.status_code == 200, answer.json()
+    return answer.json()
+
+
+def owed(contact, total, days, **values):
+    due = TODAY - timedelta(days=days)
+    return invoice(total, commercial_contact_id=contact, invoice_date_due=due, **values)
+
+
+def test_whoever_is_most_overdue_comes_first_with_all_ages(api):
+    ContactFactory(odoo_id=5, complete_name="Acme")
+    owed(5, 10, days=0)
+    owed(5, 20, days=40)
+    owed(6, 500, days=-3)
+    owed(7, 30, days=100)
+    answer = debts(api)
+    assert answer["count"] == 3
+    assert [
+        (row["contact_id"], row["contact_name"], row["count"], row["in_currency"]["total"])
+        for row in answer["results"]
+    ] == [(7, "", 1, "30.00"), (5, "Acme", 2, "30.00"), (6, "", 1, "500.00")]
+    assert answer["results"][1]["in_currency"] == NOTHING_OPEN | {
+        "not_due": "10.00", "days_31_60": "20.00", "total": "30.00",
+    }  # fmt: skip
+    assert set(answer["results"][0]) == {
+        *summary(api)["receivables"][0],
+        "contact_id",
+        "contact_name",
+    }
+
+
+def test_debts_come_in_pages_and_by_side(api):
+    for contact in range(1, 6):
+        owed(contact, contact, days=5)
+    owed(9, 70, days=5, move_type="in_invoice")
+    page = debts(api, per_page=2, page=2)
+    assert [row["contact_id"] for row in page["results"]] == [3, 2]
+    assert (page["count"], bool(page["next"]), bool(page["previous"])) == (5, True, True)
+    [ours] = debts(api, side="payables")["results"]
+    assert (ours["contact_id"], ours["in_currency"]["days_1_30"]) == (9, "70.00")
+
+
+def test_the_debts_of_all_contacts_add_up_to_the_summary(api):
+    for number in range(20):
+        owed(number % 4, 10 + number, days=number * 7, currency_id=1 + number % 2)
+    sums = {}
+    for row in debts(api)["results"]:
+        total = sums.setdefault(row["currency_code"], dict.fromkeys(NOTHING_OPEN, Decimal()))
+        for age, amount in row["in_currency"].items():
+            total[age] += Decimal(amount)
+    assert sums == {
+        row["currency_code"]: {age: Decimal(text) for age, text in row["in_currency"].items()}
+        for row in summary(api, today="2026-02-01")["receivables"]
+    }
+
+
+def test_a_debtor_outside_the_scope_has_no_name(api):
+    """The invoice is addressed to a contact of the scope, but owed by its company."""
+    ContactFactory(odoo_id=1, complete_name="Holding")
+    ContactFactory(odoo_id=2, parent_id=1, complete_name="Holding, Branch")
+    owed(1, 10, days=5, contact_id=2)
+    owed(1, 99, days=5, contact_id=1)
+    api.force_authenticate(scoped(contacts=[2]))
+    [row] = debts(api)["results"]
+    assert (row["contact_id"], row["contact_name"]) == (1, "")
+    assert row["in_currency"]["total"] == "10.00"
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"side": "both"}, {"cursor": ""}, {"ordering": "name"}, {"by": "state"}]
+)
+def test_debts_that_cannot_be_asked_for_are_refused_by_name(api, parameters):
+    answer = api.get("/api/invoices/ageing", parameters)
+    assert answer.status_code == 400
+    assert set(answer.json()["error"]["fields"]) == set(parameters)
+
+
+def test_a_page_of_debts_takes_the_same_queries_for_any_number_of_rows(
+    api, django_assert_max_num_queries
+):
+    for contact in range(30):
+        ContactFactory(odoo_id=contact + 1)
+        owed(contact + 1, 10, days=5)
+    # Rights, freshness, companies, count, debts, currencies, contacts.
+    with django_assert_max_num_queries(7):
+        assert len(debts(api)["results"]) == 30

@@ -60,6 +60,7 @@ TABLE = {
     "api/contacts/<int:odoo_id>/invoices": {"GET": READERS},
     "api/invoices": {"GET": READERS},
     "api/invoices/<int:odoo_id>": {"GET": READERS},
+    "api/invoices/ageing": {"GET": READERS},
     "api/invoices/changes": {"GET": READERS},
     "api/invoices/export": {"GET": READERS},
     "api/invoices/lines/changes": {"GET": READERS},
