@@ -65,6 +65,18 @@ REMEDIES = {
         "In Odoo make a new API key for the user of the bridge (Preferences, Account Security), set "
         "ODOO_API_KEY (or ODOO_PASSWORD) to it, restart, and delete the old one."
     ),
+    "idempotency_key_reused": (
+        "Give every new request an Idempotency-Key of its own; repeat a key only with the very same "
+        "request."
+    ),
+    "in_progress": "Send the same request with the same Idempotency-Key again in a few seconds.",
+    "outcome_unknown": (
+        "Send the same request with the same Idempotency-Key again: the bridge looks into Odoo "
+        "before it sends anything twice."
+    ),
+    "unfinished": (
+        "Send the same request with the same Idempotency-Key again: what is missing is completed."
+    ),
     "beat_silent": (
         "Start the beat process, or look into its log. If the schedule of the sweep was paused or "
         "deleted, resume it: it runs every minute and tells that beat and workers are alive."

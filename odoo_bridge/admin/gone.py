@@ -13,7 +13,8 @@ from unfold.decorators import display
 
 from odoo_bridge.admin.base import SYNC, ReadOnlyAdmin
 from odoo_bridge.admin.posting import CONFIRM_GONE, needs, route
-from odoo_bridge.models import GoneReview, MirroredModel
+from odoo_bridge.models import GoneReview, MirroredModel, SyncState
+from odoo_bridge.odoo.links import record_url
 from odoo_bridge.sync import control
 from odoo_bridge.sync.gone import NotAsked
 from odoo_bridge.sync.streams import all_streams
@@ -123,7 +124,10 @@ class GoneReviewAdmin(ReadOnlyAdmin):
 
 def _rows(review: GoneReview, page: Page[int]) -> list[dict[str, Any]]:
     """The rows of ``page`` by name. They are still here: nothing is ever deleted."""
-    model: type[MirroredModel] = all_streams()[review.stream].model
+    stream = all_streams()[review.stream]
+    model: type[MirroredModel] = stream.model
+    state = SyncState.objects.filter(stream=stream.name).only("odoo_version").first()
+    version = state.odoo_version if state else ""
     rows = model._default_manager.in_bulk(list(page.object_list))
     options = model._meta
     address = f"admin:{options.app_label}_{options.model_name}_change"
@@ -135,6 +139,7 @@ def _rows(review: GoneReview, page: Page[int]) -> list[dict[str, Any]]:
             "write_date": row.write_date if row else None,
             "gone_at": row.gone_at if row else None,
             "address": reverse(address, args=[pk]) if row and has_page else "",
+            "odoo_url": record_url(stream.odoo_model, pk, version),
         }
         for pk in page.object_list
     ]

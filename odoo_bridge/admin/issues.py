@@ -13,7 +13,8 @@ from unfold.decorators import display
 
 from odoo_bridge.admin.base import SYNC, ReadOnlyAdmin
 from odoo_bridge.admin.posting import RUN_SYNC, needs, route
-from odoo_bridge.models import SyncIssue, SyncRun
+from odoo_bridge.models import SyncIssue, SyncRun, SyncState
+from odoo_bridge.odoo.links import record_url
 from odoo_bridge.remedies import remedy
 from odoo_bridge.sync import control
 from odoo_bridge.sync.streams import Column, Stream, all_streams
@@ -87,6 +88,7 @@ class SyncIssueAdmin(ReadOnlyAdmin):
                 "issue": issue,
                 "values": side_by_side(issue),
                 "remedy": remedy("record_rejected"),
+                "odoo_url": in_odoo(issue.stream, issue.odoo_id),
                 "may_retry": issue.resolved_at is None and request.user.has_perm(RUN_SYNC),
                 "subtitle": self.record_name(issue),
             }
@@ -167,6 +169,15 @@ def _in_words(name: str, field: models.Field) -> str:
     if name.endswith("_id"):
         return "the id of a record"
     return next((words for kind, words in _TYPES if isinstance(field, kind)), "text")
+
+
+def in_odoo(stream_name: str, odoo_id: int) -> str:
+    """The record's page in Odoo; empty for a stream that is mirrored no longer."""
+    stream = all_streams().get(stream_name)
+    if stream is None:
+        return ""
+    state = SyncState.objects.filter(stream=stream_name).only("odoo_version").first()
+    return record_url(stream.odoo_model, odoo_id, state.odoo_version if state else "")
 
 
 def _address(run: SyncRun) -> str:

@@ -36,7 +36,7 @@ def cancel(run_id: int, by: Any) -> bool:
         cancel_requested_at=Now(),
         cancelled_by=by,
         finished_at=Now(),
-        error=f"Cancelled by {by} before it began.",
+        error=f"Cancelled by {by or 'nobody known'} before it began.",
         error_code=Cancelled.code,
     ):
         return True

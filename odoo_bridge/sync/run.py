@@ -326,7 +326,7 @@ class _Execution:
         row = asked.select_related("cancelled_by").first()
         if row:
             raise Cancelled(
-                f"Cancelled by {row.cancelled_by or 'a user who was deleted'} after "
+                f"Cancelled by {row.cancelled_by or 'nobody known'} after "
                 f"{self.row.read_count} of {self.row.planned_count} records."
             )
 

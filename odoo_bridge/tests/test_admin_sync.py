@@ -309,6 +309,32 @@ def test_an_issue_shows_each_value_beside_what_its_column_takes(manager):
     assert refused.index("12345") < refused.index("text") < refused.index("&#x27;Acme&#x27;")
 
 
+def test_records_are_linked_to_odoo(manager, settings):
+    settings.ODOO_WEB_URL = "https://odoo.example.com"
+    SyncStateFactory(stream="contacts", odoo_version="19.0")
+    issue = SyncIssueFactory(odoo_id=7)
+    link = 'href="https://odoo.example.com/odoo/res.partner/'
+    assert f'{link}7"' in text(manager.get(address("syncissue_change", issue.pk)))
+    assert f'{link}3"' in text(manager.get(address("gonereview_change", a_review().pk)))
+
+
+@pytest.mark.parametrize("page", ["syncissue", "gonereview"])
+def test_issues_and_questions_take_few_queries(manager, page, django_assert_max_num_queries):
+    for n in range(20):
+        SyncIssueFactory()
+        GoneReview.objects.create(
+            stream="contacts",
+            status="settled",
+            ids=[n],
+            gone_count=1,
+            present_count=1,
+            answered_by=staff_of(MANAGERS),
+        )
+    manager.get(address(f"{page}_changelist"))
+    with django_assert_max_num_queries(10):
+        manager.get(address(f"{page}_changelist"))
+
+
 def test_open_issues_are_shown_unless_others_are_asked_for(manager):
     open_one = SyncIssueFactory(odoo_id=1)
     SyncIssueFactory(odoo_id=2, resolved_at=NOON)

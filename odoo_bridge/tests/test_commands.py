@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from contacts.models import Contact
 from odoo_bridge.models import SyncRun
 from odoo_bridge.odoo import gateway
+from odoo_bridge.remedies import REMEDIES
 from odoo_bridge.sync.lease import Lease
 
 pytestmark = pytest.mark.django_db
@@ -148,3 +149,10 @@ def test_check_names_what_stops_a_sync_and_the_remedy(demo, settings):
     code, text = call("check_odoo")
     assert code == 1 and "ODOO_PASSWORD" in text
     assert "not the password" not in text
+
+
+def test_a_sync_that_failed_says_what_to_do(demo, settings):
+    settings.ODOO_PASSWORD = "wrong"
+    code, text = call("sync_odoo", "contacts")
+    assert code == 1
+    assert REMEDIES["odoo_refused"] in text

@@ -18,7 +18,8 @@ from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.models import SyncRun, SyncState
 from odoo_bridge.odoo import gateway
-from odoo_bridge.sync.run import run
+from odoo_bridge.sync.control import cancel, confirm_gone
+from odoo_bridge.sync.run import run, run_queued
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import verify
 
@@ -168,7 +169,8 @@ _COPY_SLOWLY = """
 import time, django; django.setup()
 from django.conf import settings
 settings.ODOO_PAGE_SIZE = 50
-from odoo_bridge.sync.run import run
+from odoo_bridge.sync.control import cancel, confirm_gone
+from odoo_bridge.sync.run import run, run_queued
 run("contacts", "reconcile", trigger="command", progress=lambda row: time.sleep(0.1))
 """
 
@@ -220,6 +222,35 @@ def test_half_the_contacts_hidden_by_a_rule_marks_nothing_gone(odoo: Any, settin
         assert Contact.objects.present().count() == before
     assert sync("contacts").status in ("succeeded", "succeeded_with_issues")
     assert not Contact.objects.exclude(gone_at=None).exists()
+
+
+def test_deleted_contacts_are_confirmed_as_they_were_seen(odoo: Any) -> None:
+    ids = odoo.create_many("res.partner", [{"name": f"Doomed {n}"} for n in range(60)])
+    sync_all("reconcile")
+    odoo.call("res.partner", "unlink", ids[:50])
+    row = sync("contacts")
+    assert row.status == SyncRun.Status.NEEDS_CONFIRMATION, row.error
+    assert row.gone_review is not None
+    assert row.gone_review.ids == sorted(ids[:50])
+    odoo.call("res.partner", "unlink", ids[50:55])
+    done = run_queued(confirm_gone(row.gone_review.pk, None).pk)
+    assert done is not None
+    assert (done.status, done.gone_count) == (SyncRun.Status.SUCCEEDED, 50), done.error
+    gone = Contact.objects.exclude(gone_at=None).filter(pk__in=ids)
+    assert sorted(gone.values_list("pk", flat=True)) == sorted(ids[:50])
+    sync_all()
+    assert_equal_to_odoo()
+
+
+def test_a_cancelled_copy_goes_on_where_it_was(odoo: Any, settings: Any) -> None:
+    odoo.create_many("res.partner", [{"name": f"Contact {n}"} for n in range(60)])
+    settings.ODOO_PAGE_SIZE = 5
+    row = sync("contacts", "reconcile", progress=lambda row: cancel(row.pk, None))
+    assert (row.status, row.read_count) == (SyncRun.Status.CANCELLED, 5)
+    assert SyncState.objects.get(pk="contacts").watermark is None
+    settings.ODOO_PAGE_SIZE = 1000
+    assert sync_all()[0].created_count == row.planned_count - 5
+    assert_equal_to_odoo()
 
 
 def test_odoo_stopped_and_started_needs_no_hand(odoo: Any, client: Any) -> None:

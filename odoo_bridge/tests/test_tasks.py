@@ -11,7 +11,9 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from odoo_bridge import tasks
+from odoo_bridge.demo import Fault
 from odoo_bridge.models import GoneReview, OdooWrite, SyncIssue, SyncRun, SyncState
+from odoo_bridge.sync.control import cancel
 from odoo_bridge.tests.factories import OdooWriteFactory
 from odoo_bridge.tests.programs import a_worker, ended, eventually, services
 
@@ -200,6 +202,34 @@ def test_the_worker_goes_on_after_redis_was_restarted(demo: Any, tmp_path: Path)
         eventually(hinted_and_ended, 60, log)
         assert (after.status, after.error) == (Status.SUCCEEDED, "")
         assert worker.poll() is None
+
+
+@pytest.mark.processes
+@pytest.mark.redis
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_run_in_a_worker_is_cancelled_from_another_process(
+    demo: Any, tmp_path: Path, settings: Any
+):
+    for number in range(60):
+        demo.add("res.partner", name=f"Contact {number}")
+    demo.faults.add(Fault("delay", "res.partner", "read", times=None, seconds=0.5))
+    settings.ODOO_PAGE_SIZE = 2
+    log = tmp_path / "worker.log"
+    with a_worker(log):
+        run = a_run(kind="reconcile", status=Status.QUEUED, trigger="api")
+        tasks.run_queued.delay(run.pk)
+
+        def reads() -> bool:
+            run.refresh_from_db()
+            return run.read_count > 0
+
+        eventually(reads, 60, log)
+        assert cancel(run.pk, None)
+        eventually(lambda: ended(run), 20, log)
+    assert run.status == Status.CANCELLED
+    assert 0 < run.read_count < run.planned_count
+    assert SyncState.objects.get(pk="contacts").watermark is None
 
 
 @pytest.mark.processes

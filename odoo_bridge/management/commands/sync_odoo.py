@@ -110,11 +110,11 @@ def describe(row: SyncRun) -> str:
         f"{row.stream}: {row.get_status_display()} in {seconds:.1f} s: {counts} "
         f"({row.odoo_calls} Odoo calls)"
     )
-    return f"{line}\n  {row.error}" if row.error else line
+    return "\n  ".join(part for part in (line, row.error, row.remedy) if part)
 
 
 def as_dict(row: SyncRun) -> dict[str, Any]:
-    """A run as ``--json`` shows it: its columns under their names."""
+    """A run as ``--json`` shows it: its columns under their names, and what to do about its error."""
     return {
         "id": row.pk,
         **{
@@ -122,4 +122,5 @@ def as_dict(row: SyncRun) -> dict[str, Any]:
             for field in row._meta.concrete_fields
             if not field.primary_key
         },
+        "remedy": row.remedy,
     }
