@@ -1,6 +1,6 @@
 """What the auth endpoints take and give."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from accounts.models import User
-from odoo_bridge.strict import StrictSerializer
+from odoo_bridge.strict import StrictBody
 
 
 def _password(**options: Any) -> serializers.CharField:
@@ -22,7 +22,7 @@ def _password(**options: Any) -> serializers.CharField:
     )
 
 
-class RegisterSerializer(StrictSerializer):
+class RegisterSerializer(StrictBody):
     # No @: it would be taken for somebody's address.
     username = serializers.RegexField(r"^[\w.+-]+\Z", min_length=3, max_length=150)
     email = serializers.EmailField(max_length=254)
@@ -41,12 +41,14 @@ class RegisteredSerializer(serializers.Serializer):
     detail = serializers.CharField()
 
 
-class CredentialsSerializer(StrictSerializer):
+class CredentialsSerializer(StrictBody):
     username = serializers.CharField(
         max_length=254, required=False, help_text="The name, or the e-mail address."
     )
     email = serializers.CharField(max_length=254, required=False, help_text="Instead of the name.")
     password = _password()
+
+    rules: ClassVar = {"oneOf": [{"required": ["username"]}, {"required": ["email"]}]}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("username" in attrs) == ("email" in attrs):
@@ -54,7 +56,7 @@ class CredentialsSerializer(StrictSerializer):
         return attrs
 
 
-class GrantSerializer(StrictSerializer):
+class GrantSerializer(StrictBody):
     """What RFC 6749 calls an access token request: sections 4.3.2 and 6."""
 
     grant_type = serializers.ChoiceField(choices=["password", "refresh_token"])
@@ -67,6 +69,19 @@ class GrantSerializer(StrictSerializer):
     scope = serializers.CharField(max_length=254, required=False, allow_blank=True)
     client_id = serializers.CharField(max_length=254, required=False, allow_blank=True)
     client_secret = serializers.CharField(max_length=254, required=False, allow_blank=True)
+
+    rules: ClassVar = {
+        "oneOf": [
+            {
+                "properties": {"grant_type": {"enum": ["password"]}},
+                "required": ["username", "password"],
+            },
+            {
+                "properties": {"grant_type": {"enum": ["refresh_token"]}},
+                "required": ["refresh_token"],
+            },
+        ]
+    }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         by_password = attrs["grant_type"] == "password"
@@ -95,7 +110,7 @@ class GrantRefusedSerializer(serializers.Serializer):
     error_description = serializers.CharField()
 
 
-class RefreshSerializer(StrictSerializer):
+class RefreshSerializer(StrictBody):
     refresh = serializers.CharField(max_length=4096)
 
 
@@ -104,7 +119,7 @@ class TokenPairSerializer(serializers.Serializer):
     refresh = serializers.CharField(help_text="Good for one use; using it twice logs out.")
 
 
-class VerifySerializer(StrictSerializer):
+class VerifySerializer(StrictBody):
     token = serializers.CharField(max_length=4096, help_text="An access or a refresh token.")
 
 
@@ -114,14 +129,14 @@ class VerifiedSerializer(serializers.Serializer):
     expires_at = serializers.DateTimeField()
 
 
-class LogoutSerializer(StrictSerializer):
+class LogoutSerializer(StrictBody):
     refresh = serializers.CharField(max_length=4096)
     everywhere = serializers.BooleanField(
         default=False, help_text="Also end what the user opened in other places."
     )
 
 
-class MeSerializer(StrictSerializer, serializers.ModelSerializer):
+class MeSerializer(StrictBody, serializers.ModelSerializer):
     groups: Any = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
     scope_company_ids = serializers.ListField(
         source="access.company_ids",

@@ -20,7 +20,7 @@ from odoo_bridge.live import (
 )
 from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo.gateway import Gateway
-from odoo_bridge.strict import StrictSerializer
+from odoo_bridge.strict import StrictBody
 from odoo_bridge.writing import Action, mirrored
 
 MODEL = "res.partner"
@@ -96,7 +96,7 @@ def in_scope(user: Any) -> Domain:
 
 
 # Creating -----------------------------------------------------------------------------------------
-class NewContactSerializer(StrictSerializer):
+class NewContactSerializer(StrictBody):
     """A contact to be made in Odoo."""
 
     name = serializers.CharField(max_length=200)

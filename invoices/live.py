@@ -26,7 +26,7 @@ from odoo_bridge.names import Names
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import BridgeError, OdooMissing, OdooRejected
 from odoo_bridge.odoo.gateway import Gateway, Record
-from odoo_bridge.strict import StrictSerializer
+from odoo_bridge.strict import StrictBody
 from odoo_bridge.writing import Action, NotAsAsked, mirrored
 
 MODEL, LINE_MODEL = "account.move", "account.move.line"
@@ -114,7 +114,7 @@ def _number(**options: Any) -> serializers.DecimalField:
     return serializers.DecimalField(max_digits=15, decimal_places=6, **options)
 
 
-class NewLineSerializer(StrictSerializer):
+class NewLineSerializer(StrictBody):
     name = serializers.CharField(
         required=False, max_length=1000, help_text="The product's name unless given."
     )
@@ -140,7 +140,7 @@ class NewLineSerializer(StrictSerializer):
         return line
 
 
-class NewInvoiceSerializer(StrictSerializer):
+class NewInvoiceSerializer(StrictBody):
     """An invoice to be made in Odoo, as a draft or posted."""
 
     move_type = serializers.ChoiceField(MOVE_TYPES)

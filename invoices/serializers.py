@@ -197,7 +197,7 @@ class TotalSerializer(_SumSerializer):
     move_type = serializers.CharField(required=False)
     state = serializers.CharField(required=False)
     payment_state = serializers.CharField(required=False)
-    company_id = odoo_id(required=False)
+    company_id = serializers.IntegerField(required=False, allow_null=True)
     in_currency = _Sums()
     in_company_currency = _Sums()
 

@@ -10,6 +10,7 @@ from django import forms
 from django.db.models import OrderBy, Q, QuerySet, Value
 from django.db.models.lookups import Exact
 from drf_spectacular.drainage import set_override
+from rest_framework.exceptions import ErrorDetail
 
 from odoo_bridge.indexes import folded
 from odoo_bridge.models import MirroredQuerySet
@@ -157,6 +158,10 @@ class StrictFilters(django_filters.FilterSet):
     def is_valid(self) -> bool:
         valid = super().is_valid()
         said = unknown(set(self.data) - set(self.filters) - self.also_known)
+        for name, one in self.filters.items():
+            # An empty text is a text. An empty date, number or choice is a value left out.
+            if self.data.get(name) == "" and not isinstance(one, django_filters.CharFilter):
+                said[name] = [ErrorDetail("This may not be empty.", code="blank")]
         for name, details in said.items():
             self.form.errors[name] = self.form.error_class(
                 [forms.ValidationError(str(detail), code=detail.code) for detail in details]

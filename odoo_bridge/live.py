@@ -21,7 +21,7 @@ from odoo_bridge.models import Reference
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import OdooRejected, OdooUnavailable
 from odoo_bridge.odoo.gateway import connect
-from odoo_bridge.strict import StrictSerializer, unknown
+from odoo_bridge.strict import StrictBody, StrictSerializer, unknown
 from odoo_bridge.writing import OPEN, Action, ask, carry_out, recall
 
 MAX_ROWS = 100
@@ -171,7 +171,7 @@ def escaped(text: str) -> str:
 
 
 def _odoo_moment(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    return moment.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
 
 
 def _value(odoo_type: str, value: Any) -> Any:
@@ -215,7 +215,7 @@ class NoKey(APIException):
     )
 
 
-class NothingSerializer(StrictSerializer):
+class NothingSerializer(StrictBody):
     """An empty body: the address says it all."""
 
 

@@ -3,9 +3,14 @@
 from typing import Any
 
 from django.urls import reverse
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import (
+    OpenApiAuthenticationExtension,
+    OpenApiSerializerExtension,
+)
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import permissions, serializers
+
+from odoo_bridge.strict import StrictSerializer
 
 
 class FailureDetailSerializer(serializers.Serializer):
@@ -91,6 +96,30 @@ class Schema(AutoSchema):
             "description": description,
             "content": {"application/json": {"schema": component.ref, "example": {"error": error}}},
         }
+
+
+class StrictSchema(OpenApiSerializerExtension):
+    """Says of a body what ``StrictSerializer`` holds it to."""
+
+    target_class = StrictSerializer
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = auto_schema._map_serializer(
+            self.target, direction, bypass_extensions=True
+        )
+        if direction != "request":
+            return schema
+        for name, described in schema.get("properties", {}).items():
+            field = self.target.fields[name]
+            text = isinstance(field, serializers.CharField) and not field.allow_blank
+            if text and field.trim_whitespace and not {"pattern", "format"} & set(described):
+                # Blanks around it are cut off before it is looked at.
+                described["pattern"] = r"\S"
+            if isinstance(field, serializers.DecimalField):
+                spelled = {key: described.pop(key) for key in ("type", "format", "pattern")}
+                described["anyOf"] = [spelled, {"type": "number"}]
+        return {**schema, "additionalProperties": False, **getattr(self.target, "rules", {})}
 
 
 class TokenScheme(OpenApiAuthenticationExtension):

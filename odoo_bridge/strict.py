@@ -1,7 +1,7 @@
 """Names that are not known are refused: ignored, a typing error would be a wrong answer."""
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -41,6 +41,43 @@ class StrictSerializer(serializers.Serializer):
             if name in self.fields and self.fields[name].read_only:
                 said[name] = [ErrorDetail("This cannot be changed here.", code="read_only")]
         return said
+
+
+class StrictBody(StrictSerializer):
+    """A body of JSON, whose values must have JSON's own types: DRF would take 5 for "5" and 1 for
+    true, and a mistake of the program would be an answer."""
+
+    # What holds between fields, in the words of JSON Schema.
+    rules: ClassVar[Mapping[str, Any]] = {}
+
+    def _refused(self, data: Mapping[Any, Any]) -> dict[str, Any]:
+        said: dict[str, Any] = super()._refused(data)
+        for name, field in self.fields.items():
+            if name in data and name not in said:
+                wrong = _mistyped(field, data[name])
+                if wrong:
+                    said[name] = wrong
+        return said
+
+
+def _mistyped(field: Any, value: Any) -> Any:
+    """What is wrong with the type of ``value``, or nothing."""
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        items = {number: _mistyped(field.child, item) for number, item in enumerate(value)}
+        return {number: wrong for number, wrong in items.items() if wrong}
+    if isinstance(field, serializers.BooleanField):
+        good = isinstance(value, bool)
+    elif isinstance(field, serializers.IntegerField):
+        # 5.0 is a whole number in JSON.
+        whole = isinstance(value, float) and value.is_integer()
+        good = whole or (isinstance(value, int) and not isinstance(value, bool))
+    elif isinstance(field, serializers.CharField):
+        good = isinstance(value, str)
+    else:
+        good = True
+    if good or value is None:
+        return []
+    return [ErrorDetail(field.error_messages["invalid"], code="invalid")]
 
 
 class StrictQuery:

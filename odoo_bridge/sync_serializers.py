@@ -1,13 +1,13 @@
 """Runs, issues and streams as the API spells them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from odoo_bridge.models import SyncIssue, SyncRun
 from odoo_bridge.remedies import remedy
-from odoo_bridge.strict import StrictSerializer
+from odoo_bridge.strict import StrictBody
 
 MAX_IDS = 1000
 _KINDS = {
@@ -22,7 +22,17 @@ class RunSerializer(serializers.ModelSerializer):
     """One run. While it runs its counts grow. ``read`` is created, updated, unchanged and issues."""
 
     requested_by = serializers.CharField(
-        source="requested_by.username", read_only=True, default=None, help_text="For operators."
+        source="requested_by.username",
+        read_only=True,
+        default=None,
+        allow_null=True,
+        help_text="For operators.",
+    )
+    phase = serializers.ChoiceField(
+        choices=SyncRun.Phase.choices,
+        allow_blank=True,
+        read_only=True,
+        help_text="Empty before it begins, then the last one it was in.",
     )
     remedy = serializers.SerializerMethodField(help_text="What a person can do about the error.")
 
@@ -157,7 +167,7 @@ class SyncSerializer(serializers.Serializer):
     )
 
 
-class StartRunSerializer(StrictSerializer):
+class StartRunSerializer(StrictBody):
     kind = serializers.ChoiceField(
         choices=[(kind.value, said) for kind, said in _KINDS.items()],
         default=SyncRun.Kind.CHANGES,
@@ -169,6 +179,21 @@ class StartRunSerializer(StrictSerializer):
         max_length=MAX_IDS,
         help_text="Odoo's ids, for the kind `records` alone.",
     )
+
+    rules: ClassVar = {
+        "oneOf": [
+            {
+                "properties": {"kind": {"enum": [SyncRun.Kind.RECORDS.value]}},
+                "required": ["kind", "ids"],
+            },
+            {
+                "properties": {
+                    "kind": {"enum": [one.value for one in _KINDS if one != SyncRun.Kind.RECORDS]}
+                },
+                "not": {"required": ["ids"]},
+            },
+        ]
+    }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if (attrs["kind"] == SyncRun.Kind.RECORDS) != ("ids" in attrs):

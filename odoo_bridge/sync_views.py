@@ -80,10 +80,14 @@ class Listed(generics.ListAPIView):
         return self.get_serializer(rows, many=True).data
 
 
+def stream_names() -> list[tuple[str, str]]:
+    return [(name, name) for name in all_streams()]
+
+
 class RunFilters(StrictFilters):
     also_known = PAGES
 
-    stream = django_filters.CharFilter()
+    stream = django_filters.ChoiceFilter(choices=stream_names)
     kind = django_filters.ChoiceFilter(choices=SyncRun.Kind.choices)
     status = django_filters.ChoiceFilter(choices=SyncRun.Status.choices)
     trigger = django_filters.ChoiceFilter(choices=SyncRun.Trigger.choices)
@@ -122,7 +126,7 @@ class RunView(StrictQuery, OfRuns, generics.RetrieveAPIView):
 class IssueFilters(StrictFilters):
     also_known = PAGES
 
-    stream = django_filters.CharFilter()
+    stream = django_filters.ChoiceFilter(choices=stream_names)
     include_resolved = YesNo(
         method="with_resolved", help_text="Also records that got through meanwhile."
     )
@@ -176,7 +180,11 @@ class StartRunView(StrictQuery, SyncApi):
         parameters=[
             OpenApiParameter("stream", OpenApiTypes.STR, "path", enum=list(all_streams())),
             OpenApiParameter(
-                "Location", OpenApiTypes.URI, "header", response=[202], description="The run."
+                "Location",
+                {"type": "string", "format": "uri-reference"},
+                "header",
+                response=[202],
+                description="The run.",
             ),
         ],
         request=StartRunSerializer,

@@ -6,7 +6,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 
 from odoo_bridge.failures import exception_handler
 from odoo_bridge.odoo.errors import OdooBusy, OdooMissing, OdooRefused, OdooRejected
-from odoo_bridge.strict import StrictSerializer
+from odoo_bridge.strict import StrictBody, StrictSerializer
 
 
 class Line(StrictSerializer):
@@ -59,6 +59,39 @@ def test_unknown_and_read_only_keys_are_named_beside_what_else_is_wrong():
         "number": ["read_only"],
         "reff": ["unknown"],
     }
+
+
+class Typed(StrictBody):
+    text = serializers.CharField(required=False, allow_null=True)
+    number = serializers.IntegerField(required=False)
+    yes = serializers.BooleanField(required=False)
+    ids = serializers.ListField(child=serializers.IntegerField(), required=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "path"),
+    [
+        ("text", 5, "text"),
+        ("text", True, "text"),
+        ("number", "5", "number"),
+        ("number", True, "number"),
+        ("number", 5.5, "number"),
+        ("yes", 1, "yes"),
+        ("yes", "true", "yes"),
+        ("ids", [1, "2"], "ids.1"),
+    ],
+)
+def test_a_value_of_another_json_type_is_refused(name, value, path):
+    body = Typed(data={name: value})
+    with pytest.raises(ValidationError) as refused:
+        body.is_valid(raise_exception=True)
+    assert set(failure_of(refused.value)[1]["fields"]) == {path}
+
+
+def test_values_of_the_right_json_type_are_taken():
+    body = Typed(data={"text": None, "number": 5.0, "yes": True, "ids": [1, 2]})
+    body.is_valid(raise_exception=True)
+    assert body.validated_data == {"text": None, "number": 5, "yes": True, "ids": [1, 2]}
 
 
 def test_what_is_wrong_as_a_whole_has_a_name_too():
