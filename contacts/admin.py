@@ -99,7 +99,7 @@ class ContactAdmin(RecordAdmin):
     list_display_links = ("who",)
     list_filter = (
         CompanyOrPerson,
-        by_reference("country", "country_id", Reference.Kind.COUNTRY),
+        by_reference("country", "country_code", Reference.Kind.COUNTRY, by_code=True),
         by_reference("company", "company_id", Reference.Kind.COMPANY),
         Archived,
         InOdoo,

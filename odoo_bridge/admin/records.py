@@ -108,7 +108,7 @@ def link_to_related(row: Model, name: str) -> str | SafeString:
         related = getattr(row, name)
     except ObjectDoesNotExist:
         related = None
-    # None as well where the query joined it.
+    # None as well where it was fetched with the others.
     return link_to(related) if related else f"{odoo_id} in Odoo, which is not here"
 
 
@@ -233,30 +233,34 @@ def one_of(title: str, column: str, known: Mapping[str, str]) -> type[Choice]:
 
 
 class ByReference(DropdownFilter):
-    """A filter for a column with the id of a reference, offered by name."""
+    """A filter for a column with the id of a reference, or its code, offered by name."""
 
     kind: ClassVar[str]
+    by_code: ClassVar[bool] = False
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
         # What all filters of the page offer, in one query.
         if not hasattr(request, "_offered"):
             filters = [one for one in model_admin.list_filter if isinstance(one, type)]
             kinds = {one.kind for one in filters if issubclass(one, ByReference)}
-            rows = Reference.objects.filter(kind__in=kinds).order_by("name")
-            request._offered = list(rows.values_list("kind", "odoo_id", "name"))
+            request._offered = list(Reference.objects.filter(kind__in=kinds).order_by("name"))
         return [
-            (str(odoo_id), name) for kind, odoo_id, name in request._offered if kind == self.kind
+            (row.code if self.by_code else str(row.odoo_id), row.name)
+            for row in request._offered
+            if row.kind == self.kind and (row.code or not self.by_code)
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        value = self.value() or ""
+        value = (self.value() or "").replace("\x00", "")
+        if self.by_code:
+            return queryset.filter(**{str(self.parameter_name): value}) if value else queryset
         if value.isdecimal() and int(value) <= _BIGINT:
             return queryset.filter(**{str(self.parameter_name): int(value)})
         return queryset
 
 
-def by_reference(title: str, column: str, kind: str) -> type[ByReference]:
-    named = {"title": title, "parameter_name": column, "kind": kind}
+def by_reference(title: str, column: str, kind: str, *, by_code: bool = False) -> type[ByReference]:
+    named = {"title": title, "parameter_name": column, "kind": kind, "by_code": by_code}
     return type(f"By{column.title()}", (ByReference,), named)
 
 
