@@ -104,7 +104,8 @@ class ContactAdmin(RecordAdmin):
         Archived,
         InOdoo,
     )
-    ordering = (start_of("name").asc(), "odoo_id")
+    # What changed last stands first, by an index.
+    ordering = ("-write_date", "-odoo_id")
     sortable_by = ("who", "email", "changed_at")
 
     @admin.display(description="Name", ordering=start_of("name"))

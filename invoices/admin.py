@@ -172,7 +172,7 @@ class InvoiceAdmin(RecordAdmin):
         "number",
         "who",
         "kind",
-        "invoice_date",
+        "dated",
         "due_at",
         "total",
         "open",

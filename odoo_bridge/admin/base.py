@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 RECORDS, SYNC, ACCESS = "Records", "Sync", "Access"
 # Up to here a count is exact; counting on costs more than the page it is shown on.
@@ -51,6 +52,13 @@ class LargeTablePaginator(Paginator):
         return min(super().num_pages, COUNTED_EXACTLY // self.per_page)
 
 
+class BridgeList(ChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        # The number of results stands below the list; unfold would repeat it, unrounded, above.
+        self.full_result_count = self.result_count
+
+
 class BridgeAdmin(ModelAdmin):
     """A page of the admin. ``section`` puts it into the navigation under ``title``; without one it
     is reached only through other pages. ``icon`` is a name of Material Symbols; the pages of a section
@@ -67,6 +75,9 @@ class BridgeAdmin(ModelAdmin):
     list_per_page = 50
     list_max_show_all = 0
     list_fullwidth = True
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BridgeList
 
 
 class ReadOnlyAdmin(BridgeAdmin):

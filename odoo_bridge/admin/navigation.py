@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from odoo_bridge.admin.base import ACCESS, RECORDS, SYNC, BridgeAdmin
 
@@ -36,7 +37,7 @@ def _pages(section: str, request: HttpRequest) -> list[dict[str, Any]]:
     ]
     return [
         {
-            "title": page.title or str(meta.verbose_name_plural).capitalize(),
+            "title": page.title or capfirst(str(meta.verbose_name_plural)),
             "icon": page.icon,
             "link": reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist"),
         }

@@ -25,7 +25,7 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.views import ChangeList
 
-from odoo_bridge.admin.base import BAD, WARNING, ReadOnlyAdmin, badge
+from odoo_bridge.admin.base import BAD, WARNING, BridgeList, ReadOnlyAdmin, badge
 from odoo_bridge.admin.posting import RUN_SYNC, needs, route
 from odoo_bridge.export import export
 from odoo_bridge.models import MirroredModel, Reference, SyncIssue, SyncRun, SyncState
@@ -136,14 +136,12 @@ def day(value: datetime.date | None) -> str:
     return date_format(value, "j M Y") if value else ""
 
 
-class RecordList(ChangeList):
+class RecordList(BridgeList):
     """A page of a list. Each row gets ``names``: what the ids in it are called, one query a page."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         page = self.model_admin
-        # The number of results stands below the list; unfold would repeat it, unrounded, above.
-        self.full_result_count = self.result_count
         self.result_list: Any = list(self.result_list)
         self.names = page.names_of(self.result_list)
         for row in self.result_list:
