@@ -148,7 +148,7 @@ def _card(standing: Standing, now: datetime) -> Card:
         last_tone=ends_tone,
         next_run=_in_words(standing, now),
         schedules_url=reverse("admin:odoo_bridge_schedule_changelist"),
-        issues_url=f"{reverse('admin:odoo_bridge_syncissue_changelist')}?stream__exact={name}",
+        issues_url=f"{reverse('admin:odoo_bridge_syncissue_changelist')}?stream={name}",
     )
 
 

@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from odoo_bridge.admin.base import SYNC, ReadOnlyAdmin
 from odoo_bridge.admin.posting import CONFIRM_GONE, needs, route
+from odoo_bridge.admin.runs import StreamFilter
 from odoo_bridge.models import GoneReview, MirroredModel, SyncState
 from odoo_bridge.odoo.links import record_url
 from odoo_bridge.sync import control
@@ -35,7 +36,7 @@ class GoneReviewAdmin(ReadOnlyAdmin):
     section, icon, rank = SYNC, "help", 2
     title = "Vanished rows"
     list_display = ("question", "outcome", "asked_at", "last_asked_at", "answered_by")
-    list_filter = ("status", "stream")
+    list_filter = ("status", StreamFilter)
     fields = (
         ("stream", "asked_at", "last_asked_at"),
         ("gone_count", "present_count", "recent_count"),

@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from odoo_bridge.admin.base import SYNC, ReadOnlyAdmin
 from odoo_bridge.admin.posting import RUN_SYNC, needs, route
+from odoo_bridge.admin.runs import StreamFilter
 from odoo_bridge.models import SyncIssue, SyncRun, SyncState
 from odoo_bridge.odoo.links import record_url
 from odoo_bridge.remedies import remedy
@@ -59,7 +60,7 @@ class OpenFilter(admin.SimpleListFilter):
 class SyncIssueAdmin(ReadOnlyAdmin):
     section, icon, rank = SYNC, "report", 1
     list_display = ("record_name", "reason", "column", "attempts", "last_seen_at", "resolved_at")
-    list_filter = (OpenFilter, "stream")
+    list_filter = (OpenFilter, StreamFilter)
     search_fields = ("=odoo_id", "reason")
     actions = ("retry_selected",)
     fields = (

@@ -1,6 +1,6 @@
 """Runs: what each one was asked, what it is doing, what it did, how it ended."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -64,15 +64,38 @@ class DidFilter(admin.SimpleListFilter):
         return queryset
 
 
+class StreamFilter(admin.SimpleListFilter):
+    """The streams there are; not those of the runs, which means reading all of them."""
+
+    title = parameter_name = "stream"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, name.replace("_", " ")) for name in all_streams()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(stream=self.value()) if self.value() else queryset
+
+
+class SinceFilter(admin.SimpleListFilter):
+    title, parameter_name = "began in", "hours"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("1", "the last hour"), ("24", "the last day"), ("168", "the last week")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
+        hours = dict(self.lookup_choices).keys() & {self.value()}
+        since = timezone.now() - timedelta(hours=int(hours.pop())) if hours else None
+        return queryset.filter(started_at__gte=since) if since else queryset
+
+
 @admin.register(SyncRun)
 class SyncRunAdmin(ReadOnlyAdmin):
     section, icon = SYNC, "sync"
     list_display = ("run", "outcome", "began", "lasted", "did", "asked_by", "error_in_short")
     list_display_links = ("run",)
-    list_filter = (DidFilter, "status", "stream", "kind", "trigger")
+    list_filter = (SinceFilter, DidFilter, "status", StreamFilter, "kind", "trigger")
     list_before_template = "admin/odoo_bridge/syncrun/start.html"
     search_fields = ("error", "holder")
-    date_hierarchy = "queued_at"
     actions = ("cancel_selected",)
     fieldsets = (
         (

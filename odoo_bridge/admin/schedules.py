@@ -241,7 +241,7 @@ def _with_latest_runs(tasks: list[Schedule]) -> list[Schedule]:
             .order_by("-id")
             .values("pk")[:1]
         )
-        for kind in SyncRun.Kind
+        for kind in schedules.USUAL
     }
     ids = [pk for row in SyncState.objects.values_list(*latest.values()) for pk in row if pk]
     runs = {

@@ -58,9 +58,9 @@ def judge(
 
 def _marked_lately(stream: str) -> int:
     """Rows marked gone unasked since the window began, or since a person last said "gone"."""
-    runs = SyncRun.objects.filter(stream=stream, gone_count__gt=0)
+    runs = SyncRun.objects.filter(stream=stream, gone_count__gt=0, started_at__gt=Now() - WINDOW)
     said = runs.filter(confirm_gone=True).order_by("-started_at").first()
-    unasked = runs.filter(confirm_gone=False, started_at__gt=Now() - WINDOW)
+    unasked = runs.filter(confirm_gone=False)
     if said:
         unasked = unasked.filter(started_at__gt=said.started_at)
     return unasked.aggregate(rows=Sum("gone_count"))["rows"] or 0

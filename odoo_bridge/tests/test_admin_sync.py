@@ -242,6 +242,16 @@ def test_runs_are_filtered_by_whether_they_did_anything(manager):
     assert busy.pk not in [run.pk for run in page.context["cl"].result_list]
 
 
+@pytest.mark.parametrize("asked", ["stream=contacts&hours=24", "hours=abc&stream=contacts"])
+def test_runs_are_filtered_by_stream_and_by_when_they_began(manager, asked):
+    recent = SyncRunFactory(started_at=datetime.now(UTC) - timedelta(hours=2))
+    old = SyncRunFactory(started_at=datetime.now(UTC) - timedelta(hours=30))
+    SyncRunFactory(stream="invoices", started_at=recent.started_at)
+    page = manager.get(f"{address('syncrun_changelist')}?{asked}")
+    shown = {run.pk for run in page.context["cl"].result_list}
+    assert shown == ({recent.pk} if "hours=24" in asked else {recent.pk, old.pk})
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0.44, "0.4 s"), (12.4, "12 s"), (64, "1 min 4 s"), (3720, "1 h 2 min"), (None, "-")],
