@@ -1,6 +1,7 @@
 from contacts.filters import ContactExportFilters
 from contacts.views import ContactViewSet, LiveContactsView, LivePartnersView, LiveVersionView
 from odoo_bridge.routes import both
+from odoo_bridge.throttles import ExportThrottle
 
 urlpatterns = [
     *both("contacts", ContactViewSet, name="contacts", actions={"get": "list"}),
@@ -12,6 +13,7 @@ urlpatterns = [
         actions={"get": "export"},
         filterset_class=ContactExportFilters,
         pagination_class=None,
+        throttle_classes=[ExportThrottle],
     ),
     *both("contacts/<int:odoo_id>", ContactViewSet, name="contact", actions={"get": "retrieve"}),
     *both("utils/odoo-version", LiveVersionView, name="live-version"),

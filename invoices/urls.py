@@ -7,6 +7,7 @@ from invoices.views import (
     PostInvoiceView,
 )
 from odoo_bridge.routes import both
+from odoo_bridge.throttles import ExportThrottle
 
 urlpatterns = [
     *both("invoices", InvoiceViewSet, name="invoices", actions={"get": "list"}),
@@ -33,6 +34,7 @@ urlpatterns = [
         actions={"get": "export"},
         filterset_class=InvoiceExportFilters,
         pagination_class=None,
+        throttle_classes=[ExportThrottle],
     ),
     *both("invoices/<int:odoo_id>", InvoiceViewSet, name="invoice", actions={"get": "retrieve"}),
     *both(

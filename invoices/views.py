@@ -214,7 +214,9 @@ class DebtViewSet(MirrorViewSet):
             odoo_id: complete or name
             for odoo_id, complete, name in contacts.values_list("odoo_id", "complete_name", "name")
         }
-        return [{**debt, "contact_name": names.get(debt["contact_id"], "")} for debt in debts]
+        for debt in debts:
+            debt["contact_name"] = names.get(debt["contact_id"], "")
+        return debts
 
 
 @extend_schema(tags=["utils"])

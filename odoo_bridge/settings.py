@@ -327,6 +327,7 @@ REST_FRAMEWORK = {
         "anonymous-auth": "20/min",
         "sync": "30/min",
         "live": "120/min",
+        "exports": "10/min",
         "writes": "60/min",
     },
     "EXCEPTION_HANDLER": "odoo_bridge.failures.exception_handler",

@@ -25,3 +25,9 @@ class SyncThrottle(WhileTheCacheAnswers, UserRateThrottle):
     """Starting runs. Without it a stream still runs once at a time."""
 
     scope = "sync"
+
+
+class ExportThrottle(WhileTheCacheAnswers, UserRateThrottle):
+    """Files of whole tables. Each keeps one of the server's threads busy until it is sent."""
+
+    scope = "exports"

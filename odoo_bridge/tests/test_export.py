@@ -172,6 +172,16 @@ def test_an_export_that_cannot_be_right_is_refused_by_name(api, query):
 
 
 @pytest.mark.django_db
+def test_each_user_gets_so_many_files_a_minute(api, monkeypatch):
+    monkeypatch.setattr("odoo_bridge.throttles.ExportThrottle.THROTTLE_RATES", {"exports": "2/min"})
+    paths = ("/api/contacts/export", "/api/invoices/export", "/api/contacts/export/")
+    answers = [api.get(path) for path in paths]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert int(answers[2]["Retry-After"]) > 0
+    assert api.get("/api/contacts").status_code == 200
+
+
+@pytest.mark.django_db
 def test_a_database_that_is_down_is_an_error_and_no_empty_file(api, monkeypatch):
     def fail(*_args, **_kw):
         raise OperationalError("gone away")

@@ -1,5 +1,7 @@
 """How PostgreSQL finds the rows of a list: each filter and ordering from an index."""
 
+from datetime import date
+
 import pytest
 from django.db import connection
 from django.http import QueryDict
@@ -8,6 +10,7 @@ from contacts.filters import ContactFilters
 from contacts.models import Contact
 from invoices.filters import InvoiceFilters
 from invoices.models import Invoice
+from invoices.summary import InvoiceSums
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
@@ -115,3 +118,11 @@ def test_each_filter_and_ordering_answers_from_its_index():
             if index not in plan or "Seq Scan" in plan:
                 wrong.append(f"{query}: not from {index}\n{plan}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_ageing_looks_at_open_invoices_alone():
+    with connection.cursor() as cursor:
+        cursor.execute(FILL)
+    plan = InvoiceSums(Invoice.objects.present()).debts("receivables", date(2026, 2, 1)).explain()
+    assert "invoice_open" in plan
+    assert "Seq Scan" not in plan
