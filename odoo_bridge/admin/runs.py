@@ -15,6 +15,7 @@ from unfold.decorators import display
 
 from odoo_bridge.admin.base import SYNC, ReadOnlyAdmin
 from odoo_bridge.admin.posting import RUN_SYNC, needs, route
+from odoo_bridge.heartbeat import silences
 from odoo_bridge.models import SyncIssue, SyncRun
 from odoo_bridge.sync import control
 from odoo_bridge.sync.run import request as request_run
@@ -207,6 +208,7 @@ class SyncRunAdmin(ReadOnlyAdmin):
                 "run": run,
                 "progress": standing(run, timezone.now()),
                 "did": bar(run),
+                "silences": silences(timezone.now()) if run.status == Status.QUEUED else [],
                 "colour": COLOURS[Status(run.status)],
                 "issues": issues[:_SHOWN_ISSUES],
                 "more_issues": len(issues) > _SHOWN_ISSUES,

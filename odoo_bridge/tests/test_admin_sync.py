@@ -15,7 +15,7 @@ from accounts.tests.factories import staff as staff_of
 from contacts.tests.factories import ContactFactory
 from odoo_bridge import schedules
 from odoo_bridge.admin.runs import lasted
-from odoo_bridge.models import GoneReview, Schedule, SyncIssue, SyncRun
+from odoo_bridge.models import GoneReview, Heartbeat, Schedule, SyncIssue, SyncRun
 from odoo_bridge.sync import run as engine
 from odoo_bridge.tests.factories import SyncIssueFactory, SyncRunFactory, SyncStateFactory
 
@@ -208,6 +208,17 @@ def test_a_run_under_way_tells_where_it_stands(manager):
     SyncRun.objects.update(status=Status.SUCCEEDED, finished_at=datetime.now(UTC))
     assert manager.get(address("syncrun_progress", run.pk)).json()["open"] is False
     assert "data-progress" not in text(manager.get(address("syncrun_change", run.pk)))
+
+
+def test_a_run_that_waits_says_if_nobody_is_there_to_take_it(manager):
+    run = SyncRunFactory(status=Status.QUEUED)
+    now = datetime.now(UTC)
+    Schedule.objects.filter(name="bridge: sweep").update(last_run_at=now)
+    assert "No worker has carried out a tick" in text(
+        manager.get(address("syncrun_change", run.pk))
+    )
+    Heartbeat.objects.create(name="worker", seen_at=now, holder="w1")
+    assert "No worker" not in text(manager.get(address("syncrun_change", run.pk)))
 
 
 def test_a_failed_run_shows_its_error_with_what_to_do(manager):

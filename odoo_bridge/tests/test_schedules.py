@@ -18,6 +18,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from django_celery_beat.schedulers import ModelEntry
 
 from odoo_bridge import schedules
+from odoo_bridge.beat import Scheduler
 from odoo_bridge.celery import app
 from odoo_bridge.heartbeat import SWEEP, silences
 from odoo_bridge.models import Heartbeat
@@ -145,6 +146,25 @@ def test_a_change_does_not_forget_a_tick_of_beat(changes):
     schedules.change(changes, 30)
     changes.refresh_from_db()
     assert (changes.last_run_at, changes.total_run_count) == (NOON, 7)
+
+
+@pytest.mark.django_db
+def test_what_staff_save_while_beat_notes_its_tick_is_kept(changes, monkeypatch):
+    entry = Scheduler.Entry(PeriodicTask.objects.get(pk=changes.pk), app=app)
+    ticked = next(entry)
+    save = PeriodicTask.save
+
+    def staff_first(row, *args, **kwargs):
+        monkeypatch.setattr(PeriodicTask, "save", save)
+        schedules.change(changes, 30)
+        schedules.pause(changes)
+        save(row, *args, **kwargs)
+
+    monkeypatch.setattr(PeriodicTask, "save", staff_first)
+    ticked.save()
+    changes.refresh_from_db()
+    assert (schedules.every_seconds(changes), changes.enabled) == (30, False)
+    assert (changes.total_run_count, changes.last_run_at) == (1, ticked.last_run_at)
 
 
 @pytest.mark.django_db
