@@ -139,6 +139,23 @@ def test_a_refused_connection_and_a_server_that_comes_back(
     check()
 
 
+READING = {"context_get", "fields_get", "search", "search_read", "read", "formatted_read_group"}
+ASKING_THE_SERVER = {"login", "version", "version_info"}
+
+
+@BOTH
+def test_runs_only_ever_read(demo: DemoOdoo, check: Checker) -> None:
+    keep, lose = (demo.add("res.partner", name=name) for name in ("Keep", "Lose"))
+    demo.add_invoice(contact=lose, lines=[{"name": "Desk", "price_unit": 10.0}])
+    for kind in ("reconcile", "changes", "full"):
+        sync_all(kind)
+    demo.merge([lose], into=keep)
+    settle()
+    check()
+    assert {call.method for call in demo.calls} <= READING | ASKING_THE_SERVER
+    assert {"read", "search"} <= {call.method for call in demo.calls}
+
+
 # Answers that are well-formed and wrong --------------------------------------------------------------
 
 
