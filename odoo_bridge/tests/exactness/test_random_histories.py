@@ -6,6 +6,7 @@ of them: ``HISTORY_SEED=... pytest odoo_bridge/tests/exactness/test_random_histo
 """
 
 import os
+from collections import Counter
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from functools import partial
@@ -64,6 +65,7 @@ class DemoHistory(RuleBasedStateMachine):
     transport: str
     journal: Journal
     finished = 0
+    tally: Counter[str]  # what was done to Odoo and to runs, over all histories
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +78,7 @@ class DemoHistory(RuleBasedStateMachine):
         server = self.leave.enter_context(self.demo.serve())
         point_the_bridge_at(self.settings, server.url, self.demo, self.transport)
         gateway.disconnect()
-        self.world = DemoWorld(self.demo)
+        self.world = DemoWorld(self.demo, made=self.tally)
         self.check = Checker(DemoTruth(self.demo), self.journal)
         self.open: list[ExitStack] = []
         self.hidden: list[Any] = []
@@ -110,6 +112,7 @@ class DemoHistory(RuleBasedStateMachine):
             tx.write("res.partner", [chosen], name=f"Slowly {value}")
         self.open.append(slow)
         self._pass(1)
+        self.tally["slow transactions"] += 1
 
     @precondition(lambda self: self.open)
     @rule()
@@ -159,6 +162,7 @@ class DemoHistory(RuleBasedStateMachine):
         hook = Fault("hook", MODELS[of], skip=after, run=partial(self._make, then))
         self.demo.faults.add(hook)
         sync(stream, kind)
+        self.tally["while people work"] += 1
         self.demo.faults.clear()
 
     @rule(
@@ -184,7 +188,8 @@ class DemoHistory(RuleBasedStateMachine):
         self._make(before)
         options: dict[str, Any] = {"retry_after": 0} if fault == "busy" else {}
         self.demo.faults.add(Fault(fault, MODELS[of], skip=after, times=times, **options))
-        sync(stream, kind)
+        self.tally[sync(stream, kind).status] += 1
+        self.tally["with a fault"] += 1
         self.demo.faults.clear()
 
     @rule(before=some, kind=kinds, contact=small)
@@ -209,7 +214,7 @@ class DemoHistory(RuleBasedStateMachine):
         self, before: list[Change], stream: str, kind: str, place: int, noticed: bool
     ) -> None:
         self._make(before)
-        killed(lambda: sync(stream, kind), place)
+        self.tally["killed"] += killed(lambda: sync(stream, kind), place)
         if noticed:
             let_leases_run_out()
 
@@ -267,8 +272,12 @@ def test_no_history_leaves_the_mirror_different_from_odoo(
         pass
 
     History.settings, History.transport, History.journal = settings, transport, journal
+    History.tally = Counter()
     replay(History, HISTORIES // 2, steps=10)
     assert History.finished >= HISTORIES // 2
+    print(History.finished, "histories:", dict(History.tally))  # noqa: T201 - for pytest -s
+    # None of them is a word without a deed.
+    assert set(CHANGES) <= History.tally.keys()
 
 
 def replay(history: type[RuleBasedStateMachine], histories: int, steps: int) -> None:

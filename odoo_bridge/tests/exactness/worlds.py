@@ -4,6 +4,7 @@ A ``Change`` is a few small numbers, so a random history can be written down, sh
 ``which`` and ``value`` are taken modulo what there is when it is made.
 """
 
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -34,6 +35,8 @@ class World:
     doer: Any
     contacts: list[int] = field(default_factory=list)
     invoices: list[int] = field(default_factory=list)
+    # How many changes of each kind Odoo accepted.
+    made: Counter[str] = field(default_factory=Counter)
 
     # What Odoo itself refuses (a contact with invoices cannot be deleted) is a part of its life.
     REFUSALS = (OdooError, ConcurrentUpdate, RPCError, Nothing)
@@ -41,6 +44,7 @@ class World:
     def make(self, change: Change) -> None:
         with suppress(*self.REFUSALS):
             getattr(self, change.kind)(change)
+            self.made[change.kind] += 1
 
     def _contact(self, number: int) -> int:
         return _one_of(self.contacts, number)
