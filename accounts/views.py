@@ -79,7 +79,6 @@ class RegisterView(AnonymousView):
             202: RegisteredSerializer,
             404: OpenApiResponse(description="Registration is closed."),
         },
-        auth=[],
     )
     def post(self, request: Request) -> Response:
         if settings.REGISTRATION == "closed":
@@ -136,7 +135,6 @@ class TokenView(AnonymousView):
             429: _either("Refusal", FailureSerializer, GrantRefusedSerializer),
             503: _either("Refusal", FailureSerializer, GrantRefusedSerializer),
         },
-        auth=[],
     )
     def post(self, request: Request) -> Response:
         if _is_oauth(request):
@@ -218,7 +216,6 @@ class RefreshView(AnonymousView):
             200: TokenPairSerializer,
             401: OpenApiResponse(description="Used before, expired, revoked or not ours."),
         },
-        auth=[],
     )
     def post(self, request: Request) -> Response:
         serializer = RefreshSerializer(data=request.data)
@@ -235,7 +232,6 @@ class VerifyView(AnonymousView):
             200: VerifiedSerializer,
             401: OpenApiResponse(description="It opens nothing any more, or never did."),
         },
-        auth=[],
     )
     def post(self, request: Request) -> Response:
         serializer = VerifySerializer(data=request.data)
@@ -254,7 +250,6 @@ class LogoutView(AnonymousView):
             204: None,
             401: OpenApiResponse(description="Expired, or no refresh token of ours."),
         },
-        auth=[],
     )
     def post(self, request: Request) -> Response:
         serializer = LogoutSerializer(data=request.data)

@@ -1,5 +1,9 @@
-"""What every operation of the schema has, said once: how to log in, and how it can fail."""
+"""What every operation of the schema has: how to log in, how it can fail, and an example."""
 
+import json
+from copy import deepcopy
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from django.urls import reverse
@@ -40,12 +44,20 @@ class FailureSerializer(serializers.Serializer):
 
 # status -> (description, code, message)
 FAILURES = {
-    400: ("The request is not valid; `fields` names what is wrong.", "invalid", None),
+    400: (
+        "The request is not valid; `fields` names what is wrong.",
+        "invalid",
+        "The request is not valid.",
+    ),
     401: ("No token, or one that is not good any more.", "token_not_valid", "Log in again."),
     403: ("The account may not do this.", "permission_denied", "Ask the staff of this bridge."),
     404: ("Not there, or outside the user's scope.", "not_found", "Not found."),
+    409: ("The same write is being worked on.", "in_progress", "Try again in a moment."),
+    410: ("The feed begins anew.", "feed_restarted", "Start again with after=0."),
     415: ("The body is not JSON.", "unsupported_media_type", "Unsupported media type."),
+    422: ("Odoo said no, in its own words.", "odoo_rejected", "The due date is missing."),
     429: ("Too often; `Retry-After` says how many seconds to wait.", "throttled", "Too often."),
+    502: ("Odoo refuses the bridge's login or rights.", "odoo_refused", "Staff must act."),
     503: (
         "The database, or Odoo where it is asked, does not answer; try again after `Retry-After` "
         "seconds.",
@@ -55,8 +67,45 @@ FAILURES = {
 }
 
 
+@cache
+def _examples() -> dict[str, Any]:
+    """operationId -> ``request`` by media type, and ``response`` of the one success."""
+    known: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text())
+    return known
+
+
+def _failure_example(status: int) -> dict[str, Any]:
+    _description, code, message = FAILURES[status]
+    error: dict[str, Any] = {"code": code, "message": message}
+    if status == 400:
+        nothing = {"code": "unknown", "message": "There is nothing of this name here."}
+        error["fields"] = {"serch": [nothing]}
+    return {"error": error}
+
+
+_SHOWN = ("application/json", "text/csv")
+
+
 class Schema(AutoSchema):
     """For ``DEFAULT_SCHEMA_CLASS``."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+        example = _examples().get(operation["operationId"], {}) if operation else {}
+        if operation is None:
+            return None
+        for media_type, value in example.get("request", {}).items():
+            operation["requestBody"]["content"][media_type]["example"] = value
+        for status, body in operation["responses"].items():
+            # A workbook could not be shown.
+            if status < "300" and "response" in example:
+                kinds = [kind for kind in body["content"] if kind in _SHOWN]
+                body["content"][kinds[0]]["example"] = deepcopy(example["response"])
+            if status >= "400":
+                for content in body["content"].values():
+                    if "examples" not in content:
+                        content["example"] = _failure_example(int(status))
+        return operation
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
@@ -69,7 +118,8 @@ class Schema(AutoSchema):
         """The statuses of failures that the operation has by what it is."""
         statuses = {400, 503}
         allowing = (permissions.AllowAny, permissions.IsAuthenticated)
-        if {} not in self.get_auth():
+        auth = self.get_auth()
+        if auth and {} not in auth:
             statuses.add(401)
             if any(type(one) not in allowing for one in self.view.get_permissions()):
                 statuses.add(403)
@@ -84,17 +134,10 @@ class Schema(AutoSchema):
         return statuses
 
     def _failure(self, status: int) -> dict[str, Any]:
-        description, code, message = FAILURES.get(status, ("", "error", ""))
-        error: dict[str, Any] = {"code": code, "message": message}
-        if status == 400:
-            error["message"] = "The request is not valid."
-            error["fields"] = {
-                "serch": [{"code": "unknown", "message": "There is nothing of this name here."}]
-            }
         component = self.resolve_serializer(FailureSerializer, "response")
         return {
-            "description": description,
-            "content": {"application/json": {"schema": component.ref, "example": {"error": error}}},
+            "description": FAILURES[status][0] if status in FAILURES else "",
+            "content": {"application/json": {"schema": component.ref}},
         }
 
 
@@ -119,7 +162,9 @@ class StrictSchema(OpenApiSerializerExtension):
             if isinstance(field, serializers.DecimalField):
                 spelled = {key: described.pop(key) for key in ("type", "format", "pattern")}
                 described["anyOf"] = [spelled, {"type": "number"}]
-        return {**schema, "additionalProperties": False, **getattr(self.target, "rules", {})}
+        # A copy: the generator goes on to write into it.
+        rules = deepcopy(getattr(self.target, "rules", {}))
+        return {**schema, "additionalProperties": False, **rules}
 
 
 class TokenScheme(OpenApiAuthenticationExtension):

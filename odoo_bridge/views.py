@@ -7,7 +7,8 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,13 +21,33 @@ from odoo_bridge.sync.streams import all_streams
 STALE_SECONDS = 15 * 60
 
 
+class AliveSerializer(serializers.Serializer):
+    status = serializers.ChoiceField(choices=["alive"])
+
+
+class FreshnessSerializer(serializers.Serializer):
+    fresh = serializers.BooleanField()
+    age_seconds = serializers.IntegerField(
+        allow_null=True, help_text="Since the watermark; null before the first complete copy."
+    )
+    reason = serializers.CharField(allow_blank=True, help_text="Why it is not fresh.")
+
+
+class ReadySerializer(serializers.Serializer):
+    status = serializers.ChoiceField(choices=["ready", "stale", "no database"])
+    one_process = serializers.BooleanField(
+        required=False, help_text="For trying out: SQLite, and everything in one process."
+    )
+    streams = serializers.DictField(child=FreshnessSerializer(), required=False)
+
+
 class LiveView(StrictQuery, APIView):
     """The process answers. Asks nothing of anybody, so a dead database does not restart us."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(responses={200: dict[str, str]}, auth=[])
+    @extend_schema(summary="Whether the process is alive", responses=AliveSerializer)
     def get(self, request: Request) -> Response:
         return Response({"status": "alive"})
 
@@ -40,7 +61,17 @@ class ReadyView(StrictQuery, APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(responses={200: dict[str, Any], 503: dict[str, Any]}, auth=[])
+    @extend_schema(
+        summary="Whether the mirror is fresh",
+        responses={
+            200: ReadySerializer,
+            503: OpenApiResponse(
+                ReadySerializer,
+                description="A stream is stale, or the database does not answer.",
+                examples=[OpenApiExample("no database", {"status": "no database"})],
+            ),
+        },
+    )
     def get(self, request: Request) -> Response:
         try:
             connection.ensure_connection()

@@ -4,8 +4,11 @@ import json
 import logging
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import yaml
+from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.db import OperationalError
@@ -262,16 +265,92 @@ def test_an_unknown_key_of_a_body_is_refused_by_name(method, route):
     assert answer.json()["error"]["fields"]["is_stuff"][0]["code"] == "unknown"
 
 
-def test_the_schema_is_valid_and_complete(tmp_path):
-    call_command(
-        "spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json",
-        "--file", str(tmp_path / "schema.json"),
-    )  # fmt: skip
-    paths = json.loads((tmp_path / "schema.json").read_text())["paths"]
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory):
+    path = tmp_path_factory.mktemp("schema") / "openapi.yaml"
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(path))
+    return path.read_text()
+
+
+def described(schema):
+    """(operationId, operation) of the schema."""
+    for path in yaml.safe_load(schema)["paths"].values():
+        yield from ((operation["operationId"], operation) for operation in path.values())
+
+
+def test_the_committed_schema_is_current(schema):
+    committed = (Path(django_settings.BASE_DIR) / "docs" / "openapi.yaml").read_text()
+    assert schema == committed, "write docs/openapi.yaml anew with bin/schema"
+
+
+def test_the_schema_describes_every_route(schema):
+    paths = yaml.safe_load(schema)["paths"]
     documented = {path.strip("/") for path in paths}
     assert documented == {re.sub(r"<\w+:(\w+)>", r"{\1}", route) for route in set(TABLE) - PAGES}
-    names = {parameter["name"] for parameter in paths["/api/contacts"]["get"]["parameters"]}
-    assert names >= {"page", "per_page", "is_company", "updated_since", "include_gone"}
+    for path, operations_of in paths.items():
+        route = re.sub(r"{(\w+)}", r"<\1>", path.strip("/"))
+        known = {re.sub(r"<\w+:", "<", known): set(methods) for known, methods in TABLE.items()}
+        assert {method.upper() for method in operations_of} == known[route]
+
+
+def test_every_operation_says_how_to_log_in_how_it_fails_and_shows_an_example(schema):
+    without = []
+    for name, operation in described(schema):
+        said = {"security", "summary", "description"} - set(operation)
+        bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+        contents = [body.get("content", {}) for body in bodies]
+        # Of a download one format is shown.
+        shown = [
+            not of or any({"example", "examples"} & set(one) for one in of.values())
+            for of in contents
+        ]
+        failures = {status for status in operation["responses"] if status >= "400"}
+        open_to_all = {} in operation.get("security", [])
+        if said or not failures >= ({"400", "503"} | (set() if open_to_all else {"401"})):
+            without.append((name, said, failures))
+        without += [(name, number) for number, there in enumerate(shown) if not there]
+    assert without == []
+
+
+def strays(components, described, value, path=""):
+    """Where ``value`` has a key that its description lacks, or lacks one that is required."""
+    if "$ref" in described:
+        described = components[described["$ref"].rsplit("/", 1)[-1]]
+    for part in ("allOf", "oneOf", "anyOf"):
+        if part in described and "properties" not in described:
+            found = [list(strays(components, one, value, path)) for one in described[part]]
+            yield from min(found, key=len)
+            return
+    if isinstance(value, list):
+        for item in value:
+            yield from strays(components, described.get("items", {}), item, f"{path}.0")
+    elif isinstance(value, dict) and "properties" in described:
+        for name in value.keys() ^ described["properties"].keys():
+            if name in value or name in described.get("required", ()):
+                yield f"{path}.{name}"
+        for name in value.keys() & described["properties"].keys():
+            yield from strays(
+                components, described["properties"][name], value[name], f"{path}.{name}"
+            )
+
+
+def test_examples_look_as_the_schema_says(schema):
+    components = yaml.safe_load(schema)["components"]["schemas"]
+    wrong = []
+    for name, operation in described(schema):
+        for body in (operation.get("requestBody", {}), *operation["responses"].values()):
+            for content in body.get("content", {}).values():
+                found = strays(components, content["schema"], content.get("example"))
+                wrong += [(name, path) for path in found]
+    assert wrong == []
+
+
+def test_the_examples_are_all_of_operations_that_exist(schema):
+    known = {name for name, _ in described(schema)}
+    examples = json.loads(
+        (Path(django_settings.BASE_DIR) / "odoo_bridge/examples.json").read_text()
+    )
+    assert set(examples) == known
 
 
 @pytest.mark.parametrize("path", ["/api/docs", "/api/redoc"])
