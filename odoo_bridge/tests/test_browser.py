@@ -151,9 +151,3 @@ def test_a_phone_shows_records_without_scrolling_sideways(page: Any, site: str) 
         look(page, name)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= PHONE["width"], name
-
-
-def test_staff_read_the_runs(page: Any, site: str) -> None:
-    page.goto(f"{site}/admin/odoo_bridge/syncrun/")
-    look(page, "runs")
-    assert page.locator("#result_list .field-run").count() == len(all_streams())
