@@ -1,10 +1,12 @@
 """How fresh an answer is: since when it is as it is, and how to make it fresher."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
+from django.db.models import Subquery
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
@@ -13,7 +15,7 @@ from django.utils.http import http_date, quote_etag
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
-from odoo_bridge.models import SyncRun, SyncState
+from odoo_bridge.models import Reference, SyncRun, SyncState
 from odoo_bridge.sync.run import run
 
 # HTTP's dates are whole seconds, and a page that is being stored shows up seconds after its stamp:
@@ -29,12 +31,17 @@ class TooOld(APIException):
     wait = 30  # becomes Retry-After
 
 
-class Marks(NamedTuple):
+@dataclass(frozen=True)
+class Marks:
     """``synced_at``: all that was written in Odoo up to then, on its clock, is here; None before
-    the first whole copy. ``now``: the database's clock, by which rows are stamped."""
+    the first whole copy. ``now``: the database's clock, by which rows are stamped. ``content``:
+    another one after each change of content, of whichever stream; empty before the first.
+    ``named_at``: when a reference last changed."""
 
     synced_at: datetime | None
     now: datetime
+    named_at: datetime | None
+    content: tuple[Any, ...]
 
     @property
     def age(self) -> timedelta | None:
@@ -46,11 +53,15 @@ class Marks(NamedTuple):
 
 def marks_of(streams: Sequence[str]) -> Marks:
     """Of the least fresh of ``streams``."""
-    known = SyncState.objects.filter(stream__in=streams).values_list("watermark", Now())
-    marks = [mark for mark, _now in known]
+    newest = Reference.objects.order_by("-stored_at").values("stored_at")[:1]
+    states = SyncState.objects.order_by("stream")
+    columns = ("stream", "watermark", "change_seq", "feed", Now(), Subquery(newest))
+    known = list(states.values_list(*columns))
+    marks = [mark for stream, mark, *_rest in known if stream in streams]
     complete = len(marks) == len(streams) and None not in marks
-    now = next((now for _mark, now in known), timezone.now())
-    return Marks(min(marks) if complete else None, now)
+    now, named_at = known[0][-2:] if known else (timezone.now(), None)
+    content = tuple((seq, feed) for _stream, _mark, seq, feed, *_rest in known if seq)
+    return Marks(min(marks) if complete else None, now, named_at, content)
 
 
 def read_again(stream: str, ids: Sequence[int], user: Any, age: timedelta | None) -> datetime:

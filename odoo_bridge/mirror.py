@@ -20,7 +20,7 @@ from odoo_bridge.changes import ChangesQuerySerializer, changes, last_change
 from odoo_bridge.export import ExportQuerySerializer, export
 from odoo_bridge.filters import RowFilters
 from odoo_bridge.freshness import Marks, conditional, marks_of, read_again
-from odoo_bridge.names import Names
+from odoo_bridge.names import Names, names_at
 from odoo_bridge.rows import Row, Rows
 
 # In the class below ``list`` is the action.
@@ -54,7 +54,7 @@ class MirrorViewSet(viewsets.GenericViewSet):
         filters = RowFilters(request.query_params, self.get_queryset(), request=request)
         if not filters.is_valid():
             raise translate_validation(filters.errors)
-        max_age = filters.form.cleaned_data["max_age"]
+        max_age = filters.form.cleaned_data.get("max_age")
         if max_age is not None and not self.marks.younger_than(max_age):
             self.synced_at = self.refresh(odoo_id)
         found = self.spelled(filters.qs.filter(pk=odoo_id), also=["stored_at"])
@@ -107,7 +107,7 @@ class MirrorViewSet(viewsets.GenericViewSet):
 
     @cached_property
     def names(self) -> Names:
-        return Names()
+        return names_at(self.marks.named_at, self.marks.now)
 
     @cached_property
     def fields(self) -> tuple[str, ...] | None:

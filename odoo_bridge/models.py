@@ -138,6 +138,7 @@ class Reference(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "odoo_id"], name="reference_once")]
+        indexes = [models.Index(fields=["stored_at"], name="reference_stored_at")]
         ordering = ["kind", "odoo_id"]
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """What the ids in a page of rows are called, without a query per row."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db.models import Q
@@ -22,34 +22,37 @@ class _Known(NamedTuple):
 class Names:
     """Names of references, and decimal places of currencies: each asked for once, then remembered.
 
-    Made for one answer, be it a page or an export of many pages.
+    Made for one answer, be it a page or an export of many pages; ``names_at`` remembers longer.
     """
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[str, int], _Known | None] = {}
+    def __init__(self, known: dict[tuple[str, int], _Known | None] | None = None) -> None:
+        self._known = {} if known is None else known
 
     def learn(self, ids: Mapping[str, Iterable[int | None]]) -> None:
         """Look up what is not known yet of ``ids`` (kind -> ids), in one query at most.
 
         A company brings its currency.
         """
-        asked = Q()
+        asked, missing = Q(), set()
         for kind, some in ids.items():
             new = {i for i in some if i is not None and (kind, i) not in self._known}
             if not new:
                 continue
-            # None until the answer says otherwise: an id without a row is not asked for again.
-            self._known |= dict.fromkeys((kind, i) for i in new)
+            missing |= {(kind, i) for i in new}
             asked |= Q(kind=kind, odoo_id__in=new)
             if kind == Reference.Kind.COMPANY:
                 currencies = Reference.objects.filter(kind=kind, odoo_id__in=new)
                 asked |= Q(
                     kind=Reference.Kind.CURRENCY, odoo_id__in=currencies.values("currency_id")
                 )
-        if asked:
-            rows = Reference.objects.filter(asked).order_by()
-            for kind, odoo_id, *rest in rows.values_list("kind", "odoo_id", *_Known._fields):
-                self._known[kind, odoo_id] = _Known(*rest)
+        if not missing:
+            return
+        rows = Reference.objects.filter(asked).order_by()
+        for kind, odoo_id, *rest in rows.values_list("kind", "odoo_id", *_Known._fields):
+            self._known[kind, odoo_id] = _Known(*rest)
+        for reference in missing:
+            # An id without a row is not asked for again.
+            self._known.setdefault(reference, None)
 
     def name(self, kind: str, odoo_id: int | None) -> str:
         """Empty without an id, and while its row is not here."""
@@ -59,7 +62,8 @@ class Names:
     @property
     def stored_at(self) -> datetime | None:
         """When the newest of what was looked up was written here."""
-        return max((known.stored_at for known in self._known.values() if known), default=None)
+        known = list(self._known.values())  # other threads may be learning
+        return max((one.stored_at for one in known if one), default=None)
 
     def places(self, currency_id: int | None) -> int:
         known = self._known.get((Reference.Kind.CURRENCY, currency_id or 0))
@@ -70,3 +74,22 @@ class Names:
     def company_places(self, company_id: int | None) -> int:
         known = self._known.get((Reference.Kind.COMPANY, company_id or 0))
         return self.places(known.currency_id if known else None)
+
+
+_REST = timedelta(minutes=1)
+_remembered: tuple[datetime | None, dict[tuple[str, int], _Known | None]] = (None, {})
+
+
+def names_at(newest: datetime | None, now: datetime) -> Names:
+    """Names that this process remembers until a reference changes.
+
+    ``newest``: the latest stored_at of all references. Two transactions may commit in another order
+    than they are stamped, so only what has rested for a minute is remembered.
+    """
+    global _remembered
+    if newest is None or now - newest < _REST:
+        return Names()
+    remembered = _remembered
+    if remembered[0] != newest:
+        _remembered = remembered = (newest, {})
+    return Names(remembered[1])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.paginator import InvalidPage, Paginator
+from django.core.paginator import InvalidPage
 from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import BasePagination
@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
+from odoo_bridge.counts import CountedOnce
 from odoo_bridge.keyset import Order, Position, after
 from odoo_bridge.rows import Row
 
@@ -35,7 +36,7 @@ class Pages(BasePagination):
         return self._from_row_to_row(queryset, asked["cursor"], size, view)
 
     def _numbered(self, rows: QuerySet, number: str, size: int, view: Any) -> list[Row]:
-        pages = Paginator(rows, size)
+        pages = CountedOnce(rows, size, view.marks.content)
         try:
             page = pages.page(number)
         except InvalidPage as exc:

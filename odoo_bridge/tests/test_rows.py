@@ -1,7 +1,7 @@
 """Rows as dicts: the API's fields, made of columns a page at a time."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -13,7 +13,7 @@ from invoices.models import Invoice
 from invoices.rows import INVOICE_ROWS
 from invoices.tests.factories import InvoiceFactory
 from odoo_bridge.models import Reference
-from odoo_bridge.names import Names
+from odoo_bridge.names import Names, names_at
 from odoo_bridge.renderers import Json
 from odoo_bridge.tests.factories import ReferenceFactory
 
@@ -108,3 +108,33 @@ def test_json_is_what_drf_would_write():
 def test_what_the_fast_writer_refuses_is_written_all_the_same(awkward):
     written = {str(key): value for key, value in awkward.items()}
     assert json.loads(Json().render(awkward)) == written
+
+
+@pytest.fixture
+def later():
+    """Some minutes after the references were stored."""
+    return Reference.objects.order_by("-stored_at")[0].stored_at + timedelta(minutes=5)
+
+
+def test_names_are_remembered_until_a_reference_changes(
+    references, later, django_assert_num_queries
+):
+    ids = {Reference.Kind.COMPANY: [4], Reference.Kind.USER: [99]}
+    newest = later - timedelta(minutes=5)
+    names_at(newest, later).learn(ids)
+    with django_assert_num_queries(0):
+        names = names_at(newest, later)
+        names.learn(ids)
+        assert (names.name("res.company", 4), names.name("res.users", 99)) == ("Azure", "")
+    Reference.objects.filter(kind="res.company").update(name="Else")
+    names = names_at(later, later + timedelta(minutes=5))
+    names.learn(ids)
+    assert names.name("res.company", 4) == "Else"
+
+
+def test_what_changed_this_minute_is_not_remembered(references, later):
+    names_at(later, later).learn({Reference.Kind.COMPANY: [4]})
+    Reference.objects.filter(kind="res.company").update(name="Else")
+    names = names_at(later, later)
+    names.learn({Reference.Kind.COMPANY: [4]})
+    assert names.name("res.company", 4) == "Else"
