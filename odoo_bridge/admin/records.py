@@ -311,7 +311,7 @@ class RecordAdmin(ReadOnlyAdmin):
         rows = self.model._default_manager
         found = rows.search(text).order_by().values("pk")
         if text.isdecimal() and int(text) <= _BIGINT:
-            found = found.union(rows.filter(pk=int(text)).values("pk"))
+            found = found.union(rows.filter(pk=int(text)).order_by().values("pk"))
         return queryset.filter(pk__in=found), False
 
     def names_of(self, rows: Sequence[Any]) -> Names:
