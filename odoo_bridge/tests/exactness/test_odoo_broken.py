@@ -14,7 +14,8 @@ from odoo_bridge.odoo import gateway
 from odoo_bridge.tests.exactness.checker import Checker
 from odoo_bridge.tests.exactness.runs import settle, sync, sync_all
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# What Odoo answers is the same to both databases: once is enough.
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 BOTH = pytest.mark.parametrize("transport", ["jsonrpc", "json2"], indirect=True)
 
 FAULTS: dict[str, dict[str, Any]] = {

@@ -21,6 +21,7 @@ from odoo_bridge.tests.exactness.runs import sync
 from odoo_bridge.tests.exactness.test_processes_killed import ticking_every
 from odoo_bridge.tests.programs import a_beat, a_worker, eventually
 
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 Sent = list[tuple[str, datetime]]
 
 
@@ -77,7 +78,6 @@ NIGHTS = {
 }
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("night", NIGHTS)
 def test_every_schedule_fires_in_a_night_when_the_clocks_change(night: str) -> None:
     zone, start = NIGHTS[night]
@@ -103,7 +103,6 @@ def test_every_schedule_fires_in_a_night_when_the_clocks_change(night: str) -> N
     assert local("2:30 local") == ["03:30" if "spring" in night else "02:30"]
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("back_at", "made_up_for"),
     [
@@ -124,8 +123,6 @@ def test_a_nightly_run_that_was_missed_is_made_up_for_once(
 
 @pytest.mark.processes
 @pytest.mark.redis
-@pytest.mark.postgres
-@pytest.mark.django_db(transaction=True)
 def test_ticks_that_found_no_worker_do_not_pile_up(
     demo: DemoOdoo, check: Checker, tmp_path: Path
 ) -> None:
@@ -150,7 +147,6 @@ def test_ticks_that_found_no_worker_do_not_pile_up(
     check("contacts")
 
 
-@pytest.mark.django_db(transaction=True)
 def test_the_walk_takes_beat_at_its_word() -> None:
     """A schedule switched off is not sent, so the walks above show more than a calendar."""
     PeriodicTask.objects.exclude(name="contacts: reconcile").delete()
