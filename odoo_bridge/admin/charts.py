@@ -3,6 +3,7 @@
 What a chart shows is reckoned at most once a minute, however many people look.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -16,9 +17,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from redis.exceptions import RedisError
 
 from odoo_bridge.models import SyncRun
 from odoo_bridge.sync.streams import all_streams
+
+logger = logging.getLogger(__name__)
 
 KEPT_SECONDS = 60
 HOURS = 48
@@ -77,8 +81,17 @@ def charts_for(request: HttpRequest) -> list[Chart]:
     for path in settings.DASHBOARD_CHARTS:
         make = import_string(path)
         if request.user.has_perm(make.permission):
-            found.append(cache.get_or_set(f"chart:{path}", make, KEPT_SECONDS))
+            found.append(_kept(f"chart:{path}", make))
     return found
+
+
+def _kept(key: str, make: Make) -> Any:
+    try:
+        return cache.get_or_set(key, make, KEPT_SECONDS)
+    except RedisError as exc:
+        # Then they are reckoned anew each time: the desk is most wanted when something is down.
+        logger.warning("No cache for charts: %s", type(exc).__name__)
+        return make()
 
 
 def _hours(now: datetime) -> list[datetime]:

@@ -329,6 +329,18 @@ def test_charts_are_reckoned_once_a_minute(staff):
     assert drawn(staff)["Rows changed per hour"].summary.startswith("0 rows")
 
 
+def test_charts_are_drawn_while_redis_is_down(staff, settings):
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            # Nobody listens on the discard port.
+            "LOCATION": "redis://127.0.0.1:9/0",
+        }
+    }
+    ended(created_count=7)
+    assert drawn(staff)["Rows changed per hour"].summary.startswith("7 rows")
+
+
 # Who sees what ---------------------------------------------------------------------------------------
 
 
