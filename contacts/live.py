@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from accounts.models import Access
 from contacts.models import Contact
@@ -12,11 +11,13 @@ from contacts.rows import CONTACT_ROWS
 from odoo_bridge.live import (
     Domain,
     LiveQuerySerializer,
+    Several,
     any_of,
     cell,
     company_for,
     odoo_id,
     reference,
+    wrong,
 )
 from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo.gateway import Gateway
@@ -50,36 +51,45 @@ FIELDS = (
 SEARCHED = ("complete_name", "name", "email", "phone", "vat", "ref", "city")
 # Those that were sold to or bought from: Odoo counts the invoices.
 PARTNERS: Domain = any_of([("customer_rank", ">", 0), ("supplier_rank", ">", 0)])
-ADDRESS = ("street", "street2", "zip", "city", "country_code")
+# What Odoo takes from the parent, and what it is called in a request.
+ADDRESS = {
+    "street": "street",
+    "street2": "street2",
+    "zip": "zip",
+    "city": "city",
+    "country_id": "country_code",
+}
 
 
 class LiveContactsSerializer(LiveQuerySerializer):
     is_company = serializers.BooleanField(required=False)
     active = serializers.BooleanField(required=False, help_text="False: archived in Odoo.")
-    type = serializers.CharField(required=False, max_length=20, help_text="contact, invoice ...")
+    type = Several(help_text="contact, invoice, delivery, other ...; several: by commas.")
     parent = odoo_id()  # type: ignore[assignment]  # DRF takes fields out of the class
     commercial = odoo_id(help_text="The company that invoices are owed by.")
-    country_code = serializers.CharField(required=False, max_length=2, help_text="ISO 3166-1.")
+    country = Several(help_text="ISO codes: BE,FR")
     email = serializers.CharField(required=False, max_length=254)
     vat = serializers.CharField(required=False, max_length=64)
     ref = serializers.CharField(required=False, max_length=200)
     company = odoo_id(help_text="Odoo's company, not the employer.")
+    tag = odoo_id()
 
     conditions = {
         "is_company": ("is_company", "="),
         "active": ("active", "="),
-        "type": ("type", "="),
+        "type": ("type", "in"),
         "parent": ("parent_id", "="),
         "commercial": ("commercial_partner_id", "="),
-        "country_code": ("country_id", "="),
+        "country": ("country_id", "in"),
         "email": ("email", "=ilike"),
         "vat": ("vat", "=ilike"),
-        "ref": ("ref", "="),
+        "ref": ("ref", "=ilike"),
         "company": ("company_id", "="),
+        "tag": ("category_id", "in"),
     }
 
-    def validate_country_code(self, code: str) -> int:
-        return reference(Reference.Kind.COUNTRY, code.upper(), "country_code")
+    def validate_country(self, codes: list[str]) -> list[int]:
+        return [reference(Reference.Kind.COUNTRY, code.upper()) for code in codes]
 
 
 def in_scope(user: Any) -> Domain:
@@ -127,39 +137,38 @@ class NewContactSerializer(StrictBody):
     zip = serializers.CharField(required=False, max_length=24)
     city = serializers.CharField(required=False, max_length=100)
     country_code = serializers.RegexField(
-        r"^[A-Z]{2}$", required=False, help_text="ISO 3166-1, two capitals."
+        r"^[A-Z]{2}$",
+        source="country_id",
+        required=False,
+        help_text="ISO 3166-1, two capitals.",
     )
+
+    def validate_country_code(self, code: str) -> int:
+        return reference(Reference.Kind.COUNTRY, code)
 
     def validate(self, wish: dict[str, Any]) -> dict[str, Any]:
         """Put Odoo's ids beside the codes, and refuse what Odoo would drop without a word."""
         user = self.context["request"].user
         parent_id = wish.get("parent_id")
         if parent_id is None and user.access.contact_ids:
-            raise _wrong(
+            raise wrong(
                 "parent_id", "You may add contacts below those in your scope only: name one."
             )
         if parent_id is not None:
             visible = Contact.objects.present().visible_to(user)
             if not visible.filter(pk=parent_id).exists():
-                raise _wrong("parent_id", "There is no such contact.")
-        if "country_code" in wish:
-            code = wish["country_code"]
-            wish["country_id"] = reference(Reference.Kind.COUNTRY, code, "country_code")
+                raise wrong("parent_id", "There is no such contact.")
         if parent_id is not None and wish["type"] == "contact":
-            for name in wish.keys() & set(ADDRESS):
-                raise _wrong(
-                    name,
+            for name in wish.keys() & ADDRESS.keys():
+                raise wrong(
+                    ADDRESS[name],
                     "A contact below another has that one's address. For one of its own, make it an "
                     "address: type invoice, delivery or other.",
                 )
         if parent_id is not None and "vat" in wish and not wish["is_company"]:
-            raise _wrong("vat", "A contact below another has that one's VAT number.")
+            raise wrong("vat", "A contact below another has that one's VAT number.")
         wish["company_id"] = company_for(user, wish.get("company_id"))
         return wish
-
-
-def _wrong(field: str, message: str) -> ValidationError:
-    return ValidationError({field: [ErrorDetail(message, code="invalid")]})
 
 
 # What was wished for -> the import's column.
@@ -199,7 +208,9 @@ def _complete(_odoo: Gateway, _write: OdooWrite, _contact_id: int) -> None:
 
 
 def _mirror(write: OdooWrite, contact_id: int) -> None:
-    mirrored("contacts", [contact_id], write)
+    # Odoo may have changed the one above it: it takes the address of the first contact below it.
+    parent_id = write.wish.get("parent_id")
+    mirrored("contacts", [contact_id, parent_id] if parent_id else [contact_id], write)
     Contact.objects.filter(pk=contact_id, created_by=None).update(created_by=write.user)
 
 

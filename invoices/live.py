@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.http import Http404
+from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
@@ -15,11 +16,13 @@ from invoices.rows import INVOICE_ROWS, LINE_ROWS
 from odoo_bridge.live import (
     Domain,
     LiveQuerySerializer,
+    Several,
     any_of,
     cell,
     company_for,
     odoo_id,
     reference,
+    wrong,
 )
 from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.names import Names
@@ -55,42 +58,74 @@ SEARCHED = ("name", "ref", "payment_reference", "invoice_origin", "partner_id.na
 # Entries are no invoices, and not mirrored.
 INVOICES: Domain = [("move_type", "!=", "entry")]
 MOVE_TYPES = ("out_invoice", "out_refund", "in_invoice", "in_refund", "out_receipt", "in_receipt")
+STATES = ("draft", "posted", "cancel")
 MAX_LINES = 200
 
 
+def _number(**options: Any) -> serializers.DecimalField:
+    # Odoo keeps floats; fifteen digits come out of one as they went in.
+    return serializers.DecimalField(max_digits=15, decimal_places=6, **options)
+
+
 class LiveInvoicesSerializer(LiveQuerySerializer):
-    move_type = serializers.ChoiceField(MOVE_TYPES, required=False)
-    state = serializers.ChoiceField(["draft", "posted", "cancel"], required=False)
-    payment_state = serializers.CharField(
-        required=False, max_length=20, help_text="not_paid, paid, partial ..."
-    )
+    move_type = Several(MOVE_TYPES, help_text="out_invoice, in_refund ...; several: by commas.")
+    state = Several(STATES, help_text="draft, posted, cancel; several: by commas.")
+    payment_state = Several(help_text="not_paid, partial, paid ...; several: by commas.")
     contact = odoo_id()
     commercial = odoo_id(help_text="The company that owes it or is owed.")
     company = odoo_id()
+    currency = Several(help_text="ISO codes: EUR,USD")
     journal = odoo_id()
-    currency_code = serializers.CharField(required=False, max_length=3, help_text="ISO 4217.")
     date_from = serializers.DateField(required=False, help_text="Of the invoice.")
     date_to = serializers.DateField(required=False, help_text="Included.")
     due_from = serializers.DateField(required=False)
     due_to = serializers.DateField(required=False, help_text="Included.")
+    overdue = serializers.BooleanField(
+        required=False,
+        help_text="Posted, something is still to be paid, and was due before today (UTC).",
+    )
+    amount_from = _number(required=False, help_text="In the invoice's currency.")
+    amount_to = _number(required=False, help_text="Included.")
 
     conditions = {
-        "move_type": ("move_type", "="),
-        "state": ("state", "="),
-        "payment_state": ("payment_state", "="),
+        "move_type": ("move_type", "in"),
+        "state": ("state", "in"),
+        "payment_state": ("payment_state", "in"),
         "contact": ("partner_id", "="),
         "commercial": ("commercial_partner_id", "="),
         "company": ("company_id", "="),
+        "currency": ("currency_id", "in"),
         "journal": ("journal_id", "="),
-        "currency_code": ("currency_id", "="),
         "date_from": ("invoice_date", ">="),
         "date_to": ("invoice_date", "<="),
         "due_from": ("invoice_date_due", ">="),
         "due_to": ("invoice_date_due", "<="),
+        "amount_from": ("amount_total", ">="),
+        "amount_to": ("amount_total", "<="),
     }
 
-    def validate_currency_code(self, code: str) -> int:
-        return reference(Reference.Kind.CURRENCY, code.upper(), "currency_code")
+    def validate_currency(self, codes: list[str]) -> list[int]:
+        return [reference(Reference.Kind.CURRENCY, code.upper()) for code in codes]
+
+    def domain(self) -> Domain:
+        found = super().domain()
+        today = timezone.localdate().isoformat()
+        match self.validated_data.get("overdue"):
+            case True:
+                found += [
+                    ("state", "=", "posted"),
+                    ("amount_residual", "!=", 0),
+                    ("invoice_date_due", "<", today),
+                ]
+            case False:
+                # Said in full: what has no date is not overdue either.
+                found += any_of([
+                    ("state", "!=", "posted"),
+                    ("amount_residual", "=", 0),
+                    ("invoice_date_due", ">=", today),
+                    ("invoice_date_due", "=", False),
+                ])  # fmt: skip
+        return found
 
 
 def in_scope(user: Any) -> Domain:
@@ -109,11 +144,6 @@ def in_scope(user: Any) -> Domain:
 
 
 # Creating -----------------------------------------------------------------------------------------
-def _number(**options: Any) -> serializers.DecimalField:
-    # Odoo keeps floats; fifteen digits come out of one as they went in.
-    return serializers.DecimalField(max_digits=15, decimal_places=6, **options)
-
-
 class NewLineSerializer(StrictBody):
     name = serializers.CharField(
         required=False, max_length=1000, help_text="The product's name unless given."
@@ -134,9 +164,9 @@ class NewLineSerializer(StrictBody):
 
     def validate(self, line: dict[str, Any]) -> dict[str, Any]:
         if "product_id" in line and "product_code" in line:
-            raise _wrong("product_code", "Name the product by its id or its code, not by both.")
+            raise wrong("product_code", "Name the product by its id or its code, not by both.")
         if "name" not in line and "product_id" not in line and "product_code" not in line:
-            raise _wrong("name", "A line without a product needs a name.")
+            raise wrong("name", "A line without a product needs a name.")
         return line
 
 
@@ -152,7 +182,10 @@ class NewInvoiceSerializer(StrictBody):
         "scoped to one company writes for that one, a writer scoped to several must say."
     )
     currency_code = serializers.RegexField(
-        r"^[A-Z]{3}$", required=False, help_text="ISO 4217; the company's currency unless given."
+        r"^[A-Z]{3}$",
+        source="currency_id",
+        required=False,
+        help_text="ISO 4217; the company's currency unless given.",
     )
     invoice_date = serializers.DateField(required=False)
     invoice_date_due = serializers.DateField(required=False)
@@ -160,9 +193,7 @@ class NewInvoiceSerializer(StrictBody):
     lines: serializers.ListSerializer = serializers.ListSerializer(
         child=NewLineSerializer(), allow_empty=False, max_length=MAX_LINES
     )
-    amount_total = serializers.DecimalField(
-        max_digits=15,
-        decimal_places=6,
+    amount_total = _number(
         required=False,
         help_text="The total with taxes you expect. If Odoo comes to another one, the invoice stays a "
         "draft and the answer is 422 totals_differ.",
@@ -171,17 +202,17 @@ class NewInvoiceSerializer(StrictBody):
         default=False, help_text="Post it too, once its totals are right."
     )
 
+    def validate_currency_code(self, code: str) -> int:
+        return reference(Reference.Kind.CURRENCY, code)
+
     def validate(self, wish: dict[str, Any]) -> dict[str, Any]:
-        """Put Odoo's ids beside the codes. Raises ValidationError for what is not there."""
+        """Look the rest up in the mirror. Raises ValidationError for what is not there."""
         user = self.context["request"].user
         visible = Contact.objects.present().visible_to(user)
         if not visible.filter(pk=wish["contact_id"]).exists():
-            raise _wrong("contact_id", "There is no such contact.")
+            raise wrong("contact_id", "There is no such contact.")
         if wish["post"] and wish["move_type"].startswith("in_") and "invoice_date" not in wish:
-            raise _wrong("invoice_date", "Odoo posts a vendor's document with its date only.")
-        if "currency_code" in wish:
-            code = wish["currency_code"]
-            wish["currency_id"] = reference(Reference.Kind.CURRENCY, code, "currency_code")
+            raise wrong("invoice_date", "Odoo posts a vendor's document with its date only.")
         wish["company_id"] = company_for(user, wish.get("company_id"))
         return wish
 
@@ -258,10 +289,6 @@ def _look_up(odoo: Gateway, model: str, domain: Domain, fields: list[str]) -> li
     return odoo.read(model, ids, fields) if len(ids) else []
 
 
-def _wrong(field: str, message: str) -> ValidationError:
-    return ValidationError({field: [ErrorDetail(message, code="invalid")]})
-
-
 # What was wished for -> the import's column.
 _COLUMNS = {
     "move_type": "move_type",
@@ -327,7 +354,8 @@ def _read_back(odoo: Gateway, invoice_id: int) -> tuple[Record, list[Record]]:
     if not found:
         raise NotAsAsked(f"{invoice_id} was made, and has been deleted in Odoo since.", "deleted")
     [move] = found
-    lines = odoo.read(LINE_MODEL, move["invoice_line_ids"], ["price_subtotal", "price_total"])
+    fields = ["quantity", "price_unit", "price_subtotal", "price_total"]
+    lines = odoo.read(LINE_MODEL, move["invoice_line_ids"], fields)
     return move, sorted(lines, key=lambda line: line["id"])
 
 
@@ -337,15 +365,20 @@ def _difference(
     """What differs between the wish and what Odoo made of it, or nothing.
 
     A line's amount is quantity times price, before or (where its taxes are included in the price)
-    after taxes. ``unit``: of the currency, and what rounding may make of each amount.
+    after taxes; and what Odoo keeps of both must come to it too, since older ones round them after
+    they made the amounts. ``unit``: of the currency, and what rounding may make of each amount.
     """
     if len(lines) != len(wish["lines"]):
         return f"{len(lines)} lines where {len(wish['lines'])} were sent"
     for number, (line, asked) in enumerate(zip(lines, wish["lines"], strict=True), 1):
         expected = Decimal(asked["quantity"]) * Decimal(asked["price_unit"])
         made = [_amount(line["price_subtotal"]), _amount(line["price_total"])]
-        if min(abs(amount - expected) for amount in made) > unit:
-            return f"line {number} comes to {made[0]} where {expected.normalize():f} was sent"
+        kept = _amount(line["quantity"]) * _amount(line["price_unit"])
+        if min(abs(amount - expected) for amount in made) > unit or abs(kept - expected) > unit:
+            return (
+                f"line {number} is {line['quantity']} times {line['price_unit']} and comes to "
+                f"{made[0]}, where {expected.normalize():f} was sent"
+            )
     total = _amount(move["amount_total"])
     if "amount_total" in wish and abs(total - Decimal(wish["amount_total"])) > unit:
         return f"the total is {total} where {wish['amount_total']} was expected"

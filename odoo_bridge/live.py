@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -35,6 +36,23 @@ Domain = list[Any]
 
 
 # Reading ------------------------------------------------------------------------------------------
+class Several(serializers.CharField):
+    """One value or several, separated by commas: a list of texts, of ``choices`` if there are any."""
+
+    def __init__(self, choices: Collection[str] = (), **options: Any) -> None:
+        super().__init__(required=False, **options)
+        self.choices = choices
+
+    def to_internal_value(self, data: Any) -> Any:
+        words = [word.strip() for word in super().to_internal_value(data).split(",")]
+        if len(words) > MAX_WORDS:
+            raise ValidationError(f"At most {MAX_WORDS} values.", "max_length")
+        for word in words:
+            if self.choices and word not in self.choices:
+                raise ValidationError(f"Must be of {', '.join(self.choices)}.", "invalid_choice")
+        return words
+
+
 class LiveQuerySerializer(StrictSerializer):
     """What every live list can be asked for. ``domain`` makes Odoo's conditions of it."""
 
@@ -60,15 +78,11 @@ class LiveQuerySerializer(StrictSerializer):
     def domain(self) -> Domain:
         """The conditions that the checked parameters stand for."""
         given = self.validated_data
-        found: Domain = []
-        for name, (field, operator) in self.conditions.items():
-            if name in given:
-                value = given[name]
-                if isinstance(value, date):
-                    value = value.isoformat()
-                elif "like" in operator:
-                    value = escaped(value)
-                found.append((field, operator, value))
+        found: Domain = [
+            (field, operator, _operand(operator, given[name]))
+            for name, (field, operator) in self.conditions.items()
+            if name in given
+        ]
         if "updated_since" in given:
             # One operator, whole seconds: >= is the only one that means the same on every version.
             found.append(("write_date", ">=", _odoo_moment(given["updated_since"])))
@@ -168,6 +182,17 @@ def any_of(conditions: Sequence[Condition]) -> Domain:
 def escaped(text: str) -> str:
     """``text`` itself, for the operators that take % and _ for wildcards."""
     return re.sub(r"([\\%_])", r"\\\1", text)
+
+
+def _operand(operator: str, value: Any) -> Any:
+    """A checked value as Odoo's condition takes it."""
+    if operator == "in" and not isinstance(value, list):
+        return [value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return escaped(value) if "like" in operator else value
 
 
 def _odoo_moment(moment: datetime) -> str:
@@ -271,29 +296,32 @@ def company_for(user: Any, wanted: int | None) -> int | None:
         [wanted] = scope
     if wanted is None:
         if scope:
-            raise _wrong("company_id", "You may write for several companies: name one.", "required")
+            raise wrong("company_id", "You may write for several companies: name one.", "required")
         return None
     companies = Reference.objects.filter(kind=Reference.Kind.COMPANY, odoo_id=wanted, active=True)
     allowed = settings.ODOO_COMPANY_IDS
     if (scope and wanted not in scope) or (allowed and wanted not in allowed):
         companies = companies.none()
     if not companies.exists():
-        raise _wrong("company_id", "There is no such company.", "does_not_exist")
+        raise wrong("company_id", "There is no such company.", "does_not_exist")
     return wanted
 
 
-def reference(kind: str, code: str, field: str) -> int:
+def reference(kind: str, code: str) -> int:
     """The id of the active currency or country with the ISO code ``code``, in capitals.
 
-    Raises ValidationError naming the request's ``field``.
+    Raises ValidationError, for a serializer's method that validates one field.
     """
     found = Reference.objects.filter(kind=kind, code=code, active=True).order_by("odoo_id").first()
     if found is None:
-        raise _wrong(field, f"{code} is not known in Odoo, or not active there.", "does_not_exist")
+        raise ValidationError(
+            f"{code} is not known in Odoo, or not active there.", "does_not_exist"
+        )
     return found.odoo_id
 
 
-def _wrong(field: str, message: str, code: str) -> ValidationError:
+def wrong(field: str, message: str, code: str = "invalid") -> ValidationError:
+    """What a serializer's ``validate`` raises when one of its fields does not fit the others."""
     return ValidationError({field: [ErrorDetail(message, code=code)]})
 
 

@@ -16,6 +16,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
@@ -148,8 +149,8 @@ def ask(
             "action": action.name,
             "username": user.get_username(),
             "digest": digest,
-            # As every answer spells it: moments, dates and decimals are text.
-            "wish": json.loads(Json().render(wish)),
+            # Decimals as text: a float would be another number.
+            "wish": json.loads(json.dumps(wish, cls=DjangoJSONEncoder)),
             "odoo_id": odoo_id,
         },
     )

@@ -28,7 +28,12 @@ def odoo(demo):
     demo.jane = demo.add("res.partner", name="Jane", parent_id=demo.acme)
     demo.bob = demo.add("res.partner", name="Bob")
     demo.sale = demo.add_invoice(
-        contact=demo.jane, lines=LINES, post=True, ref="PO 7", invoice_date="2026-03-01"
+        contact=demo.jane,
+        lines=LINES,
+        post=True,
+        ref="PO 7",
+        invoice_date="2026-03-01",
+        invoice_date_due="2026-03-31",
     )
     demo.bill = demo.add_invoice(
         contact=demo.bob,
@@ -75,7 +80,13 @@ def test_our_parameters_become_odoos_conditions(odoo, operator):
         "company=1": [odoo.sale, odoo.bill],
         "company=2": [],
         "journal=2": [odoo.bill],
-        "currency_code=usd": [odoo.bill],
+        "currency=usd,JPY": [odoo.bill],
+        "overdue=true": [odoo.sale],
+        "overdue=false": [odoo.bill],
+        "amount_from=115.01": [],
+        "amount_from=115": [odoo.sale, odoo.bill],
+        "amount_to=114.99": [],
+        "state=posted,draft": [odoo.sale, odoo.bill],
         "date_from=2026-03-01&date_to=2026-03-31": [odoo.sale],
         "due_from=2026-05-01&due_to=2026-05-01": [odoo.bill],
         "search=po%207": [odoo.sale],
@@ -125,7 +136,10 @@ SMUGGLED = [
     "partner_id.name=Jane",
     "contact=['child_of',1]",
     "company=-1",
-    "currency_code=XXX",
+    "currency=XXX",
+    "currency_code=EUR",
+    "amount_from=NaN",
+    "overdue=[]",
     "date_from=2026-02-30",
     "date_from=yesterday",
     "search=%00",
