@@ -121,6 +121,14 @@ def close_interrupted() -> int:
             state.lease_until, state.lease_holder = None, ""
             state.save(update_fields=["lease_token", "lease_until", "lease_holder"])
             closed += _interrupt(SyncRun.objects.filter(stream=stream))
+    # Killed between being taken from the queue and getting its lease.
+    closed += (
+        SyncRun.objects.filter(
+            status=SyncRun.Status.RUNNING, lease_token=None, started_at__lt=Now() - LEASE
+        )
+        .exclude(kind=SyncRun.Kind.RECORDS)
+        .update(status=SyncRun.Status.INTERRUPTED, finished_at=Now(), error=_INTERRUPTED)
+    )
     # A records run holds no lease; it is a few pages long.
     closed += SyncRun.objects.filter(
         status=SyncRun.Status.RUNNING, lease_token=None, started_at__lt=Now() - RECORDS_LIMIT

@@ -70,6 +70,21 @@ def test_sweep_closes_a_run_whose_lease_ran_out(hinted: list[int]):
 
 
 @pytest.mark.django_db
+def test_sweep_closes_a_run_that_died_before_it_had_its_lease(hinted: list[int]):
+    dead = a_run(status=Status.RUNNING, started_at=ago(minutes=2))
+    young = a_run(status=Status.RUNNING, started_at=ago(seconds=30))
+    needs_none = a_run(status=Status.RUNNING, kind="records", started_at=ago(minutes=2))
+    tasks.sweep()
+    for run, status in (
+        (dead, Status.INTERRUPTED),
+        (young, Status.RUNNING),
+        (needs_none, "running"),
+    ):
+        run.refresh_from_db()
+        assert run.status == status
+
+
+@pytest.mark.django_db
 def test_sweep_leaves_a_run_alone_that_holds_its_lease(hinted: list[int]):
     later = timezone.now() + timedelta(seconds=60)
     SyncState.objects.create(stream="contacts", lease_token=4, lease_until=later)
