@@ -127,7 +127,7 @@ def close_interrupted() -> int:
             status=SyncRun.Status.RUNNING, lease_token=None, started_at__lt=Now() - LEASE
         )
         .exclude(kind=SyncRun.Kind.RECORDS)
-        .update(status=SyncRun.Status.INTERRUPTED, finished_at=Now(), error=_INTERRUPTED)
+        .update(status=SyncRun.Status.INTERRUPTED, finished_at=Now(), **_INTERRUPTED)
     )
     # A records run holds no lease; it is a few pages long.
     closed += SyncRun.objects.filter(

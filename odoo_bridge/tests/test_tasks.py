@@ -82,6 +82,7 @@ def test_sweep_closes_a_run_that_died_before_it_had_its_lease(hinted: list[int])
     ):
         run.refresh_from_db()
         assert run.status == status
+    assert dead.error_code == "interrupted"
 
 
 @pytest.mark.django_db
