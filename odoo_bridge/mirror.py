@@ -142,6 +142,11 @@ class MirrorViewSet(viewsets.GenericViewSet):
 
     # How fresh it is -----------------------------------------------------------------------------
 
+    @property
+    def content(self) -> tuple[Any, ...]:
+        """What the number of rows holds for."""
+        return self.marks.content
+
     def freshness_of(self) -> tuple[str, ...]:
         """The streams that the answer is made of."""
         return self.streams

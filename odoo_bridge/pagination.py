@@ -36,7 +36,7 @@ class Pages(BasePagination):
         return self._from_row_to_row(queryset, asked["cursor"], size, view)
 
     def _numbered(self, rows: QuerySet, number: str, size: int, view: Any) -> list[Row]:
-        pages = CountedOnce(rows, size, view.marks.content)
+        pages = CountedOnce(rows, size, view.content)
         try:
             page = pages.page(number)
         except InvalidPage as exc:

@@ -71,6 +71,8 @@ class Listed(generics.ListAPIView):
     """A short list in pages, whose rows are spelled by the serializer."""
 
     pagination_class = NumberedPages
+    # The next tick adds a row: its number is asked for each time.
+    content = ()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
