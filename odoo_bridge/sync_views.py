@@ -82,14 +82,13 @@ class Listed(generics.ListAPIView):
         return self.get_serializer(rows, many=True).data
 
 
-def stream_names() -> list[tuple[str, str]]:
-    return [(name, name) for name in all_streams()]
+STREAMS = [(name, name) for name in all_streams()]
 
 
 class RunFilters(StrictFilters):
     also_known = PAGES
 
-    stream = django_filters.ChoiceFilter(choices=stream_names)
+    stream = django_filters.ChoiceFilter(choices=STREAMS)
     kind = django_filters.ChoiceFilter(choices=SyncRun.Kind.choices)
     status = django_filters.ChoiceFilter(choices=SyncRun.Status.choices)
     trigger = django_filters.ChoiceFilter(choices=SyncRun.Trigger.choices)
@@ -128,7 +127,7 @@ class RunView(StrictQuery, OfRuns, generics.RetrieveAPIView):
 class IssueFilters(StrictFilters):
     also_known = PAGES
 
-    stream = django_filters.ChoiceFilter(choices=stream_names)
+    stream = django_filters.ChoiceFilter(choices=STREAMS)
     include_resolved = YesNo(
         method="with_resolved", help_text="Also records that got through meanwhile."
     )
