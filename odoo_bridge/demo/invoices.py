@@ -460,7 +460,7 @@ def _check_postable(env: Environment, move: Row) -> None:
             "You probably don't want to explain to your auditor that you invoiced an invisible "
             "man :)"
         )
-    if move["move_type"] != "entry" and move["amount_total"] < 0:
+    if env.major >= 16 and move["move_type"] != "entry" and move["amount_total"] < 0:
         raise user_error(
             "You cannot validate an invoice with a negative total amount. You should create a credit "
             "note instead. Use the action menu to transform it into a credit note or refund."
