@@ -17,6 +17,10 @@ environ.Env.read_env(Path(__file__).parent / "odoo_bridge" / "tests" / "test.env
 _scratch = tempfile.TemporaryDirectory(prefix="odoo-bridge-tests-")
 os.environ.setdefault("DATABASE_URL", f"sqlite:///{_scratch.name}/bridge.sqlite3")
 os.environ.setdefault("REDIS_URL", "")
+if os.environ["REDIS_URL"] and "PYTEST_XDIST_WORKER" in os.environ:
+    # Databases of PostgreSQL get a name for each parallel process; those of Redis have numbers.
+    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) + 1
+    os.environ["REDIS_URL"] = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{number}").geturl()
 # Without Redis there is only the broker in memory, which is allowed in one process alone.
 os.environ["ONE_PROCESS"] = "0" if os.environ["REDIS_URL"] else "1"
 os.environ["DJANGO_SETTINGS_MODULE"] = "odoo_bridge.settings"
