@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from accounts.models import User
-from odoo_bridge.strict import StrictBody
+from odoo_bridge.api.strict import StrictBody
 
 
 def _password(**options: Any) -> serializers.CharField:

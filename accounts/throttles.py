@@ -6,7 +6,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
-from odoo_bridge.throttles import WhileTheCacheAnswers
+from odoo_bridge.api.throttles import WhileTheCacheAnswers
 
 
 class AuthThrottle(WhileTheCacheAnswers, AnonRateThrottle):

@@ -1,5 +1,5 @@
 from accounts.views import LogoutView, MeView, RefreshView, RegisterView, TokenView, VerifyView
-from odoo_bridge.routes import both
+from odoo_bridge.api.routes import both
 
 urlpatterns = [
     *both("auth/register", RegisterView, name="register"),

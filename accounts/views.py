@@ -43,8 +43,8 @@ from accounts.serializers import (
     VerifySerializer,
 )
 from accounts.throttles import AuthThrottle
-from odoo_bridge.openapi import FailureSerializer
-from odoo_bridge.strict import StrictQuery
+from odoo_bridge.api.openapi import FailureSerializer
+from odoo_bridge.api.strict import StrictQuery
 
 
 class LockedOut(Throttled):

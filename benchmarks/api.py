@@ -42,7 +42,7 @@ from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
 from accounts.models import READERS, User  # noqa: E402
 from contacts.models import Contact  # noqa: E402
 from invoices.models import Invoice  # noqa: E402
-from odoo_bridge.keyset import Position  # noqa: E402
+from odoo_bridge.api.keyset import Position  # noqa: E402
 from odoo_bridge.models import Reference, SyncState  # noqa: E402
 from odoo_bridge.sync.streams import all_streams  # noqa: E402
 

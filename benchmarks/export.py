@@ -40,7 +40,7 @@ from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
 from accounts.models import READERS, User  # noqa: E402
 from contacts.models import Contact  # noqa: E402
 from contacts.rows import CONTACT_ROWS  # noqa: E402
-from odoo_bridge.export import FORMS, kinds  # noqa: E402
+from odoo_bridge.api.export import FORMS, kinds  # noqa: E402
 
 PORT = 18720
 # One row of many fields, as a company has them: nothing is fast because it is empty.

@@ -16,7 +16,7 @@ from django.db import connection  # noqa: E402
 from django.http import HttpRequest, HttpResponse  # noqa: E402
 from django.urls import path  # noqa: E402
 
-from odoo_bridge.keyset import Position  # noqa: E402
+from odoo_bridge.api.keyset import Position  # noqa: E402
 from odoo_bridge.urls import handler400, handler404, handler500  # noqa: E402
 from odoo_bridge.urls import urlpatterns as api  # noqa: E402
 

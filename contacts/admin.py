@@ -27,9 +27,9 @@ from odoo_bridge.admin.records import (
     named,
     web_link,
 )
+from odoo_bridge.api.names import Names
 from odoo_bridge.indexes import start_of
 from odoo_bridge.models import Reference
-from odoo_bridge.names import Names
 
 _CHILDREN_SHOWN = 20
 _TYPES = {

@@ -3,7 +3,7 @@
 from django.db.models import F, QuerySet
 
 from contacts.models import Contact
-from odoo_bridge.filters import Codes, MirrorFilters, OdooId, OneOf, Ordering, SameText, YesNo
+from odoo_bridge.api.filters import Codes, MirrorFilters, OdooId, OneOf, Ordering, SameText, YesNo
 from odoo_bridge.indexes import HasId, start_of
 
 

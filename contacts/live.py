@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts.models import Access
 from contacts.models import Contact
 from contacts.rows import CONTACT_ROWS
-from odoo_bridge.live import (
+from odoo_bridge.api.live import (
     Domain,
     LiveQuerySerializer,
     Several,
@@ -19,9 +19,9 @@ from odoo_bridge.live import (
     reference,
     wrong,
 )
+from odoo_bridge.api.strict import StrictBody
 from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo.gateway import Gateway
-from odoo_bridge.strict import StrictBody
 from odoo_bridge.writing import Action, mirrored
 
 MODEL = "res.partner"

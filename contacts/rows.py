@@ -1,8 +1,8 @@
 """Contacts as the API spells them."""
 
 from contacts.serializers import ContactSerializer
+from odoo_bridge.api.rows import Rows, name_of
 from odoo_bridge.models import Reference
-from odoo_bridge.rows import Rows, name_of
 
 CONTACT_ROWS = Rows(
     ContactSerializer.Meta.fields,

@@ -3,8 +3,8 @@
 from rest_framework import serializers
 
 from contacts.models import Contact
-from odoo_bridge.changes import ChangesSerializer
-from odoo_bridge.serializers import RowSerializer, ids, name, odoo_id
+from odoo_bridge.api.changes import ChangesSerializer
+from odoo_bridge.api.serializers import RowSerializer, ids, name, odoo_id
 
 
 class ContactSerializer(RowSerializer):

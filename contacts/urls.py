@@ -1,7 +1,7 @@
 from contacts.filters import ContactExportFilters
 from contacts.views import ContactViewSet, LiveContactsView, LivePartnersView, LiveVersionView
-from odoo_bridge.routes import both
-from odoo_bridge.throttles import ExportThrottle
+from odoo_bridge.api.routes import both
+from odoo_bridge.api.throttles import ExportThrottle
 
 urlpatterns = [
     *both("contacts", ContactViewSet, name="contacts", actions={"get": "list"}),

@@ -16,18 +16,18 @@ from contacts.filters import ContactFilters
 from contacts.models import Contact
 from contacts.rows import CONTACT_ROWS
 from contacts.serializers import ContactChangesSerializer, ContactSerializer
-from odoo_bridge.changes import changes_schema
-from odoo_bridge.export import export_schema
-from odoo_bridge.live import (
+from odoo_bridge.api.changes import changes_schema
+from odoo_bridge.api.export import export_schema
+from odoo_bridge.api.live import (
     KEY_PARAMETER,
     WRITE_ERRORS,
     LiveAnswerSerializer,
     WriteView,
     live_list,
 )
-from odoo_bridge.mirror import INCLUDE_GONE, MAX_AGE, MirrorViewSet, fields_parameter
+from odoo_bridge.api.mirror import INCLUDE_GONE, MAX_AGE, MirrorViewSet, fields_parameter
+from odoo_bridge.api.strict import StrictQuery
 from odoo_bridge.odoo.gateway import connect
-from odoo_bridge.strict import StrictQuery
 
 
 @extend_schema_view(

@@ -35,9 +35,9 @@ from odoo_bridge.admin.records import (
     named,
     one_of,
 )
+from odoo_bridge.api.names import Names
 from odoo_bridge.indexes import start_of
 from odoo_bridge.models import Reference
-from odoo_bridge.names import Names
 
 # More lines than this nobody reads in a page; Odoo's own form pages them too.
 _LINES_SHOWN, _INVOICES_SHOWN = 500, 10

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from odoo_bridge.api.names import Names
+from odoo_bridge.api.rows import Spelled
 from odoo_bridge.models import Reference
-from odoo_bridge.names import Names
-from odoo_bridge.rows import Spelled
 
 
 def plain(value: Decimal) -> str:

@@ -6,7 +6,16 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from invoices.models import OPEN, Invoice
-from odoo_bridge.filters import Amount, Codes, Day, MirrorFilters, OdooId, OneOf, Ordering, YesNo
+from odoo_bridge.api.filters import (
+    Amount,
+    Codes,
+    Day,
+    MirrorFilters,
+    OdooId,
+    OneOf,
+    Ordering,
+    YesNo,
+)
 from odoo_bridge.indexes import start_of
 
 

@@ -13,7 +13,7 @@ from accounts.models import Access
 from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
 from invoices.rows import INVOICE_ROWS, LINE_ROWS
-from odoo_bridge.live import (
+from odoo_bridge.api.live import (
     Domain,
     LiveQuerySerializer,
     Several,
@@ -24,12 +24,12 @@ from odoo_bridge.live import (
     reference,
     wrong,
 )
+from odoo_bridge.api.names import Names
+from odoo_bridge.api.strict import StrictBody
 from odoo_bridge.models import OdooWrite, Reference
-from odoo_bridge.names import Names
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import BridgeError, OdooMissing, OdooRejected
 from odoo_bridge.odoo.gateway import Gateway, Record
-from odoo_bridge.strict import StrictBody
 from odoo_bridge.writing import Action, NotAsAsked, mirrored
 
 MODEL, LINE_MODEL = "account.move", "account.move.line"

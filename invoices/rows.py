@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from invoices.amounts import amount, amount_of_line, company_amount, measure
 from invoices.serializers import InvoiceLineSerializer, InvoiceSerializer
+from odoo_bridge.api.names import Names
+from odoo_bridge.api.rows import Rows, Spelled, name_of
 from odoo_bridge.models import Reference
-from odoo_bridge.names import Names
-from odoo_bridge.rows import Rows, Spelled, name_of
 
 
 def _contact_names(

@@ -8,8 +8,8 @@ from rest_framework import serializers
 from contacts.serializers import ContactSerializer
 from invoices.models import Invoice, InvoiceLine
 from invoices.summary import AGED, AMOUNTS, DIMENSIONS, SIDES, USUAL_DIMENSIONS
-from odoo_bridge.changes import ChangesSerializer
-from odoo_bridge.serializers import DecimalText, RowSerializer, ids, name, odoo_id
+from odoo_bridge.api.changes import ChangesSerializer
+from odoo_bridge.api.serializers import DecimalText, RowSerializer, ids, name, odoo_id
 
 
 class InvoiceLineSerializer(RowSerializer):

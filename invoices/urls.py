@@ -6,8 +6,8 @@ from invoices.views import (
     LiveInvoicesView,
     PostInvoiceView,
 )
-from odoo_bridge.routes import both
-from odoo_bridge.throttles import ExportThrottle
+from odoo_bridge.api.routes import both
+from odoo_bridge.api.throttles import ExportThrottle
 
 urlpatterns = [
     *both("invoices", InvoiceViewSet, name="invoices", actions={"get": "list"}),

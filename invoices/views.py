@@ -31,9 +31,9 @@ from invoices.serializers import (
     SummarySerializer,
 )
 from invoices.summary import InvoiceSums
-from odoo_bridge.changes import changes_schema
-from odoo_bridge.export import export_schema
-from odoo_bridge.live import (
+from odoo_bridge.api.changes import changes_schema
+from odoo_bridge.api.export import export_schema
+from odoo_bridge.api.live import (
     KEY_PARAMETER,
     WRITE_ERRORS,
     LiveAnswerSerializer,
@@ -41,7 +41,7 @@ from odoo_bridge.live import (
     WriteView,
     live_list,
 )
-from odoo_bridge.mirror import (
+from odoo_bridge.api.mirror import (
     INCLUDE_GONE,
     MAX_AGE,
     MirrorViewSet,
@@ -49,8 +49,8 @@ from odoo_bridge.mirror import (
     fields_parameter,
     list_parameter,
 )
+from odoo_bridge.api.pagination import NumberedPages
 from odoo_bridge.odoo.gateway import connect
-from odoo_bridge.pagination import NumberedPages
 
 EXPAND = list_parameter(
     "expand", ("contact", "lines"), "Put into each invoice, as a field of that name."

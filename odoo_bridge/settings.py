@@ -324,10 +324,10 @@ REST_FRAMEWORK = {
         "rest_framework_simplejwt.authentication.JWTAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsReader"],
-    "DEFAULT_RENDERER_CLASSES": ["odoo_bridge.renderers.Json"],
+    "DEFAULT_RENDERER_CLASSES": ["odoo_bridge.api.renderers.Json"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "odoo_bridge.openapi.Schema",
-    "DEFAULT_PAGINATION_CLASS": "odoo_bridge.pagination.Pages",
+    "DEFAULT_SCHEMA_CLASS": "odoo_bridge.api.openapi.Schema",
+    "DEFAULT_PAGINATION_CLASS": "odoo_bridge.api.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_THROTTLE_RATES": {
         "anonymous-auth": "20/min",
@@ -336,7 +336,7 @@ REST_FRAMEWORK = {
         "exports": "10/min",
         "writes": "60/min",
     },
-    "EXCEPTION_HANDLER": "odoo_bridge.failures.exception_handler",
+    "EXCEPTION_HANDLER": "odoo_bridge.api.failures.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
     # Answers are JSON whatever is asked for; where there are several formats, the view says so.
     "URL_FORMAT_OVERRIDE": None,

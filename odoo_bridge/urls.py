@@ -5,9 +5,9 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from odoo_bridge.admin import dashboard
-from odoo_bridge.docs import RedocView, SchemaView, SwaggerView
-from odoo_bridge.routes import both
-from odoo_bridge.sync_views import IssuesView, RunsView, RunView, StartRunView, SyncView
+from odoo_bridge.api.docs import RedocView, SchemaView, SwaggerView
+from odoo_bridge.api.routes import both
+from odoo_bridge.api.sync_views import IssuesView, RunsView, RunView, StartRunView, SyncView
 from odoo_bridge.views import LiveView, ReadyView, favicon
 
 admin.site.index_title = "Overview"
@@ -37,6 +37,6 @@ urlpatterns = [
     path("docs", RedirectView.as_view(pattern_name="docs"), name="docs-short"),
     path("docs/", RedirectView.as_view(pattern_name="docs"), name="docs-short-slash"),
 ]
-handler400 = "odoo_bridge.failures.bad_request"
-handler404 = "odoo_bridge.failures.not_found"
-handler500 = "odoo_bridge.failures.server_error"
+handler400 = "odoo_bridge.api.failures.bad_request"
+handler404 = "odoo_bridge.api.failures.not_found"
+handler500 = "odoo_bridge.api.failures.server_error"

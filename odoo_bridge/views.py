@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from odoo_bridge.api.strict import StrictQuery
 from odoo_bridge.models import SyncState
-from odoo_bridge.strict import StrictQuery
 from odoo_bridge.sync.streams import all_streams
 
 STALE_SECONDS = 15 * 60

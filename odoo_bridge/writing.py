@@ -21,10 +21,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
+from odoo_bridge.api.renderers import Json
 from odoo_bridge.models import OdooWrite, SyncRun
 from odoo_bridge.odoo.errors import BridgeError, OdooRejected, OdooUnavailable, changed_nothing
 from odoo_bridge.odoo.gateway import Gateway, connect
-from odoo_bridge.renderers import Json
 from odoo_bridge.sync.run import run
 
 logger = logging.getLogger(__name__)

@@ -214,7 +214,7 @@ def test_pages_follow_each_other(api):
 def test_a_page_has_a_hundred_rows_and_never_more_than_a_thousand(api, monkeypatch):
     ContactFactory.create_batch(101)
     assert len(ids(api)) == 100
-    monkeypatch.setattr("odoo_bridge.pagination.MAX_SIZE", 50)
+    monkeypatch.setattr("odoo_bridge.api.pagination.MAX_SIZE", 50)
     assert len(ids(api, "?per_page=5000")) == 50
 
 

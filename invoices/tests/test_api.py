@@ -318,7 +318,7 @@ def test_each_failure_of_odoo_has_its_own_answer(monkeypatch, error, status, cod
     def fail():
         raise error
 
-    monkeypatch.setattr("odoo_bridge.live.connect", fail)
+    monkeypatch.setattr("odoo_bridge.api.live.connect", fail)
     client = APIClient()
     client.force_authenticate(user_of("operator"))
     answer = client.get("/api/utils/odoo-invoices")

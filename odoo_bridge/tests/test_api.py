@@ -123,7 +123,7 @@ def rows(monkeypatch):
     def no_odoo():
         raise OdooUnavailable("no answer")
 
-    monkeypatch.setattr("odoo_bridge.live.connect", no_odoo)
+    monkeypatch.setattr("odoo_bridge.api.live.connect", no_odoo)
     monkeypatch.setattr("contacts.views.connect", no_odoo)
     ContactFactory(odoo_id=7)
     InvoiceFactory(odoo_id=7)
@@ -348,7 +348,7 @@ def test_examples_look_as_the_schema_says(schema):
 def test_the_examples_are_all_of_operations_that_exist(schema):
     known = {name for name, _ in described(schema)}
     examples = json.loads(
-        (Path(django_settings.BASE_DIR) / "odoo_bridge/examples.json").read_text()
+        (Path(django_settings.BASE_DIR) / "odoo_bridge/api/examples.json").read_text()
     )
     assert set(examples) == known
 

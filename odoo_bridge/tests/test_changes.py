@@ -21,7 +21,7 @@ from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice, InvoiceLine
 from invoices.rows import INVOICE_ROWS, LINE_ROWS
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
-from odoo_bridge.changes import content_fields
+from odoo_bridge.api.changes import content_fields
 from odoo_bridge.demo.churn import Churn
 from odoo_bridge.models import SyncRun, SyncState
 from odoo_bridge.odoo import gateway
@@ -167,7 +167,7 @@ def test_totals_of_another_moment_than_the_page_are_left_out(monkeypatch):
     SyncStateFactory(change_seq=1)
     ContactFactory(odoo_id=1, change_seq=1)
     moments = iter([1, 2])
-    monkeypatch.setattr("odoo_bridge.changes._state", lambda _stream: (next(moments), "feed"))
+    monkeypatch.setattr("odoo_bridge.api.changes._state", lambda _stream: (next(moments), "feed"))
     assert changes(as_user(reader()), totals="true")["totals"] is None
 
 

@@ -17,9 +17,9 @@ from accounts.tests.factories import reader, scoped
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from invoices.tests.factories import InvoiceFactory
-from odoo_bridge import xlsx
-from odoo_bridge.export import unformulated
-from odoo_bridge.rows import Rows
+from odoo_bridge.api import xlsx
+from odoo_bridge.api.export import unformulated
+from odoo_bridge.api.rows import Rows
 from odoo_bridge.tests.factories import ReferenceFactory, SyncStateFactory
 
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
@@ -173,7 +173,9 @@ def test_an_export_that_cannot_be_right_is_refused_by_name(api, query):
 
 @pytest.mark.django_db
 def test_each_user_gets_so_many_files_a_minute(api, monkeypatch):
-    monkeypatch.setattr("odoo_bridge.throttles.ExportThrottle.THROTTLE_RATES", {"exports": "2/min"})
+    monkeypatch.setattr(
+        "odoo_bridge.api.throttles.ExportThrottle.THROTTLE_RATES", {"exports": "2/min"}
+    )
     paths = ("/api/contacts/export", "/api/invoices/export", "/api/contacts/export/")
     answers = [api.get(path) for path in paths]
     assert [answer.status_code for answer in answers] == [200, 200, 429]

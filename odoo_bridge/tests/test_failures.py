@@ -4,9 +4,9 @@ import pytest
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ValidationError
 
-from odoo_bridge.failures import exception_handler
+from odoo_bridge.api.failures import exception_handler
+from odoo_bridge.api.strict import StrictBody, StrictSerializer
 from odoo_bridge.odoo.errors import OdooBusy, OdooMissing, OdooRefused, OdooRejected
-from odoo_bridge.strict import StrictBody, StrictSerializer
 
 
 class Line(StrictSerializer):

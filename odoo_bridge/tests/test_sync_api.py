@@ -16,7 +16,7 @@ from accounts.tests.factories import UserFactory, reader, scoped, user_of
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from invoices.tests.factories import InvoiceFactory
-from odoo_bridge import throttles
+from odoo_bridge.api import throttles
 from odoo_bridge.models import SyncRun
 from odoo_bridge.sync.run import run_queued
 from odoo_bridge.sync.streams import all_streams

@@ -14,7 +14,7 @@ from drf_spectacular.extensions import (
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import permissions, serializers
 
-from odoo_bridge.strict import StrictSerializer
+from odoo_bridge.api.strict import StrictSerializer
 
 
 class FailureDetailSerializer(serializers.Serializer):

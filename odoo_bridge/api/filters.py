@@ -12,9 +12,9 @@ from django.db.models.lookups import Exact
 from drf_spectacular.drainage import set_override
 from rest_framework.exceptions import ErrorDetail
 
+from odoo_bridge.api.strict import unknown
 from odoo_bridge.indexes import folded
 from odoo_bridge.models import MirroredQuerySet
-from odoo_bridge.strict import unknown
 
 YES = {"1", "true", "yes"}
 NO = {"0", "false", "no"}
@@ -158,8 +158,11 @@ class StrictFilters(django_filters.FilterSet):
     def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
         # Only what is asked for: filters and their form fields are copied for each request, and
         # two dozen of them cost more than the query.
-        known = type(self).base_filters.items()
-        self.base_filters = {name: one for name, one in known if name in (data or ())}
+        known: Any = type(self)
+        asked = data or ()
+        self.base_filters: dict[str, Any] = {
+            name: one for name, one in known.base_filters.items() if name in asked
+        }
         super().__init__(data, *args, **kwargs)
 
     def is_valid(self) -> bool:
@@ -223,7 +226,8 @@ class MirrorFilters(_Mirrored):
 
     def filter_queryset(self, queryset: MirroredQuerySet) -> QuerySet:
         rows = super().filter_queryset(queryset)
-        ordering = type(self).base_filters.get("ordering")
+        known: Any = type(self)
+        ordering = known.base_filters.get("ordering")
         if ordering is None or self.form.cleaned_data.get("ordering"):
             return rows
         asked = self.form.cleaned_data

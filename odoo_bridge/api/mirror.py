@@ -16,12 +16,12 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from odoo_bridge.changes import ChangesQuerySerializer, changes, last_change
-from odoo_bridge.export import ExportQuerySerializer, export
-from odoo_bridge.filters import RowFilters
-from odoo_bridge.freshness import Marks, conditional, marks_of, read_again
-from odoo_bridge.names import Names, names_at
-from odoo_bridge.rows import Row, Rows
+from odoo_bridge.api.changes import ChangesQuerySerializer, changes, last_change
+from odoo_bridge.api.export import ExportQuerySerializer, export
+from odoo_bridge.api.filters import RowFilters
+from odoo_bridge.api.freshness import Marks, conditional, marks_of, read_again
+from odoo_bridge.api.names import Names, names_at
+from odoo_bridge.api.rows import Row, Rows
 
 # In the class below ``list`` is the action.
 Page = list[Row]

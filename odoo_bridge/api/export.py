@@ -21,8 +21,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 
-from odoo_bridge.rows import Row, Rows
-from odoo_bridge.xlsx import workbook
+from odoo_bridge.api.rows import Row, Rows
+from odoo_bridge.api.xlsx import workbook
 
 _ROWS_PER_PART = 500
 _KINDS = {

@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
-from odoo_bridge.counts import CountedOnce
-from odoo_bridge.keyset import Order, Position, after
-from odoo_bridge.rows import Row
+from odoo_bridge.api.counts import CountedOnce
+from odoo_bridge.api.keyset import Order, Position, after
+from odoo_bridge.api.rows import Row
 
 USUAL_SIZE, MAX_SIZE = 100, 1000
 

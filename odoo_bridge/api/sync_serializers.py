@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from odoo_bridge.api.strict import StrictBody
 from odoo_bridge.models import SyncIssue, SyncRun
 from odoo_bridge.remedies import remedy
-from odoo_bridge.strict import StrictBody
 
 MAX_IDS = 1000
 _KINDS = {

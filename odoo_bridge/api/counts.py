@@ -29,7 +29,7 @@ class CountedOnce(Paginator):
 
     @cached_property
     def count(self) -> int:
-        rows: QuerySet = self.object_list
+        rows: Any = self.object_list
         key = _key(rows, self._content)
         if key is None:
             return rows.count()

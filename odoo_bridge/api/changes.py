@@ -12,9 +12,9 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 
+from odoo_bridge.api.rows import Row, Rows
+from odoo_bridge.api.strict import StrictSerializer
 from odoo_bridge.models import SyncState
-from odoo_bridge.rows import Row, Rows
-from odoo_bridge.strict import StrictSerializer
 
 MAX_ROWS = 1000
 GONE_FIELDS = ("odoo_id", "change_seq", "gone_at")

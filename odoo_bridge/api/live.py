@@ -18,11 +18,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from odoo_bridge.api.strict import StrictBody, StrictSerializer, unknown
 from odoo_bridge.models import Reference
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import OdooRejected, OdooUnavailable
 from odoo_bridge.odoo.gateway import connect
-from odoo_bridge.strict import StrictBody, StrictSerializer, unknown
 from odoo_bridge.writing import OPEN, Action, ask, carry_out, recall
 
 MAX_ROWS = 100

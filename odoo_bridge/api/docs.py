@@ -9,7 +9,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from odoo_bridge.strict import StrictQuery
+from odoo_bridge.api.strict import StrictQuery
 
 
 class SchemaView(StrictQuery, SpectacularAPIView):

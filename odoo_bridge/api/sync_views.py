@@ -17,21 +17,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from odoo_bridge.filters import Moment, StrictFilters, YesNo
-from odoo_bridge.heartbeat import silences
-from odoo_bridge.models import SyncIssue, SyncRun
-from odoo_bridge.pagination import NumberedPages
-from odoo_bridge.standing import all_standing
-from odoo_bridge.strict import StrictQuery
-from odoo_bridge.sync.control import ask_once
-from odoo_bridge.sync.streams import all_streams
-from odoo_bridge.sync_serializers import (
+from odoo_bridge.api.filters import Moment, StrictFilters, YesNo
+from odoo_bridge.api.pagination import NumberedPages
+from odoo_bridge.api.strict import StrictQuery
+from odoo_bridge.api.sync_serializers import (
     IssueSerializer,
     RunSerializer,
     StartRunSerializer,
     SyncSerializer,
 )
-from odoo_bridge.throttles import SyncThrottle
+from odoo_bridge.api.throttles import SyncThrottle
+from odoo_bridge.heartbeat import silences
+from odoo_bridge.models import SyncIssue, SyncRun
+from odoo_bridge.standing import all_standing
+from odoo_bridge.sync.control import ask_once
+from odoo_bridge.sync.streams import all_streams
 
 PAGES = frozenset({"page", "per_page"})
 

@@ -16,8 +16,8 @@ from django.db.models import Expression, F, Field, OrderBy, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
 from django.db.models.lookups import IsNull
 
+from odoo_bridge.api.rows import Row
 from odoo_bridge.indexes import KEY_LENGTH
-from odoo_bridge.rows import Row
 
 
 @dataclass(frozen=True)
