@@ -11,7 +11,8 @@ from django.db.models.functions import Now
 
 from odoo_bridge.models import GoneReview, SyncIssue, SyncRun
 from odoo_bridge.sync import gone
-from odoo_bridge.sync.run import Cancelled, request
+from odoo_bridge.sync.execution import Cancelled
+from odoo_bridge.sync.run import request
 
 Status, Trigger = SyncRun.Status, SyncRun.Trigger
 

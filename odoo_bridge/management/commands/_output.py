@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from odoo_bridge.models import SyncRun
-from odoo_bridge.sync.run import Progress
+from odoo_bridge.sync.execution import Progress
 from odoo_bridge.sync.streams import all_streams
 
 EXIT_FAILED = 1
