@@ -245,7 +245,16 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {"visibility_timeout": 12 * 3600, "socket_connect_timeout": 5, "socket_keepalive": True}
+    {
+        "visibility_timeout": 12 * 3600,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        # Whoever asks for a run while Redis is down has it as a row; the hint must not keep them
+        # waiting for six seconds. Workers and beat have retries of their own.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0,
+    }
     if REDIS_URL
     else {}
 )
