@@ -116,7 +116,8 @@ pg_start() {
   bin=$(pg_programs)
   # fsync off: after a power cut the cluster is thrown away, not repaired.
   options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-  options+=" -c synchronous_commit=off -c full_page_writes=off"
+  # But a commit is a commit, also for tests that kill the server: synchronous_commit stays on.
+  options+=" -c full_page_writes=off"
   for option in "$@"; do options+=" -c $option"; done
   # Left by a kill -9. PostgreSQL would refuse to start if that pid is in use again by anybody.
   pg_as rm -f "$place/data/postmaster.pid"

@@ -190,6 +190,7 @@ def test_expired_sessions_are_deleted():
 
 
 # Two processes share the database: SQLite's file would do, but nobody runs it so.
+@pytest.mark.services
 @pytest.mark.processes
 @pytest.mark.redis
 @pytest.mark.postgres
@@ -248,6 +249,7 @@ def test_a_run_in_a_worker_is_cancelled_from_another_process(
     assert SyncState.objects.get(pk="contacts").watermark is None
 
 
+@pytest.mark.services
 @pytest.mark.processes
 @pytest.mark.redis
 @pytest.mark.postgres

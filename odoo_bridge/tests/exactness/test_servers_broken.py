@@ -53,6 +53,7 @@ def elsewhere(*statements: str) -> None:
 # PostgreSQL -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.services
 @pytest.mark.processes
 @pytest.mark.parametrize("how", ["restart", "kill"])
 @pytest.mark.parametrize("moment", ["inventory", "page"])
@@ -188,6 +189,7 @@ def test_a_deadlock_costs_a_run_and_nothing_else(demo: DemoOdoo, check: Checker)
 # Redis ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.services
 @pytest.mark.processes
 @pytest.mark.redis
 def test_redis_killed_five_times_under_a_running_task_loses_no_request(
