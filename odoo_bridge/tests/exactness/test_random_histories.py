@@ -281,8 +281,9 @@ def test_no_history_leaves_the_mirror_different_from_odoo(
     replay(History, histories, steps=10, first=SEED + 2 * part + (transport == "json2"))
     assert History.finished >= histories
     print(History.finished, "histories:", dict(History.tally))  # noqa: T201 - for pytest -s
-    # None of them is a word without a deed, once there are enough histories for all.
-    assert HISTORIES < 200 or set(CHANGES) <= History.tally.keys()
+    # Changes are deeds, not words: of so many at most a few kinds may not have come up.
+    done = set(CHANGES) & History.tally.keys()
+    assert histories < 20 or len(done) >= 3 * len(CHANGES) // 4, sorted(set(CHANGES) - done)
 
 
 def replay(
