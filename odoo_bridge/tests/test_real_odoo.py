@@ -224,7 +224,8 @@ def test_half_the_contacts_hidden_by_a_rule_marks_nothing_gone(odoo: Any, settin
     assert not Contact.objects.exclude(gone_at=None).exists()
 
 
-def test_deleted_contacts_are_confirmed_as_they_were_seen(odoo: Any) -> None:
+def test_deleted_contacts_are_confirmed_as_they_were_seen(odoo: Any, settings: Any) -> None:
+    settings.ODOO_MAX_GONE_PERCENT = 0  # whatever other tests have left in this Odoo
     ids = odoo.create_many("res.partner", [{"name": f"Doomed {n}"} for n in range(60)])
     sync_all("reconcile")
     odoo.call("res.partner", "unlink", ids[:50])
