@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     if not ON_POSTGRES:
         # A file, not SQLite's database in memory: threads then see one database, as in bin/start.
-        settings.DATABASES["default"]["TEST"] = {"NAME": f"{_scratch.name}/test.sqlite3"}
+        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"{_scratch.name}/test.sqlite3"
     # A live server's thread must not keep its connection when the test database is dropped.
     settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
     # Argon2 is slow on purpose; no test is about that.
