@@ -17,10 +17,6 @@ environ.Env.read_env(Path(__file__).parent / "odoo_bridge" / "tests" / "test.env
 _scratch = tempfile.TemporaryDirectory(prefix="odoo-bridge-tests-")
 os.environ.setdefault("DATABASE_URL", f"sqlite:///{_scratch.name}/bridge.sqlite3")
 os.environ.setdefault("REDIS_URL", "")
-if os.environ["REDIS_URL"] and "PYTEST_XDIST_WORKER" in os.environ:
-    # Databases of PostgreSQL get a name for each parallel process; those of Redis have numbers.
-    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) + 1
-    os.environ["REDIS_URL"] = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{number}").geturl()
 # Without Redis there is only the broker in memory, which is allowed in one process alone.
 os.environ["ONE_PROCESS"] = "0" if os.environ["REDIS_URL"] else "1"
 os.environ["DJANGO_SETTINGS_MODULE"] = "odoo_bridge.settings"
@@ -40,11 +36,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
     if not ON_POSTGRES:
         # A file, not SQLite's database in memory: threads then see one database, as in bin/start.
-        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"{_scratch.name}/test.sqlite3"
+        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = (
+            f"{_scratch.name}/test.sqlite3"
+        )
     # A live server's thread must not keep its connection when the test database is dropped.
     settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
     # Argon2 is slow on purpose; no test is about that.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    """Give each parallel process a Redis database of its own, as PostgreSQL's test databases are.
+
+    Through its environment: it loads the settings before it comes to this file.
+    """
+    if ON_REDIS:
+        for number, spec in enumerate(specs, start=1):
+            url = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{number}")
+            spec.env["REDIS_URL"] = url.geturl()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
