@@ -490,3 +490,13 @@ def test_a_log_line_is_json_without_secrets(settings):
     assert "hunter" not in text
     assert pair["access"] not in text
     assert "ValueError" in line["traceback"]
+
+
+def test_the_calls_of_the_readme_are_answered():
+    readme = (Path(django_settings.BASE_DIR) / "README.md").read_text()
+    paths = re.findall(r'"\$BASE(/[^"]+)"', readme)
+    InvoiceFactory(odoo_id=1)
+    client = APIClient()
+    client.force_authenticate(user_of("superuser"))
+    assert len(paths) == 3
+    assert [client.get(f"/api{path}").status_code for path in paths] == [200, 200, 200]
