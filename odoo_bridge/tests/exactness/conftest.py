@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,11 +17,18 @@ PASSWORD = "canary'of\"the\\password%2F"
 API_KEY = "canary-of-the-api-key"
 
 
+def short_wait(**_options: Any) -> Callable[[Any], float]:
+    return _a_moment
+
+
+def _a_moment(_state: Any) -> float:
+    return 0.01
+
+
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Ask again at once: the waits between attempts have a test of their own."""
-    waits = "odoo_bridge.odoo.gateway.tenacity.wait_exponential_jitter"
-    monkeypatch.setattr(waits, lambda **_options: lambda _state: 0.01)
+    monkeypatch.setattr("tenacity.wait_exponential_jitter", short_wait)
     gateway.disconnect()
     yield
     gateway.disconnect()

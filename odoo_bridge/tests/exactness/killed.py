@@ -1,73 +1,102 @@
 """``kill -9`` inside a run, at a place that can be chosen and found again.
 
-A forked child does the work on a database connection of its own and counts the statements it
-sends; at the chosen one it kills itself, as the kernel would: nothing is rolled back, released or
-written by it any more. So no line of the engine knows that it is tested, and no place is left out.
+A child does the work on a database connection of its own and counts the statements it sends; at the
+chosen one it kills itself, as the kernel would: nothing is rolled back, released or written by it any
+more. So no line of the engine knows that it is tested, and no place is left out.
+
+The child is forked from a server process that has one thread and has Django loaded. Forked from the
+tests' own process, whose other threads serve the demo Odoo, it would now and then inherit a lock
+that one of them held, and wait for ever.
 """
 
+import multiprocessing
 import os
 import signal
-import sys
-import traceback
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from multiprocessing.process import BaseProcess
 from typing import Any
 
-from django.db import connection
+import psutil
+from django.conf import settings
+from django.db import connection, connections
 
 from odoo_bridge.models import Reference, SyncIssue, SyncRun, SyncState
-from odoo_bridge.odoo import gateway
 from odoo_bridge.sync.lease import close_interrupted
 from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.programs import eventually
+
+_PATIENCE = 120  # seconds
+# What tests shorten, and a child must then know.
+_CONSTANTS = [
+    ("odoo_bridge.sync.indexes", "WORTH_IT_ROWS"),
+    ("odoo_bridge.sync.lease", "LEASE"),
+    ("tenacity", "wait_exponential_jitter"),
+]
+
+_server = multiprocessing.get_context("forkserver")
+_server.set_forkserver_preload(["odoo_bridge.tests.exactness.loaded"])
 
 
 def killed(work: Callable[[], Any], place: int) -> bool:
     """Do ``work`` in a child that dies at ``place``; return whether it got that far.
 
-    ``place`` 2k is just before the k-th statement (the transaction before it has committed), 2k+1
-    just after it (its own transaction has not).
+    ``work`` is a function of a module, or a ``partial`` of one: it is sent to the child. ``place`` 2k
+    is just before the k-th statement (the transaction before it has committed), 2k+1 just after it
+    (its own transaction has not).
     """
-    child = _in_a_child(work, _Killer(place))
-    _pid, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return True
-    assert os.WEXITSTATUS(status) == 0, "the child failed by itself; see its traceback"
-    return False
+    child = _start(work, _Killer(place))
+    _await_end(child)
+    assert child.exitcode in (0, -signal.SIGKILL), "the child failed by itself; see its traceback"
+    return child.exitcode != 0
 
 
 @contextmanager
 def frozen(work: Callable[[], Any], text: str, nth: int, *, sent: bool) -> Iterator[None]:
     """Do ``work`` in a child that stands still (SIGSTOP) at the ``nth`` statement with ``text``: just
     before it is sent, or once it was answered. After the block it goes on (SIGCONT) to its end."""
-    child = _in_a_child(work, _Freezer(text, nth, sent))
-    _pid, status = os.waitpid(child, os.WUNTRACED)
-    assert os.WIFSTOPPED(status), "the child never came to that statement"
+    child = _start(work, _Freezer(text, nth, sent))
+    program = psutil.Process(child.pid)
     try:
+        eventually(lambda: program.status() == psutil.STATUS_STOPPED, _PATIENCE)
         yield
     finally:
-        os.kill(child, signal.SIGCONT)
-        os.waitpid(child, 0)
+        program.send_signal(signal.SIGCONT)
+        _await_end(child)
 
 
-def _in_a_child(work: Callable[[], Any], watch: Callable[..., Any]) -> int:
-    connection.close()  # a connection must not be shared with a child
-    gateway.disconnect()
-    with warnings.catch_warnings():
-        # The other threads only serve the demo Odoo; the child speaks to it over the network.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child:
-        return child
-    try:
-        with connection.execute_wrapper(watch):
-            work()
-    except BaseException:
-        traceback.print_exc(file=sys.stderr)
-        sys.stderr.flush()
-        os._exit(1)
-    os._exit(0)
+def _start(work: Callable[[], Any], watch: "_Killer | _Freezer") -> BaseProcess:
+    told = {name: getattr(settings, name) for name in dir(settings) if name.startswith("ODOO_")}
+    constants = [(place, name, getattr(import_module(place), name)) for place, name in _CONSTANTS]
+    name = connection.settings_dict["NAME"]
+    child = _server.Process(target=_do, args=(work, watch, name, told, constants))
+    child.start()
+    return child
+
+
+def _await_end(child: BaseProcess) -> None:
+    child.join(_PATIENCE)
+    if child.exitcode is None:
+        child.kill()
+        raise AssertionError(f"the child did not end within {_PATIENCE} s")
+
+
+def _do(
+    work: Callable[[], Any],
+    watch: "_Killer | _Freezer",
+    database: str,
+    told: dict[str, Any],
+    constants: list[tuple[str, str, Any]],
+) -> None:
+    """In the child: ``work``, with the settings and on the database of the test."""
+    connections.settings["default"]["NAME"] = database
+    for name, value in told.items():
+        setattr(settings, name, value)
+    for place, name, value in constants:
+        setattr(import_module(place), name, value)
+    with connection.execute_wrapper(watch):
+        work()
 
 
 class _Killer:

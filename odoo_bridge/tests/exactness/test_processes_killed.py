@@ -71,7 +71,7 @@ def test_a_run_killed_at_any_statement_is_made_good_by_the_next_one(
         sync_all()
         for change in ("create", "invoice", "rename", "merge", "remove_line", "delete_invoice"):
             world.make(Change(change, place, place + 1))
-        died += killed(lambda: sync(stream), place)
+        died += killed(partial(sync, stream), place)
         let_leases_run_out()
         sync_all()
         check()
@@ -95,7 +95,7 @@ def test_a_first_copy_killed_at_any_statement_goes_on_where_it_was(
         Contact.objects.all().delete()
         SyncState.objects.all().delete()
         SyncRun.objects.all().delete()
-        died += killed(lambda: sync("contacts", "reconcile"), place)
+        died += killed(partial(sync, "contacts", "reconcile"), place)
         let_leases_run_out()
         copied = Contact.objects.count()
         row = sync("contacts", "reconcile")
@@ -112,7 +112,7 @@ def test_a_request_killed_at_any_statement_is_made_or_was_never_made(
     """The web process, between the click and the answer: a row is enough, the hint may be lost."""
     demo.add("res.partner", name="Acme")
     place = 0
-    while killed(lambda: request("contacts", "changes", trigger=Trigger.API), place):
+    while killed(partial(request, "contacts", "changes", trigger=Trigger.API), place):
         place += 1
         assert place < 50
     waiting = SyncRun.objects.filter(status=Status.QUEUED)
@@ -132,7 +132,7 @@ def test_a_frozen_run_that_wakes_up_after_another_writes_nothing(
     sync("contacts", "reconcile")
     demo.write("res.partner", [acme], name="Read by the frozen one")
     # The second lock of its state: it has read its page, and is about to store it.
-    with frozen(lambda: sync("contacts"), "FOR UPDATE", 2, sent=False):
+    with frozen(partial(sync, "contacts"), "FOR UPDATE", 2, sent=False):
         let_leases_run_out()
         demo.write("res.partner", [acme], name="Written since")
         assert sync("contacts").status == Status.SUCCEEDED
@@ -151,7 +151,7 @@ def test_a_run_that_freezes_inside_a_transaction_holds_nobody_up_for_longer_than
     acme = demo.add("res.partner", name="Acme")
     sync("contacts", "reconcile")
     demo.write("res.partner", [acme], name="Changed")
-    with frozen(lambda: sync("contacts"), "FOR UPDATE", 2, sent=True):
+    with frozen(partial(sync, "contacts"), "FOR UPDATE", 2, sent=True):
         eventually(lambda: sync("contacts").status == Status.SUCCEEDED, 15)
         assert Contact.objects.get(pk=acme).name == "Changed"
     check("contacts")
