@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.test import override_settings
 
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.odoo import gateway
@@ -43,18 +44,23 @@ def journal() -> Iterator[Journal]:
 
 
 @pytest.fixture
-def demo(settings: Any, transport: str) -> Iterator[DemoOdoo]:
+def demo(transport: str) -> Iterator[DemoOdoo]:
     """A demo Odoo, as the ``demo`` of all tests, with secrets that stand out in a log."""
     odoo = DemoOdoo(version="19.0", password=PASSWORD, api_key=API_KEY)
     with odoo.serve() as server:
-        point_the_bridge_at(settings, server.url, odoo, transport)
-        yield odoo
+        with override_settings(**address_of(odoo, server.url, transport)):
+            yield odoo
 
 
-def point_the_bridge_at(settings: Any, url: str, odoo: DemoOdoo, transport: str) -> None:
-    settings.ODOO_URL, settings.ODOO_DB = url, odoo.database
-    settings.ODOO_USERNAME, settings.ODOO_PASSWORD = odoo.username, odoo.password
-    settings.ODOO_API_KEY = odoo.api_key if transport == "json2" else ""
+def address_of(odoo: DemoOdoo, url: str, transport: str) -> dict[str, str]:
+    """The settings that point the bridge at ``odoo``."""
+    return {
+        "ODOO_URL": url,
+        "ODOO_DB": odoo.database,
+        "ODOO_USERNAME": odoo.username,
+        "ODOO_PASSWORD": odoo.password,
+        "ODOO_API_KEY": odoo.api_key if transport == "json2" else "",
+    }
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from hypothesis import HealthCheck, seed
 from hypothesis import settings as how
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ from odoo_bridge.models import SyncRun
 from odoo_bridge.odoo import gateway
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.exactness.checker import Checker, DemoTruth, Journal
-from odoo_bridge.tests.exactness.conftest import API_KEY, PASSWORD, point_the_bridge_at
+from odoo_bridge.tests.exactness.conftest import API_KEY, PASSWORD, address_of
 from odoo_bridge.tests.exactness.killed import empty_mirror, killed, let_leases_run_out
 from odoo_bridge.tests.exactness.runs import SEED, settle, sync
 from odoo_bridge.tests.exactness.worlds import CHANGES, Change, DemoWorld
@@ -63,7 +64,6 @@ faults = st.sampled_from(
 class DemoHistory(RuleBasedStateMachine):
     """One bridge beside one demo Odoo, whose clock stands still until a step moves it."""
 
-    settings: Any  # of Django, by pytest-django
     transport: str
     journal: Journal
     finished = 0
@@ -78,7 +78,9 @@ class DemoHistory(RuleBasedStateMachine):
         self.demo.clock.freeze()
         self.shown = {self.demo.clock.now()}
         server = self.leave.enter_context(self.demo.serve())
-        point_the_bridge_at(self.settings, server.url, self.demo, self.transport)
+        # Taken back with the history: each layer of overridden settings makes all of them slower.
+        address = address_of(self.demo, server.url, self.transport)
+        self.leave.enter_context(override_settings(**address))
         gateway.disconnect()
         self.world = DemoWorld(self.demo, made=self.tally)
         self.check = Checker(DemoTruth(self.demo), self.journal)
@@ -275,7 +277,7 @@ def test_no_history_leaves_the_mirror_different_from_odoo(
     class History(DemoHistory):
         pass
 
-    History.settings, History.transport, History.journal = settings, transport, journal
+    History.transport, History.journal = transport, journal
     History.tally = Counter()
     # Other histories in each part, and over the other transport.
     histories = HISTORIES // (2 * PARTS)
