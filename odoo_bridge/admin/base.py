@@ -6,7 +6,7 @@ from typing import Any
 from django.core.paginator import Paginator
 from django.db import connections
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -91,3 +91,22 @@ class ReadOnlyAdmin(BridgeAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class DetailedAdmin(ReadOnlyAdmin):
+    """Its page of a row shows more than fields, by a template of its own."""
+
+    def about(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """What the template of the page of ``row`` is given beside its fields."""
+        raise NotImplementedError
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        about = self.about(request, row) if row else {}
+        return super().change_view(request, object_id, form_url, {**about, **(extra_context or {})})

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, reverse
 from unfold.decorators import display
 
-from odoo_bridge.admin.base import SYNC, ReadOnlyAdmin
+from odoo_bridge.admin.base import SYNC, DetailedAdmin
 from odoo_bridge.admin.posting import CONFIRM_GONE, needs, route
 from odoo_bridge.admin.runs import StreamFilter
 from odoo_bridge.models import GoneReview, MirroredModel, SyncState
@@ -32,7 +32,7 @@ _NAMES_ON_A_PAGE = 100
 
 
 @admin.register(GoneReview)
-class GoneReviewAdmin(ReadOnlyAdmin):
+class GoneReviewAdmin(DetailedAdmin):
     section, icon, rank = SYNC, "help", 2
     title = "Vanished rows"
     list_display = ("question", "outcome", "asked_at", "last_asked_at", "answered_by")
@@ -58,28 +58,18 @@ class GoneReviewAdmin(ReadOnlyAdmin):
     def outcome(self, review: GoneReview) -> tuple[str, str]:
         return review.status, review.get_status_display()
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        review = self.get_object(request, object_id)
-        about: dict[str, Any] = {}
-        if review:
-            page = Paginator(review.ids, _NAMES_ON_A_PAGE).get_page(request.GET.get("p"))
-            may_answer = request.user.has_perm(CONFIRM_GONE)
-            about = {
-                "review": review,
-                "colour": COLOURS[Status(review.status)],
-                "page": page,
-                "rows": _rows(review, page),
-                "may_confirm": may_answer and review.status in (Status.OPEN, Status.REJECTED),
-                "may_reject": may_answer and review.status == Status.OPEN,
-                "subtitle": self.question(review),
-            }
-        return super().change_view(request, object_id, form_url, {**about, **(extra_context or {})})
+    def about(self, request: HttpRequest, review: GoneReview) -> dict[str, Any]:
+        page = Paginator(review.ids, _NAMES_ON_A_PAGE).get_page(request.GET.get("p"))
+        may_answer = request.user.has_perm(CONFIRM_GONE)
+        return {
+            "review": review,
+            "colour": COLOURS[Status(review.status)],
+            "page": page,
+            "rows": _rows(review, page),
+            "may_confirm": may_answer and review.status in (Status.OPEN, Status.REJECTED),
+            "may_reject": may_answer and review.status == Status.OPEN,
+            "subtitle": self.question(review),
+        }
 
     def get_urls(self) -> list[URLPattern]:
         return [

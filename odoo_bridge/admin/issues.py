@@ -11,7 +11,7 @@ from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from odoo_bridge.admin.base import SYNC, ReadOnlyAdmin
+from odoo_bridge.admin.base import SYNC, DetailedAdmin
 from odoo_bridge.admin.posting import RUN_SYNC, needs, route
 from odoo_bridge.admin.runs import StreamFilter
 from odoo_bridge.models import SyncIssue, SyncRun, SyncState
@@ -57,7 +57,7 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 @admin.register(SyncIssue)
-class SyncIssueAdmin(ReadOnlyAdmin):
+class SyncIssueAdmin(DetailedAdmin):
     section, icon, rank = SYNC, "report", 1
     list_display = ("record_name", "reason", "column", "attempts", "last_seen_at", "resolved_at")
     list_filter = (OpenFilter, StreamFilter)
@@ -75,25 +75,15 @@ class SyncIssueAdmin(ReadOnlyAdmin):
     def record_name(self, issue: SyncIssue) -> str:
         return f"{issue.stream} {issue.odoo_id}"
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        issue = self.get_object(request, object_id)
-        about: dict[str, Any] = {}
-        if issue:
-            about = {
-                "issue": issue,
-                "values": side_by_side(issue),
-                "remedy": remedy("record_rejected"),
-                "odoo_url": in_odoo(issue.stream, issue.odoo_id),
-                "may_retry": issue.resolved_at is None and request.user.has_perm(RUN_SYNC),
-                "subtitle": self.record_name(issue),
-            }
-        return super().change_view(request, object_id, form_url, {**about, **(extra_context or {})})
+    def about(self, request: HttpRequest, issue: SyncIssue) -> dict[str, Any]:
+        return {
+            "issue": issue,
+            "values": side_by_side(issue),
+            "remedy": remedy("record_rejected"),
+            "odoo_url": in_odoo(issue.stream, issue.odoo_id),
+            "may_retry": issue.resolved_at is None and request.user.has_perm(RUN_SYNC),
+            "subtitle": self.record_name(issue),
+        }
 
     def get_urls(self) -> list[URLPattern]:
         return [route(self, "<int:issue_id>/retry/", self.retry), *super().get_urls()]

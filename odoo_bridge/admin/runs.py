@@ -13,7 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from odoo_bridge.admin.base import SYNC, ReadOnlyAdmin
+from odoo_bridge.admin.base import SYNC, DetailedAdmin
 from odoo_bridge.admin.posting import RUN_SYNC, needs, route
 from odoo_bridge.heartbeat import silences
 from odoo_bridge.models import SyncIssue, SyncRun
@@ -90,7 +90,7 @@ class SinceFilter(admin.SimpleListFilter):
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(ReadOnlyAdmin):
+class SyncRunAdmin(DetailedAdmin):
     section, icon = SYNC, "sync"
     list_display = ("run", "outcome", "began", "lasted", "did", "asked_by", "error_in_short")
     list_display_links = ("run",)
@@ -193,30 +193,20 @@ class SyncRunAdmin(ReadOnlyAdmin):
     def odoo(self, run: SyncRun) -> str:
         return f"{run.odoo_calls} calls, {run.odoo_seconds:.1f} s of answers"
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        run = self.get_object(request, object_id)
-        about: dict[str, Any] = {}
-        if run:
-            issues = _issues_of(run)[: _SHOWN_ISSUES + 1]
-            about = {
-                "run": run,
-                "progress": standing(run, timezone.now()),
-                "did": bar(run),
-                "silences": silences(timezone.now()) if run.status == Status.QUEUED else [],
-                "colour": COLOURS[Status(run.status)],
-                "issues": issues[:_SHOWN_ISSUES],
-                "more_issues": len(issues) > _SHOWN_ISSUES,
-                "may_cancel": _may_cancel(run, request),
-                "may_repeat": _may_repeat(run, request),
-                "subtitle": str(run),
-            }
-        return super().change_view(request, object_id, form_url, {**about, **(extra_context or {})})
+    def about(self, request: HttpRequest, run: SyncRun) -> dict[str, Any]:
+        issues = _issues_of(run)[: _SHOWN_ISSUES + 1]
+        return {
+            "run": run,
+            "progress": standing(run, timezone.now()),
+            "did": bar(run),
+            "silences": silences(timezone.now()) if run.status == Status.QUEUED else [],
+            "colour": COLOURS[Status(run.status)],
+            "issues": issues[:_SHOWN_ISSUES],
+            "more_issues": len(issues) > _SHOWN_ISSUES,
+            "may_cancel": _may_cancel(run, request),
+            "may_repeat": _may_repeat(run, request),
+            "subtitle": str(run),
+        }
 
     # What people do ------------------------------------------------------------------------------
 

@@ -47,9 +47,8 @@ def journal() -> Iterator[Journal]:
 def demo(transport: str) -> Iterator[DemoOdoo]:
     """A demo Odoo, as the ``demo`` of all tests, with secrets that stand out in a log."""
     odoo = DemoOdoo(version="19.0", password=PASSWORD, api_key=API_KEY)
-    with odoo.serve() as server:
-        with override_settings(**address_of(odoo, server.url, transport)):
-            yield odoo
+    with odoo.serve() as server, override_settings(**address_of(odoo, server.url, transport)):
+        yield odoo
 
 
 def address_of(odoo: DemoOdoo, url: str, transport: str) -> dict[str, str]:
