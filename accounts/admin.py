@@ -4,7 +4,6 @@ from typing import Any
 
 from axes.admin import AccessAttemptAdmin, AccessLogAdmin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
-from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -17,7 +16,6 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts import tokens
 from accounts.models import GROUPS, READERS, User
 from odoo_bridge.admin.base import ACCESS, BridgeAdmin, ReadOnlyAdmin
 
@@ -124,14 +122,10 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
     def revoke_tokens(self, request: HttpRequest, users: QuerySet[User]) -> None:
         theirs = [user for user in users if _looks_after(request.user, user)]
         for user in theirs:
-            tokens.revoke_all(user)
+            user.end_tokens()
             self.log_change(request, user, "Revoked all tokens.")
         names = ", ".join(user.username for user in theirs) or "nobody"
-        messages.success(
-            request,
-            f"Revoked: {names}. An access token already given out is good for "
-            f"{settings.JWT_ACCESS_MINUTES} minutes more; lock the account to end that at once.",
-        )
+        messages.success(request, f"Revoked: {names}.")
 
 
 def _looks_after(staff: Any, user: User) -> bool:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
-from django.db import models
-from django.db.models import Value
+from django.db import connection, models, transaction
+from django.db.models import F
 from django.db.models.functions import Lower
 
 from odoo_bridge.models import Reference
@@ -68,6 +69,12 @@ class User(AbstractUser):
         "must be in both.",
     )
 
+    token_version = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text="A token carries the one it was given out under, and ends when this one grows.",
+    )
+
     class Meta(AbstractUser.Meta):
         constraints = [
             models.UniqueConstraint(
@@ -86,22 +93,79 @@ class User(AbstractUser):
 
     @cached_property
     def access(self) -> Access:
-        """Groups and scope in one query, asked once for each user object: once a request."""
-        no_name, no_id = Value("", models.CharField()), Value(0, models.BigIntegerField())
-        # The link tables themselves: a contact that is no longer there must go on narrowing.
-        contacts = User.scope_contacts.through.objects.filter(user_id=self.pk)
-        companies = User.scope_companies.through.objects.filter(user_id=self.pk)
-        rows = list(
-            self.groups.order_by()
-            .values_list(Value("group"), "name", no_id)
-            .union(
-                companies.values_list(Value("company"), no_name, "reference__odoo_id"),
-                contacts.values_list(Value("contact"), no_name, "contact_id"),
-                all=True,
-            )
-        )
-        return Access(
-            groups=frozenset(name for kind, name, _ in rows if kind == "group"),
-            company_ids=frozenset(odoo_id for kind, _, odoo_id in rows if kind == "company"),
-            contact_ids=frozenset(odoo_id for kind, _, odoo_id in rows if kind == "contact"),
-        )
+        """Groups and scope, asked once for each user object: once a request."""
+        found = with_access(self.pk)
+        return found.access if found else Access(frozenset(), frozenset(), frozenset())
+
+    def end_tokens(self) -> None:
+        """Nothing that was given out to the user so far opens anything any more."""
+        User.objects.filter(pk=self.pk).update(token_version=F("token_version") + 1)
+        self.refresh_from_db(fields=["token_version"])
+
+    def save(self, **options: Any) -> None:
+        """A new password, and being locked, end the user's tokens."""
+        written = options.get("update_fields")
+        if self._state.adding or (written is not None and not _ENDING & set(written)):
+            super().save(**options)
+            return
+        here = User.objects.filter(pk=self.pk).values_list(*sorted(_ENDING)).first()
+        ends = here is not None and (here[0] > self.is_active or here[1] != self.password)
+        known = self.token_version
+        # Its own column, not what was read a moment ago: it may have grown since.
+        self.token_version = F("token_version")
+        try:
+            with transaction.atomic():
+                super().save(**options)
+                if ends:
+                    self.end_tokens()
+                    known = self.token_version
+        finally:
+            self.token_version = known
+
+
+# What ends tokens when it changes.
+_ENDING = {"is_active", "password"}
+
+# The rest of a user is for the pages about users: a password's hash has no business in each request.
+# In the order of the fields.
+_COLUMNS = ("id", "is_superuser", "username", "is_staff", "is_active", "token_version")
+# Written by hand: asked in every request, and Django takes longer to build it than PostgreSQL to
+# answer. The link tables themselves: a contact that is no longer there must go on narrowing.
+_WITH_ACCESS = f"""
+SELECT {", ".join(f"account.{column}" for column in _COLUMNS)}, given.what, given.name, given.id
+FROM accounts_user account LEFT JOIN (
+    SELECT 'group' AS what, auth_group.name, 0 AS id
+    FROM accounts_user_groups link JOIN auth_group ON auth_group.id = link.group_id
+    WHERE link.user_id = %s
+    UNION ALL
+    SELECT 'company', '', reference.odoo_id
+    FROM accounts_user_scope_companies link
+    JOIN odoo_bridge_reference reference ON reference.id = link.reference_id
+    WHERE link.user_id = %s
+    UNION ALL
+    SELECT 'contact', '', link.contact_id
+    FROM accounts_user_scope_contacts link
+    WHERE link.user_id = %s
+) given ON 1 = 1
+WHERE account.id = %s
+"""  # noqa: S608
+
+
+def with_access(user_id: int) -> User | None:
+    """The user with ``access``, in one query; None if there is no such user.
+
+    Other fields than those that every request needs are asked for when they are looked at.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_WITH_ACCESS, [user_id] * 4)
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    *values, _what, _name, _id = rows[0]
+    user = User.from_db(connection.alias, _COLUMNS, values)
+    user.access = Access(
+        groups=frozenset(name for *_, what, name, _ in rows if what == "group"),
+        company_ids=frozenset(odoo_id for *_, what, _, odoo_id in rows if what == "company"),
+        contact_ids=frozenset(odoo_id for *_, what, _, odoo_id in rows if what == "contact"),
+    )
+    return user

@@ -7,15 +7,12 @@ forgotten: it opens nothing, and says nothing about thieves.
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
-from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken, UntypedToken
-from rest_framework_simplejwt.utils import get_md5_hash_password
 
+from accounts.authentication import VERSION, TokenAuthentication, is_current
 from accounts.models import User
 
 REFUSED = "This token is not valid, no longer valid, or was used before. Log in again."
@@ -43,6 +40,7 @@ class _Signed(RefreshToken):
 
 def issue(user: User) -> TokenPair:
     refresh = RefreshToken.for_user(user)
+    refresh[VERSION] = user.token_version  # and the access token's, which is made of it
     return TokenPair(access=str(refresh.access_token), refresh=str(refresh))
 
 
@@ -50,12 +48,12 @@ def rotate(raw: str) -> TokenPair:
     """Exchange a refresh token for a new pair.
 
     Of several that come at once with the same token one wins. The others count as reuse, which
-    revokes every token of the user, the winner's new one included (RFC 9700, section 4.14).
+    ends every token of the user, the winner's new ones included (RFC 9700, section 4.14).
 
     Raises InvalidToken (401).
     """
     token = _signed(raw)
-    # Not raised inside: the revocation must be committed.
+    # Not raised inside: what it ends must be committed.
     with transaction.atomic():
         pair = _rotate_locked(token)
     if pair is None:
@@ -64,20 +62,21 @@ def rotate(raw: str) -> TokenPair:
 
 
 def end(raw: str, *, everywhere: bool = False) -> None:
-    """Log out: the refresh token is good for nothing any more, with ``everywhere`` none of the user's.
+    """Log out: the refresh token is good for nothing any more, with ``everywhere`` no token of the
+    user is, access tokens included.
 
-    One that was used before ends them all, like reuse; one that logged out already changes
-    nothing. Access tokens run out by themselves, in minutes.
+    One that was used before ends them all, like reuse; one that logged out or was ended already
+    changes nothing.
 
     Raises InvalidToken (401) for what is no refresh token of ours.
     """
     token = _signed(raw)
     with transaction.atomic():
         row, user = _locked(token)
-        if row is None or user is None:
+        if row is None or user is None or not is_current(token, user):
             return
         if everywhere or _was_used(row):
-            revoke_all(user)
+            user.end_tokens()
         row.delete()
 
 
@@ -91,7 +90,7 @@ def verify(raw: str) -> Verified:
         row = OutstandingToken.objects.filter(jti=token["jti"]).first()
         if row is None or _was_used(row):
             raise InvalidToken(REFUSED)
-    user = JWTAuthentication().get_user(token)
+    user = TokenAuthentication().get_user(token)
     expires_at = datetime.fromtimestamp(token["exp"], UTC)
     return Verified(token["token_type"], user.get_username(), expires_at)
 
@@ -118,13 +117,10 @@ def _locked(token: RefreshToken) -> tuple[OutstandingToken | None, User | None]:
 
 def _rotate_locked(token: RefreshToken) -> TokenPair | None:
     row, user = _locked(token)
-    if row is None or user is None:
+    if row is None or user is None or not user.is_active or not is_current(token, user):
         return None
     if _was_used(row):
-        revoke_all(user)
-        return None
-    claim = settings.SIMPLE_JWT.get("REVOKE_TOKEN_CLAIM", "hash_password")
-    if not user.is_active or token.get(claim) != get_md5_hash_password(user.password):
+        user.end_tokens()
         return None
     BlacklistedToken.objects.create(token=row)
     return issue(user)
@@ -132,12 +128,3 @@ def _rotate_locked(token: RefreshToken) -> TokenPair | None:
 
 def _was_used(row: OutstandingToken) -> bool:
     return BlacklistedToken.objects.filter(token=row).exists()
-
-
-def revoke_all(user: User) -> None:
-    alive = OutstandingToken.objects.filter(
-        user=user, blacklistedtoken=None, expires_at__gt=timezone.now()
-    )
-    BlacklistedToken.objects.bulk_create(
-        [BlacklistedToken(token=token) for token in alive], ignore_conflicts=True
-    )

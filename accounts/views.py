@@ -242,7 +242,8 @@ class VerifyView(AnonymousView):
 class LogoutView(AnonymousView):
     @extend_schema(
         summary="Log out",
-        description="Ends a refresh token; access tokens run out by themselves, in minutes. "
+        description="Ends a refresh token; its access token runs out by itself, in minutes. With "
+        "`everywhere` all tokens of the user end at once. "
         "Having logged out before is no error. A token that was exchanged for another one already "
         "ends all of the user's, as using it would.",
         request=LogoutSerializer,
@@ -268,4 +269,7 @@ class MeView(StrictQuery, generics.RetrieveUpdateAPIView):
     http_method_names = ["get", "patch", "head", "options"]
 
     def get_object(self) -> Any:
-        return self.request.user
+        user: Any = self.request.user
+        # What other requests do not need, in one query.
+        user.refresh_from_db(fields=["email", "first_name", "last_name", "date_joined"])
+        return user

@@ -37,9 +37,9 @@ import urllib3  # noqa: E402
 from django.contrib.auth.models import Group  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
-from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
 
 from accounts.models import READERS, User  # noqa: E402
+from accounts.tokens import issue  # noqa: E402
 from contacts.models import Contact  # noqa: E402
 from invoices.models import Invoice  # noqa: E402
 from odoo_bridge.api.keyset import Position  # noqa: E402
@@ -111,7 +111,7 @@ def fill(rows: int) -> None:
 def token() -> str:
     user, _made = User.objects.get_or_create(username="benchmark")
     user.groups.add(Group.objects.get(name=READERS))
-    return str(AccessToken.for_user(user))
+    return issue(user).access
 
 
 def serve() -> tuple[subprocess.Popen[bytes], int]:

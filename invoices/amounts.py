@@ -1,7 +1,8 @@
 """Amounts as people read them: with the decimal places of their currency, and never fewer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 from odoo_bridge.api.names import Names
 from odoo_bridge.api.rows import Spelled
@@ -15,8 +16,17 @@ def plain(value: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+# The zeros that a column of six decimal places adds to an amount of so many: most amounts end in them.
+_ADDED = (".000000", "00000", "0000", "000", "00", "0")
+
+
 def spelled(value: Decimal, places: int) -> str:
     """With ``places`` decimals; more where the value has more, since none may be lost."""
+    text = str(value)
+    if places < len(_ADDED) and text[-7:-6] == "." and text[0] != "-":
+        added = _ADDED[places]
+        if text.endswith(added):
+            return text[: -len(added)]
     whole, _point, fraction = plain(value).partition(".")
     fraction = fraction.ljust(places, "0")
     return f"{whole}.{fraction}" if fraction else whole
@@ -31,11 +41,11 @@ def amount(column: str) -> Spelled:
         currencies: Sequence[int | None],
         companies: Sequence[int | None],
     ) -> list[str | None]:
-        places = [
-            names.company_places(company) if currency is None else names.places(currency)
-            for currency, company in zip(currencies, companies, strict=True)
-        ]
-        return _all_spelled(amounts, places)
+        def places(pair: tuple[int | None, int | None]) -> int:
+            currency, company = pair
+            return names.company_places(company) if currency is None else names.places(currency)
+
+        return _all_spelled(amounts, list(zip(currencies, companies, strict=True)), places)
 
     return Spelled(
         (column, "currency_id", "company_id"),
@@ -50,7 +60,7 @@ def amount_of_line(column: str) -> Spelled:
     def spell(
         names: Names, amounts: Sequence[Decimal | None], currencies: Sequence[int | None]
     ) -> list[str | None]:
-        return _all_spelled(amounts, [names.places(currency) for currency in currencies])
+        return _all_spelled(amounts, currencies, names.places)
 
     return Spelled((column, "currency_id"), spell, {"currency_id": Reference.Kind.CURRENCY})
 
@@ -61,7 +71,7 @@ def company_amount(column: str) -> Spelled:
     def spell(
         names: Names, amounts: Sequence[Decimal | None], companies: Sequence[int | None]
     ) -> list[str | None]:
-        return _all_spelled(amounts, [names.company_places(company) for company in companies])
+        return _all_spelled(amounts, companies, names.company_places)
 
     return Spelled((column, "company_id"), spell, {"company_id": Reference.Kind.COMPANY})
 
@@ -75,8 +85,12 @@ def measure(column: str) -> Spelled:
     return Spelled((column,), spell)
 
 
-def _all_spelled(amounts: Sequence[Decimal | None], places: Sequence[int]) -> list[str | None]:
+def _all_spelled(
+    amounts: Sequence[Decimal | None], keys: Sequence[Any], places: Callable[[Any], int]
+) -> list[str | None]:
+    """``places`` says how many decimals there are by ``keys``: a few, in many rows."""
+    known = {key: places(key) for key in set(keys)}
     return [
-        None if value is None else spelled(value, digits)
-        for value, digits in zip(amounts, places, strict=True)
+        None if value is None else spelled(value, known[key])
+        for value, key in zip(amounts, keys, strict=True)
     ]

@@ -16,6 +16,7 @@ from accounts import throttles
 from accounts.backends import client_address
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, UserFactory, reader
+from accounts.tokens import issue
 
 pytestmark = pytest.mark.django_db
 
@@ -116,7 +117,7 @@ def test_guessing_is_limited_per_address_token_or_not(monkeypatch):
     monkeypatch.setattr(throttles.AuthThrottle, "THROTTLE_RATES", {"anonymous-auth": "3/min"})
     # A cache of its own: tests that run beside this one empty the shared one.
     monkeypatch.setattr(throttles.AuthThrottle, "cache", LocMemCache("throttle", {}))
-    access = str(AccessToken.for_user(reader()))
+    access = issue(reader()).access
     for number in range(3):
         assert log_in(f"user-{number}", "wrong").status_code == 401
     answer = log_in("another", HTTP_AUTHORIZATION=f"Bearer {access}")
@@ -191,8 +192,27 @@ def test_logging_out_everywhere_ends_all_logins_of_the_user_and_of_nobody_else()
     reader(username="bob")
     here, elsewhere, bob = log_in("ann").json(), log_in("ann").json(), log_in("bob").json()
     assert log_out(here["refresh"], everywhere=True).status_code == 204
-    assert refresh(elsewhere["refresh"]).status_code == 401
+    for pair in (here, elsewhere):
+        answer = me(pair["access"])
+        assert answer.status_code == 401
+        assert answer.json()["error"]["code"] == "token_revoked"
+        assert refresh(pair["refresh"]).status_code == 401
+    assert me(bob["access"]).status_code == 200
     assert refresh(bob["refresh"]).status_code == 200
+
+
+def test_what_was_ended_ends_nothing_more():
+    """Neither an old client that tries its luck nor a thief logs out who logged in since."""
+    user = reader(username="ann")
+    used, elsewhere = log_in("ann").json(), log_in("ann").json()
+    refresh(used["refresh"])
+    user.end_tokens()
+    since = log_in("ann").json()
+    assert refresh(used["refresh"]).status_code == 401
+    assert refresh(elsewhere["refresh"]).status_code == 401
+    assert log_out(elsewhere["refresh"], everywhere=True).status_code == 204
+    assert me(since["access"]).status_code == 200
+    assert refresh(since["refresh"]).status_code == 200
 
 
 def test_logging_out_with_a_used_token_ends_what_it_was_exchanged_for():
@@ -252,23 +272,106 @@ def _change_password(user):
     user.save()
 
 
+def _lock(user):
+    user.is_active = False
+    user.save()
+
+
+def _lock_and_unlock(user):
+    _lock(user)
+    user.is_active = True
+    user.save()
+
+
 @pytest.mark.parametrize(
-    "happens",
+    ("happens", "code"),
     [
-        lambda user: user.delete(),
-        lambda user: User.objects.filter(pk=user.pk).update(is_active=False),
-        _change_password,
+        (lambda user: user.delete(), "user_not_found"),
+        (lambda user: User.objects.filter(pk=user.pk).update(is_active=False), "user_inactive"),
+        (_lock, "user_inactive"),
+        (_lock_and_unlock, "token_revoked"),
+        (_change_password, "token_revoked"),
+        (User.end_tokens, "token_revoked"),
     ],
-    ids=["deleted", "deactivated", "password changed"],
+    ids=["deleted", "deactivated", "locked", "locked for a while", "password changed", "revoked"],
 )
-def test_tokens_end_with_the_account(happens):
+def test_tokens_end_with_the_account(happens, code):
     user = reader(username="ann")
     pair = log_in("ann").json()
     happens(user)
     for kind in ("access", "refresh"):
         assert verify(pair[kind]).status_code == 401
     assert refresh(pair["refresh"]).status_code == 401
-    assert me(pair["access"]).status_code == 401
+    answer = me(pair["access"])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, code)
+
+
+def test_other_changes_of_the_account_end_no_token():
+    user = reader(username="ann")
+    pair = log_in("ann").json()
+    user.first_name = "Ann"
+    user.save()
+    assert me(pair["access"]).status_code == 200
+    assert refresh(pair["refresh"]).status_code == 200
+
+
+def test_a_save_of_what_was_read_before_brings_no_ended_token_back():
+    user = reader(username="ann")
+    access = log_in("ann").json()["access"]
+    User.objects.get(pk=user.pk).end_tokens()
+    user.first_name = "Ann"
+    user.save()
+    assert me(access).status_code == 401
+
+
+def test_a_token_says_nothing_about_the_password():
+    user = reader(username="ann")
+    for raw in log_in("ann").json().values():
+        claims = jwt.decode(raw, options={"verify_signature": False})
+        assert claims.keys() == {
+            *("token_type", "exp", "iat", "jti", "user_id", "version", "iss", "aud")
+        }
+        assert claims["version"] == user.token_version
+
+
+@pytest.mark.parametrize("claims", [{}, {"version": None}, {"version": "0"}, {"version": 1}])
+def test_a_token_without_the_users_version_opens_nothing(claims):
+    token = AccessToken.for_user(reader())
+    for name, value in claims.items():
+        token[name] = value
+    assert me(str(token)).json()["error"]["code"] == "token_revoked"
+
+
+@pytest.mark.parametrize("claim", ["", "ann", None, 0])
+def test_a_token_that_names_no_user_is_a_401(claim):
+    token = AccessToken.for_user(reader())
+    token["user_id"] = claim
+    assert me(str(token)).status_code == 401
+
+
+def test_a_hash_made_anew_at_login_leaves_the_login_good(settings):
+    """Django does so when the way of hashing has changed."""
+    user = reader(username="ann")
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.ScryptPasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    before = user.password
+    pair = log_in("ann").json()
+    user.refresh_from_db()
+    assert user.password != before
+    assert me(pair["access"]).status_code == 200
+    assert refresh(pair["refresh"]).status_code == 200
+
+
+def test_who_asks_and_what_they_may_is_one_query(django_assert_num_queries):
+    user = reader(username="ann")
+    access = issue(user).access
+    with django_assert_num_queries(3):  # where the streams stand, and the page
+        answer = APIClient().get(
+            "/api/contacts?cursor=", headers={"Authorization": f"Bearer {access}"}
+        )
+    assert answer.status_code == 200
 
 
 def _forged(user, **changes):
@@ -305,7 +408,7 @@ def _for_somebody_else(user):
         _expired,
         _unrecorded,
         _for_somebody_else,
-        lambda user: str(AccessToken.for_user(user)),
+        lambda user: issue(user).access,
         lambda user: "not.a.token",
         lambda user: "é",
     ],

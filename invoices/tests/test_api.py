@@ -88,8 +88,27 @@ def test_measures_keep_every_digit_and_no_padding(value, text):
     assert plain(Decimal(value)) == text
 
 
-def test_an_amount_with_more_digits_than_its_currency_loses_none():
-    assert spelled(Decimal("1.234500"), 2) == "1.2345"
+@pytest.mark.parametrize(
+    ("value", "places", "text"),
+    [
+        ("1.234500", 2, "1.2345"),
+        ("1.230000", 2, "1.23"),
+        ("1.200000", 2, "1.20"),
+        ("100.000000", 0, "100"),
+        ("100.500000", 0, "100.5"),
+        ("0.000000", 2, "0.00"),
+        ("0.000001", 2, "0.000001"),
+        ("-0.000000", 2, "0.00"),
+        ("-7.000000", 3, "-7.000"),
+        ("1.234567", 6, "1.234567"),
+        ("5", 2, "5.00"),
+        ("1E+3", 2, "1000.00"),
+        ("0.50", 2, "0.50"),
+        ("12345678901234567.120000", 2, "12345678901234567.12"),
+    ],
+)
+def test_an_amount_has_its_currencys_digits_and_loses_none(value, places, text):
+    assert spelled(Decimal(value), places) == text
 
 
 def test_an_invoice_comes_with_its_lines_in_order(api, currencies):

@@ -170,7 +170,7 @@ class StrictSchema(OpenApiSerializerExtension):
 class TokenScheme(OpenApiAuthenticationExtension):
     """Swagger UI asks for name and password and fetches the token itself, or takes one."""
 
-    target_class = "rest_framework_simplejwt.authentication.JWTAuthentication"
+    target_class = "accounts.authentication.TokenAuthentication"
     priority = 1
     name = ["account", "bearer"]
 
