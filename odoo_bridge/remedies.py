@@ -57,6 +57,10 @@ REMEDIES = {
         "Nothing, the next run goes on from what is stored. If it happens often, look into the "
         "worker's log: it is killed, or out of memory."
     ),
+    "stopped": (
+        "Nothing: what it stored stays, and the next run reads what is missing. It happens whenever "
+        "a worker is stopped, as by a deployment."
+    ),
     "database": (
         "Check that PostgreSQL is up and its disk is not full. The next run goes on from what is "
         "stored."

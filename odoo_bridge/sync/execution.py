@@ -21,7 +21,7 @@ from psycopg.errors import ProgramLimitExceeded
 from odoo_bridge.models import MirroredModel, MirroredQuerySet, SyncRun, SyncState
 from odoo_bridge.odoo.errors import BridgeError, RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, Record, connect
-from odoo_bridge.sync import gone, indexes, issues, references, rereads
+from odoo_bridge.sync import gone, indexes, issues, references, rereads, stopping
 from odoo_bridge.sync.fetch import Fetcher, Page
 from odoo_bridge.sync.lease import Lease, locked_state
 from odoo_bridge.sync.plan import Plan, Stamp, compare, totals_agree, union
@@ -172,13 +172,22 @@ class Execution:
     def _connected(self) -> AbstractContextManager[Fetcher]:
         self.gateway = connect()
         self._usage_before = self.gateway.usage()
-        self.fetcher = Fetcher(self.gateway, self._attend)
+        self.fetcher = Fetcher(self.gateway, self._attend, self._heed_stop)
         return self.fetcher
 
     def _attend(self) -> None:
         if self._lease is not None:
             self._lease.extend()
         self._heed_cancel()
+
+    def _heed_stop(self) -> None:
+        """Stop if the program was told to. Anywhere between two transactions: what was found out
+        about other rows is noted."""
+        if stopping.is_told():
+            raise stopping.Stopped(
+                f"Its program was told to stop, after {self.row.read_count} of "
+                f"{self.row.planned_count} records."
+            )
 
     def _heed_cancel(self) -> None:
         """Stop if a person asked for it. Not while rows are marked gone: what points to them is

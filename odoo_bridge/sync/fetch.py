@@ -26,6 +26,8 @@ T = TypeVar("T")
 SLOW_SECONDS, FAST_SECONDS = 10.0, 2.0
 # Between two signs of life to the lease, which lasts several times as long.
 ATTEND_SECONDS = 15.0
+# Between two looks whether to stop, which cost nothing.
+HEED_SECONDS = 0.5
 
 
 @dataclass
@@ -42,12 +44,14 @@ class Fetcher:
     """Reads one Odoo with threads of its own, while the caller's thread owns the database.
 
     ``attend`` is called in the caller's thread every few seconds of waiting: it extends the lease,
-    and may raise to give up.
+    and may raise to give up. So may ``heed``, which is called more often.
     """
 
-    def __init__(self, gateway: Gateway, attend: Callable[[], None]) -> None:
+    def __init__(
+        self, gateway: Gateway, attend: Callable[[], None], heed: Callable[[], None]
+    ) -> None:
         self._gateway = gateway
-        self._attend = attend
+        self._attend, self._heed = attend, heed
         self._connections = settings.ODOO_CONNECTIONS
         self._size = settings.ODOO_PAGE_SIZE
         self._largest = 2 * settings.ODOO_PAGE_SIZE
@@ -102,11 +106,16 @@ class Fetcher:
                 yield page
 
     def _first_of(self, futures: set[Future[T]]) -> set[Future[T]]:
+        attended = time.monotonic()
         while True:
-            done, _pending = wait(futures, timeout=ATTEND_SECONDS, return_when=FIRST_COMPLETED)
+            patience = min(HEED_SECONDS, ATTEND_SECONDS)
+            done, _pending = wait(futures, timeout=patience, return_when=FIRST_COMPLETED)
+            self._heed()
             if done:
                 return done
-            self._attend()
+            if time.monotonic() - attended >= ATTEND_SECONDS:
+                self._attend()
+                attended = time.monotonic()
 
     def _adapt(self, size: int, seconds: float) -> None:
         if seconds > SLOW_SECONDS:

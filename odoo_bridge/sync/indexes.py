@@ -11,6 +11,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from psycopg import sql
 
 from odoo_bridge.models import MirroredModel, SyncState
+from odoo_bridge.sync import stopping
 from odoo_bridge.sync.lease import Lease, LeaseLost
 
 logger = logging.getLogger(__name__)
@@ -45,12 +46,17 @@ def set_aside(model: type[MirroredModel], lease: Lease) -> None:
 
 
 def restore(model: type[MirroredModel], lease: Lease) -> None:
-    """Build what is set aside, an index a transaction: each is a sign of life to the lease."""
+    """Build what is set aside, an index a transaction: each is a sign of life to the lease.
+
+    Not when the program was told to stop: the next run needs them as little.
+    """
     state = SyncState.objects.get(stream=lease.stream)
     if not state.indexes_aside:
         return
     try:
         for definition in state.indexes_aside:
+            if stopping.is_told():
+                return
             with lease.held() as state, connection.cursor() as cursor:
                 cursor.execute(definition.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS", 1))
                 state.indexes_aside = [d for d in state.indexes_aside if d != definition]

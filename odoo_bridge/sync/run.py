@@ -5,6 +5,7 @@ next run finds what is missing by comparing.
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.db.models.functions import Now
 
 from odoo_bridge.models import GoneReview, SyncRun
 from odoo_bridge.odoo.errors import BridgeError
-from odoo_bridge.sync import gone
+from odoo_bridge.sync import gone, stopping
 from odoo_bridge.sync.execution import Cancelled, Execution, Progress
 from odoo_bridge.sync.lease import LeaseHeld, holder_name
 from odoo_bridge.sync.streams import all_streams
@@ -21,6 +22,7 @@ from odoo_bridge.sync.streams import all_streams
 logger = logging.getLogger(__name__)
 
 Kind, Status, Trigger = SyncRun.Kind, SyncRun.Status, SyncRun.Trigger
+_LISTENS_SECONDS = 1.0
 _STARTED = ("status", "holder", "error", "error_code")
 
 
@@ -40,6 +42,9 @@ def run(
     ``kind``: changes, reconcile, full, or records with ``ids``. ``queued``: the row that asked for
     this run, if one did. ``progress`` is called with the SyncRun after each page. What staff must
     know of a failure is on the row; only errors of our own code raise.
+
+    When the program is told to stop the run ends ``interrupted`` after the page at hand. Unless a
+    command ran it, whose user decides what comes next, another is queued that goes on from there.
     """
     wanted = all_streams()[stream]
     row = queued or SyncRun(
@@ -66,6 +71,14 @@ def run(
         _finish(row, Status.NEEDS_CONFIRMATION, exc)
     except Cancelled as exc:
         _finish(row, Status.CANCELLED, exc)
+    except stopping.Stopped as exc:
+        with transaction.atomic():
+            _finish(row, Status.INTERRUPTED, exc)
+            # Before the other is heard of: it must not find the stream taken.
+            execution.release()
+            if queued is not None or trigger != Trigger.COMMAND:
+                _go_on_from(row)
+        return row
     except BridgeError as exc:
         _finish(row, Status.FAILED, exc)
     except (DatabaseError, InterfaceError) as exc:
@@ -118,6 +131,21 @@ def request(
     return row
 
 
+def _go_on_from(row: SyncRun) -> None:
+    """Queue what ``row`` did not get done, for whoever is there to do it."""
+    other = request(
+        row.stream,
+        row.kind,
+        trigger=row.trigger,
+        requested_by=row.requested_by,
+        ids=row.requested_ids,
+        confirm_gone=row.confirm_gone,
+        gone_review=row.gone_review,
+    )
+    row.error += f" Run {other.pk} goes on from there."
+    row.save(update_fields=["error"])
+
+
 def _hint(run_id: int) -> None:
     from celery import current_app
 
@@ -128,7 +156,12 @@ def _hint(run_id: int) -> None:
 
 
 def run_queued(run_id: int) -> SyncRun | None:
-    """Run a queued row, unless another worker already took it."""
+    """Run a queued row, unless another worker already took it, or this one is about to stop."""
+    if stopping.is_told():
+        # For another worker. Not at once: this one may listen for a moment longer.
+        time.sleep(_LISTENS_SECONDS)
+        _hint(run_id)
+        return None
     if not SyncRun.objects.filter(pk=run_id, status=Status.QUEUED).update(
         status=Status.RUNNING, started_at=Now()
     ):

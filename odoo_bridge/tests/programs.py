@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -34,13 +35,13 @@ def environment_of_the_test() -> dict[str, str]:
 
 
 @contextmanager
-def a_program(log: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+def a_program(log: Path, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """``python -m ...``, in a process group of its own, ended with the block if it has not."""
     with log.open("wb") as output:
         program = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=settings.BASE_DIR,
-            env=environment_of_the_test(),
+            env={**environment_of_the_test(), **environment},
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -58,10 +59,12 @@ def a_program(log: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def a_worker(log: Path, children: int = 2) -> Iterator[subprocess.Popen[bytes]]:
+def a_worker(
+    log: Path, children: int = 2, pool: str = "prefork", **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """``celery worker`` as a deployment runs it, on the database and the Odoo of the test."""
-    command = ["celery", "-A", "odoo_bridge", "worker", "-c", str(children), "-l", "INFO"]
-    with a_program(log, *command) as worker:
+    command = ["celery", "-A", "odoo_bridge", "worker", "-P", pool, "-c", str(children)]
+    with a_program(log, *command, "-l", "INFO", **environment) as worker:
         yield worker
 
 
@@ -69,6 +72,11 @@ def a_worker(log: Path, children: int = 2) -> Iterator[subprocess.Popen[bytes]]:
 def a_beat(log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with a_program(log, "celery", "-A", "odoo_bridge", "beat", "-l", "INFO") as beat:
         yield beat
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
 
 
 def eventually(true: Callable[[], bool], seconds: float, log: Path | None = None) -> None:

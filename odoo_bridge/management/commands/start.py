@@ -4,7 +4,6 @@ import ipaddress
 import json
 import logging
 import secrets
-import signal
 import socket
 import threading
 import time
@@ -31,6 +30,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from odoo_bridge.celery import app
 from odoo_bridge.models import SyncRun
+from odoo_bridge.sync import stopping
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 
@@ -71,8 +71,16 @@ class Command(BaseCommand):
             logging.getLogger("kombu.connection").setLevel(logging.ERROR)
         # Nobody ran collectstatic; static files come from where the packages keep them.
         warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
-        with ExitStack() as running, suppress(KeyboardInterrupt):
+        with stopping.by_signals() as signals, suppress(KeyboardInterrupt):
+            self._run(**options)
+        if signals.number:
+            signals.leave(code=None if options["check"] else 0)
+
+    def _run(self, **options: Any) -> None:
+        with ExitStack() as running:
             self._start(running, **options)
+            if stopping.is_told():
+                return
             if options["check"]:
                 self._check()
                 self.console.print("Everything works.", style="green")
@@ -106,6 +114,8 @@ class Command(BaseCommand):
         self.address = _serve_web(running, host, 0 if check else port)
         _start_worker(running)
         good = self._first_copy()
+        if stopping.is_told():
+            return
         if check and not good:
             raise CommandError("The first copy failed.")
         _start_beat(running)
@@ -125,6 +135,8 @@ class Command(BaseCommand):
             console=self.console,
         ) as bars:
             for name in all_streams():
+                if stopping.is_told():
+                    return False
                 bar = bars.add_task(name, total=None)
 
                 def show(run: SyncRun, bar: Any = bar) -> None:
@@ -142,7 +154,7 @@ class Command(BaseCommand):
                     bars.console.print(
                         f"{name}: {ended.get_status_display()}. {ended.error}", style="red"
                     )
-        if not good:
+        if not good and not stopping.is_told():
             self.console.print(
                 "Not everything could be copied; the schedule tries again every minute. "
                 "manage.py check_odoo says what is wrong.",
@@ -190,7 +202,7 @@ class Command(BaseCommand):
             pk__gt=since, trigger=SyncRun.Trigger.SCHEDULE, kind=SyncRun.Kind.CHANGES
         )
         until = time.monotonic() + CHECK_PATIENCE_SECONDS
-        while time.monotonic() < until:
+        while time.monotonic() < until and not stopping.is_told():
             failed = due.filter(status=SyncRun.Status.FAILED).first()
             if failed:
                 raise CommandError(f"The scheduled run of {failed.stream} failed: {failed.error}")
@@ -328,9 +340,5 @@ def _start_beat(running: ExitStack) -> None:
 
 
 def _wait_for_stop() -> None:
-    asked = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: asked.set())
-    # With a timeout, so that signals are handled on every platform.
-    while not asked.wait(timeout=1):
-        pass
+    while not stopping.is_told():
+        time.sleep(0.2)

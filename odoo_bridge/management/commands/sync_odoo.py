@@ -7,6 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from odoo_bridge.management.commands._output import StreamCommand
 from odoo_bridge.models import SyncRun
+from odoo_bridge.sync import stopping
 from odoo_bridge.sync.run import request, run
 
 Status = SyncRun.Status
@@ -28,7 +29,8 @@ class Command(StreamCommand):
     help = (
         "Copies what changed in Odoo. Exit codes: 0 succeeded, 1 failed, 2 bad usage, 3 needs "
         "confirmation of rows that are gone, 4 succeeded with issues, 5 skipped because another "
-        "run holds the lease."
+        "run holds the lease, 130 or 143 stopped by Ctrl-C or SIGTERM after the page at hand: the "
+        "next run goes on from there."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -54,8 +56,11 @@ class Command(StreamCommand):
             raise CommandError("--ids goes with exactly one stream and no --kind", returncode=2)
         kind = SyncRun.Kind.RECORDS if ids else options["kind"] or SyncRun.Kind.CHANGES
         runs = []
-        with self.progress(quiet=options["json"] or options["queue"]) as progress:
+        quiet = options["json"] or options["queue"]
+        with stopping.by_signals() as signals, self.progress(quiet) as progress:
             for name in names:
+                if stopping.is_told():
+                    break
                 arguments = {
                     "trigger": SyncRun.Trigger.COMMAND,
                     "ids": ids,
@@ -69,6 +74,8 @@ class Command(StreamCommand):
                     self.stdout.write(describe(runs[-1]))
         if options["json"]:
             self.print_json([as_dict(row) for row in runs])
+        if len(runs) < len(names) or runs[-1].status == Status.INTERRUPTED:
+            signals.leave()
         codes = {EXIT_CODES[Status(row.status)] for row in runs}
         code = next(code for code in SEVERITY if code in codes)
         if code:

@@ -282,28 +282,6 @@ def test_a_worker_and_beat_killed_together_leave_nothing_to_repair(
     check("contacts")
 
 
-@pytest.mark.processes
-@pytest.mark.redis
-def test_a_worker_told_to_stop_finishes_its_run_and_lets_the_lease_go(
-    demo: DemoOdoo, check: Checker, tmp_path: Path
-) -> None:
-    log = tmp_path / "worker.log"
-    check.journal.files.append(log)
-    for n in range(20):
-        demo.add("res.partner", name=f"Contact {n}")
-    with a_worker(log) as worker:
-        pause = Pause(demo, "res.partner", "read")
-        row = queued("reconcile")
-        eventually(pause.reached.is_set, 60, log)
-        worker.send_signal(signal.SIGTERM)
-        pause.go.set()
-        worker.wait(60)
-    row.refresh_from_db()
-    assert (row.status, row.error) == (Status.SUCCEEDED, "")
-    assert SyncState.objects.get(pk="contacts").lease_until is None
-    check("contacts")
-
-
 # Crowds -----------------------------------------------------------------------------------------------
 
 
