@@ -258,6 +258,11 @@ class SyncRun(models.Model):
     confirm_gone = models.BooleanField(default=False)
     holder = models.CharField(max_length=200, blank=True, help_text="Host and process that ran it.")
     lease_token = models.BigIntegerField(null=True)
+    alive_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="The last sign of life of a run that needs no lease, on the database's clock.",
+    )
     queued_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

@@ -23,7 +23,7 @@ from odoo_bridge.odoo.errors import BridgeError, RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, Record, connect
 from odoo_bridge.sync import gone, indexes, issues, references, rereads, stopping
 from odoo_bridge.sync.fetch import Fetcher, Page
-from odoo_bridge.sync.lease import Lease, locked_state
+from odoo_bridge.sync.lease import Lease, locked_state, note_life
 from odoo_bridge.sync.plan import Plan, Stamp, compare, totals_agree, union
 from odoo_bridge.sync.references import References, UnknownReference
 from odoo_bridge.sync.store import Stored, mark_gone, store
@@ -178,6 +178,8 @@ class Execution:
     def _attend(self) -> None:
         if self._lease is not None:
             self._lease.extend()
+        else:
+            note_life(self.row)
         self._heed_cancel()
 
     def _heed_stop(self) -> None:
@@ -550,7 +552,7 @@ class Execution:
     # Writing ------------------------------------------------------------------------------------
 
     def _locked(self) -> AbstractContextManager[SyncState]:
-        return self._lease.held() if self._lease else locked_state(self.stream.name)
+        return self._lease.held() if self._lease else locked_state(self.row)
 
     def _save_row(self) -> None:
         calls, seconds = self.gateway.usage()

@@ -13,13 +13,12 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection, models, transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from odoo_bridge.models import SyncRun, SyncState
 from odoo_bridge.odoo.errors import BridgeError
 
 LEASE = timedelta(seconds=90)
-RECORDS_LIMIT = timedelta(hours=1)
 _INTERRUPTED = {
     "error": "The process that ran it died or stood still; the next run goes on from here.",
     "error_code": "interrupted",
@@ -33,7 +32,7 @@ class LeaseHeld(BridgeError):
 
 
 class LeaseLost(BridgeError):
-    """Another run took the stream over while this one stood still."""
+    """The run was given up for dead while it stood still; another may have the stream."""
 
     code = "lease_lost"
 
@@ -99,13 +98,22 @@ def _locked(stream: str) -> Any:
 
 
 @contextmanager
-def locked_state(stream: str) -> Iterator[SyncState]:
-    """The state row locked, without a lease: for ``records`` runs, which only add what is newer."""
-    SyncState.objects.get_or_create(stream=stream)
+def locked_state(run: SyncRun) -> Iterator[SyncState]:
+    """The state row of its stream locked, without a lease: for ``records`` runs, which only add what
+    is newer. A sign of life. Raises LeaseLost if ``run`` was closed as dead."""
+    SyncState.objects.get_or_create(stream=run.stream)
     with transaction.atomic():
-        state = _locked(stream)
+        state = _locked(run.stream)
+        note_life(run)
         yield state
         state.save(update_fields=["change_seq"])
+
+
+def note_life(run: SyncRun) -> None:
+    """A sign of life of a run without a lease. Raises LeaseLost if it was closed as dead: what it has
+    read may be hours old."""
+    if not SyncRun.objects.filter(pk=run.pk, status=SyncRun.Status.RUNNING).update(alive_at=Now()):
+        raise LeaseLost(f"{run.stream}: run {run.pk} stood still and was given up for dead")
 
 
 def close_interrupted() -> int:
@@ -121,18 +129,13 @@ def close_interrupted() -> int:
             state.lease_until, state.lease_holder = None, ""
             state.save(update_fields=["lease_token", "lease_until", "lease_holder"])
             closed += _interrupt(SyncRun.objects.filter(stream=stream))
-    # Killed between being taken from the queue and getting its lease.
+    # A records run, which needs none, or one that was killed before it had its lease.
     closed += (
-        SyncRun.objects.filter(
-            status=SyncRun.Status.RUNNING, lease_token=None, started_at__lt=Now() - LEASE
-        )
-        .exclude(kind=SyncRun.Kind.RECORDS)
+        SyncRun.objects.filter(status=SyncRun.Status.RUNNING, lease_token=None)
+        .annotate(heard_at=Coalesce("alive_at", "started_at"))
+        .filter(heard_at__lt=Now() - LEASE)
         .update(status=SyncRun.Status.INTERRUPTED, finished_at=Now(), **_INTERRUPTED)
     )
-    # A records run holds no lease; it is a few pages long.
-    closed += SyncRun.objects.filter(
-        status=SyncRun.Status.RUNNING, lease_token=None, started_at__lt=Now() - RECORDS_LIMIT
-    ).update(status=SyncRun.Status.INTERRUPTED, finished_at=Now(), **_INTERRUPTED)
     return closed
 
 

@@ -28,7 +28,7 @@ from odoo_bridge.odoo import gateway
 from odoo_bridge.sync.lease import locked_state
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
-from odoo_bridge.tests.factories import SyncStateFactory
+from odoo_bridge.tests.factories import SyncRunFactory, SyncStateFactory
 
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 CLIENT = Path(__file__).resolve().parents[2] / "docs" / "follow_changes.py"
@@ -214,7 +214,7 @@ def test_a_number_is_not_seen_before_all_below_it(api):
 
     def write(odoo_id, after_numbering):
         try:
-            with locked_state("contacts") as state:
+            with locked_state(SyncRunFactory(status="running", kind="records")) as state:
                 state.change_seq += 1
                 ContactFactory(odoo_id=odoo_id, change_seq=state.change_seq)
                 after_numbering()

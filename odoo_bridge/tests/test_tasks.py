@@ -73,16 +73,27 @@ def test_sweep_closes_a_run_whose_lease_ran_out(hinted: list[int]):
 def test_sweep_closes_a_run_that_died_before_it_had_its_lease(hinted: list[int]):
     dead = a_run(status=Status.RUNNING, started_at=ago(minutes=2))
     young = a_run(status=Status.RUNNING, started_at=ago(seconds=30))
-    needs_none = a_run(status=Status.RUNNING, kind="records", started_at=ago(minutes=2))
     tasks.sweep()
-    for run, status in (
-        (dead, Status.INTERRUPTED),
-        (young, Status.RUNNING),
-        (needs_none, "running"),
-    ):
+    for run, status in ((dead, Status.INTERRUPTED), (young, Status.RUNNING)):
         run.refresh_from_db()
         assert run.status == status
     assert dead.error_code == "interrupted"
+
+
+@pytest.mark.django_db
+def test_sweep_closes_a_run_without_a_lease_that_gave_no_sign_of_life(hinted: list[int]):
+    long_ago = {"status": Status.RUNNING, "kind": "records", "started_at": ago(hours=2)}
+    dead = a_run(**long_ago, alive_at=ago(seconds=91))
+    never = a_run(**long_ago)
+    alive = a_run(**long_ago, alive_at=ago(seconds=60))
+    tasks.sweep()
+    for run, status in (
+        (dead, Status.INTERRUPTED),
+        (never, Status.INTERRUPTED),
+        (alive, Status.RUNNING),
+    ):
+        run.refresh_from_db()
+        assert run.status == status
 
 
 @pytest.mark.django_db

@@ -133,8 +133,10 @@ class _Freezer:
 def let_leases_run_out() -> None:
     """What ninety seconds do, and then the sweeper."""
     SyncState.objects.filter(lease_until__isnull=False).update(lease_until="2000-01-01T00:00Z")
-    # A run that was killed before it had its lease.
-    SyncRun.objects.filter(status=SyncRun.Status.RUNNING).update(started_at="2000-01-01T00:00Z")
+    # A run that needs none, or was killed before it had it.
+    SyncRun.objects.filter(status=SyncRun.Status.RUNNING).update(
+        started_at="2000-01-01T00:00Z", alive_at=None
+    )
     close_interrupted()
 
 

@@ -144,6 +144,36 @@ def test_a_frozen_run_that_wakes_up_after_another_writes_nothing(
     check("contacts")
 
 
+def test_a_records_run_that_dies_is_closed_as_soon_as_any_other(
+    demo: DemoOdoo, check: Checker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "LEASE", timedelta(seconds=1))
+    acme = demo.add("res.partner", name="Acme")
+    work, place = partial(sync, "contacts", "records", ids=[acme]), 12
+    assert killed(work, place)
+    row = SyncRun.objects.get()
+    assert (row.status, row.lease_token) == (Status.RUNNING, None)
+    eventually(lambda: lease.close_interrupted() == 1, 10)
+    sync("contacts", "reconcile")
+    check("contacts")
+
+
+def test_a_records_run_that_wakes_up_after_it_was_given_up_marks_nothing_gone(
+    demo: DemoOdoo, check: Checker
+) -> None:
+    """What it asked Odoo may be hours old: the record it did not find may be back."""
+    acme = demo.add("res.partner", name="Acme")
+    sync("contacts", "reconcile")
+    hidden = demo.hide("res.partner", lambda record: record["id"] == acme)
+    # The first lock: Odoo has said that there is no such contact, and it is about to be marked.
+    with frozen(partial(sync, "contacts", "records", ids=[acme]), "FOR UPDATE", 1, sent=False):
+        hidden.remove()
+        let_leases_run_out()
+    woken = SyncRun.objects.get(kind="records")
+    assert (woken.status, woken.gone_count) == (Status.INTERRUPTED, 0)
+    check("contacts")
+
+
 def test_a_run_that_freezes_inside_a_transaction_holds_nobody_up_for_longer_than_its_lease(
     demo: DemoOdoo, check: Checker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
