@@ -4,7 +4,8 @@
 
 Needs the settings of a bridge (``.env`` or the environment), with PostgreSQL, and EMPTIES ITS MIRROR:
 give it a database of its own. Fills contacts and invoices with made-up rows, starts gunicorn with one
-worker, and prints requests a second and p50, p95 and p99 in milliseconds, of a page of 100 invoices:
+worker, and prints requests a second and p50, p95 and p99 in milliseconds, of a page of 100 contacts or
+invoices:
 
 - as the API answers it: token, rights, scope, filters, names, ETag and all;
 - as a plain Django view does: one SQL query, written by hand, that nobody is asked for a token for.
@@ -21,6 +22,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +182,7 @@ def main() -> None:
         Contact.objects.exists() or Invoice.objects.exists()
     ):
         sys.exit("This mirror holds rows. Give another DATABASE_URL, or --empty to lose them.")
-    line = "{:>10}  {:<34}{:>10}{:>8}{:>8}{:>8}{:>8}"
+    line = "{:>10}  {:<42}{:>10}{:>8}{:>8}{:>8}{:>8}"
     print(line.format("rows", "a page of 100", "requests/s", "p50", "p95", "p99", "ratio"))
     for rows in [Invoice.objects.count()] if options.keep else options.rows:
         if not options.keep:
@@ -190,12 +192,13 @@ def main() -> None:
         server, port = serve()
         try:
             client = Client(port, token(), options.connections)
-            for name, query in (
+            queries = (
                 ("by number, page 1", ""),
                 ("by cursor, page 1", "?cursor="),
                 (f"by cursor, page {deep:,}", f"?cursor={cursor}"),
-            ):
-                ours, plain = f"/api/invoices{query}", f"/plain/invoices{query}"
+            )
+            for noun, (name, query) in product(("contacts", "invoices"), queries):
+                ours, plain = f"/api/{noun}{query}", f"/plain/{noun}{query}"
                 if client.get(ours) != client.get(plain).replace(b"/plain/", b"/api/"):
                     sys.exit(f"{query}: the plain view does not answer the same")
                 measured: dict[str, dict[str, Any]] = {
@@ -206,7 +209,7 @@ def main() -> None:
                     print(
                         line.format(
                             f"{rows:,}",
-                            f"{name}, {who}",
+                            f"{noun} {name}, {who}",
                             f"{found['rate']:.0f}",
                             *(f"{found[at]:.1f}" for at in ("p50", "p95", "p99")),
                             f"{found['rate'] / measured['plain view']['rate']:.2f}",

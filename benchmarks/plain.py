@@ -1,4 +1,5 @@
-"""The API with a plain view beside it: a page of invoices from one SQL query, written by hand."""
+"""The API with two plain views beside it: a page of contacts or invoices from one SQL query, written
+by hand."""
 
 import os
 from typing import Any
@@ -28,7 +29,13 @@ SPELLED = ", ".join(
     + [f"round(i.{name}_signed, cc.decimal_places)::text AS {name}_signed" for name in AMOUNTS]
 )
 STAMP = """'YYYY-MM-DD"T"HH24:MI:SS"Z"'"""
-PAGE = f"""
+STAMPS = f"""
+to_char(i.create_date, {STAMP}) AS create_date, to_char(i.write_date, {STAMP}) AS write_date,
+  to_char(i.gone_at, {STAMP}) AS gone_at, i.change_seq, to_char(i.stored_at, {STAMP}) AS stored_at
+  {{count}}
+"""
+BEHIND = "WHERE i.gone_at IS NULL AND i.odoo_id > %s ORDER BY i.odoo_id LIMIT %s"
+INVOICES = f"""
 SELECT i.odoo_id, i.name, i.move_type, i.state, i.payment_state, i.contact_id,
   coalesce(nullif(p.complete_name, ''), p.name, '') AS contact_name, i.commercial_contact_id,
   i.shipping_contact_id, i.invoice_date::text, i.invoice_date_due::text, i.date::text, i.ref,
@@ -36,9 +43,7 @@ SELECT i.odoo_id, i.name, i.move_type, i.state, i.payment_state, i.contact_id,
   coalesce(k.name, '') AS company_name, i.journal_id, coalesce(j.name, '') AS journal_name,
   i.fiscal_position_id, i.payment_term_id, i.salesperson_id,
   coalesce(u.name, '') AS salesperson_name, {SPELLED}, i.reversed_entry_id, i.line_ids, i.extra,
-  to_char(i.create_date, {STAMP}) AS create_date, to_char(i.write_date, {STAMP}) AS write_date,
-  to_char(i.gone_at, {STAMP}) AS gone_at, i.change_seq, to_char(i.stored_at, {STAMP}) AS stored_at
-  {{count}}
+  {STAMPS}
 FROM invoices_invoice i
 LEFT JOIN contacts_contact p ON p.odoo_id = i.contact_id
 LEFT JOIN odoo_bridge_reference k ON k.kind = 'res.company' AND k.odoo_id = i.company_id
@@ -46,19 +51,42 @@ LEFT JOIN odoo_bridge_reference j ON j.kind = 'account.journal' AND j.odoo_id = 
 LEFT JOIN odoo_bridge_reference u ON u.kind = 'res.users' AND u.odoo_id = i.salesperson_id
 LEFT JOIN odoo_bridge_reference c ON c.kind = 'res.currency' AND c.odoo_id = i.currency_id
 LEFT JOIN odoo_bridge_reference cc ON cc.kind = 'res.currency' AND cc.odoo_id = k.currency_id
-WHERE i.gone_at IS NULL AND i.odoo_id > %s ORDER BY i.odoo_id LIMIT %s
+{BEHIND}
 """
-COUNT = ", (SELECT count(*) FROM invoices_invoice WHERE gone_at IS NULL) AS count"
-JSON = ("line_ids", "extra")
+CONTACTS = f"""
+SELECT i.odoo_id, i.name, i.complete_name, i.email, i.phone, i.mobile, i.is_company, i.type,
+  i.parent_id, i.commercial_contact_id, i.company_name, i.function, i.vat, i.ref,
+  i.company_registry, i.website, i.street, i.street2, i.city, i.zip, i.state_id,
+  coalesce(s.name, '') AS state_name, i.country_id, i.country_code,
+  coalesce(l.name, '') AS country_name, i.lang, i.tz, i.active, i.company_id,
+  coalesce(k.name, '') AS odoo_company_name, i.tag_ids, i.salesperson_id,
+  coalesce(u.name, '') AS salesperson_name, i.customer_rank, i.supplier_rank, i.extra, {STAMPS}
+FROM contacts_contact i
+LEFT JOIN odoo_bridge_reference s ON s.kind = 'res.country.state' AND s.odoo_id = i.state_id
+LEFT JOIN odoo_bridge_reference l ON l.kind = 'res.country' AND l.odoo_id = i.country_id
+LEFT JOIN odoo_bridge_reference k ON k.kind = 'res.company' AND k.odoo_id = i.company_id
+LEFT JOIN odoo_bridge_reference u ON u.kind = 'res.users' AND u.odoo_id = i.salesperson_id
+{BEHIND}
+"""
+COUNT = ", (SELECT count(*) FROM {table} WHERE gone_at IS NULL) AS count"
 
 
 def invoices(request: HttpRequest) -> HttpResponse:
+    return _page(request, INVOICES, "invoices_invoice", ("line_ids", "extra"))
+
+
+def contacts(request: HttpRequest) -> HttpResponse:
+    return _page(request, CONTACTS, "contacts_contact", ("tag_ids", "extra"))
+
+
+def _page(request: HttpRequest, query: str, table: str, of_json: tuple[str, ...]) -> HttpResponse:
     cursor, last = request.GET.get("cursor"), 0
     if cursor:
         last = orjson.loads(_unpacked(cursor))[2]
     address = request.build_absolute_uri(request.path)
     with connection.cursor() as database:
-        database.execute(PAGE.format(count=COUNT if cursor is None else ""), [last, 101])
+        count_too = COUNT.format(table=table) if cursor is None else ""
+        database.execute(query.format(count=count_too), [last, 101])
         names = [column.name for column in database.description]
         rows: list[dict[str, Any]] = [
             dict(zip(names, row, strict=True)) for row in database.fetchall()
@@ -67,7 +95,7 @@ def invoices(request: HttpRequest) -> HttpResponse:
     page = rows[:100]
     for row in page:
         row.pop("count", None)
-        for name in JSON:
+        for name in of_json:
             row[name] = orjson.loads(row[name])
     links: dict[str, str | None] = {"next": None, "previous": None}
     if cursor is None and len(rows) > 100:
@@ -90,4 +118,4 @@ def _unpacked(cursor: str) -> bytes:
     return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
 
 
-urlpatterns = [path("plain/invoices", invoices), *api]
+urlpatterns = [path("plain/invoices", invoices), path("plain/contacts", contacts), *api]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self, Union
 from django.db import models
 from django.db.models import Q
 
+from odoo_bridge.fields import IdsField
 from odoo_bridge.indexes import Gin, by_parts, folded, has_word, start_of
 from odoo_bridge.models import (
     MirroredModel,
@@ -118,7 +119,7 @@ class Contact(MirroredModel):
     tz = models.TextField(blank=True)
     active = models.BooleanField(default=True, help_text="False: archived in Odoo.")
     company_id = models.BigIntegerField(null=True, help_text="Empty: shared by all companies.")
-    tag_ids = models.JSONField(default=list, blank=True)
+    tag_ids = IdsField(default=list, blank=True)
     salesperson_id = models.BigIntegerField(null=True)
     customer_rank = models.IntegerField(default=0)
     supplier_rank = models.IntegerField(default=0)

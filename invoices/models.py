@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from contacts.models import Below, Contact
+from odoo_bridge.fields import IdsField
 from odoo_bridge.indexes import by_parts, has_word, start_of
 from odoo_bridge.models import (
     MirroredModel,
@@ -121,7 +122,7 @@ class Invoice(MirroredModel):
     amount_total_signed = money()
     amount_residual_signed = money()
     reversed_entry_id = models.BigIntegerField(null=True, help_text="The invoice this one refunds.")
-    line_ids = models.JSONField(default=list, blank=True, help_text="Ids of its lines, in order.")
+    line_ids = IdsField(default=list, blank=True, help_text="Ids of its lines, in order.")
     created_by = created_here()
 
     objects = InvoiceQuerySet.as_manager()  # type: ignore[misc]  # a ClassVar in the stubs
@@ -183,7 +184,7 @@ class InvoiceLine(MirroredModel):
     unit_id = models.BigIntegerField(null=True, help_text="Unit of measure.")
     price_unit = measure()
     discount = measure()
-    tax_ids = models.JSONField(default=list, blank=True)
+    tax_ids = IdsField(default=list, blank=True)
     account_id = models.BigIntegerField(null=True)
     currency_id = models.BigIntegerField(null=True, help_text="The invoice's.")
     price_subtotal = money()

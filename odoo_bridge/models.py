@@ -10,6 +10,7 @@ from django.db.models import Func
 from django.db.models.functions import Now
 from django_celery_beat.models import PeriodicTask
 
+from odoo_bridge.fields import ExtraField
 from odoo_bridge.remedies import remedy
 
 
@@ -69,7 +70,7 @@ class MirroredModel(models.Model):
     write_date = models.DateTimeField(
         null=True, help_text="The record's stamp: Odoo's clock, UTC, whole seconds."
     )
-    extra = models.JSONField(default=dict, blank=True, help_text="The ODOO_EXTRA_FIELDS.")
+    extra = ExtraField(default=dict, blank=True, help_text="The ODOO_EXTRA_FIELDS.")
     gone_at = models.DateTimeField(
         null=True, help_text="When Odoo was first seen not to show the record."
     )

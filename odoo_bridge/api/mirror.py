@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, cast
 
 from django.db.models import QuerySet
@@ -46,6 +47,8 @@ class MirrorViewSet(viewsets.GenericViewSet):
         return rows.visible_to(self.request.user)
 
     def list(self, request: Request, **_: Any) -> Response:
+        if self.fields is None:
+            self.queryset = _whole_rows(type(self))  # type: ignore[arg-type]
         page: Any = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.finished(page))
 
@@ -190,6 +193,12 @@ class MirrorViewSet(viewsets.GenericViewSet):
         user: Any = self.request.user
         dated = None if user.access.is_scoped else self.modified_at
         return conditional(self.request, response, self.marks, dated)
+
+
+@cache
+def _whole_rows(view: type[MirrorViewSet]) -> QuerySet:
+    rows: Any = view.queryset
+    return view.rows.of(rows)
 
 
 def _listed(request: Request, parameter: str, known: Collection[str]) -> set[str]:

@@ -34,7 +34,8 @@ def name_of(column: str, kind: str) -> Spelled:
     """The name behind the id in ``column``."""
 
     def spell(names: Names, ids: Sequence[int | None]) -> list[str]:
-        return [names.name(kind, odoo_id) for odoo_id in ids]
+        known = {odoo_id: names.name(kind, odoo_id) for odoo_id in set(ids)}
+        return [known[odoo_id] for odoo_id in ids]
 
     return Spelled((column,), spell, {column: kind})
 
@@ -50,6 +51,11 @@ class Rows:
         self.fields = tuple(fields)
         self._spelled = spelled
 
+    def of(self, rows: QuerySet) -> QuerySet:
+        """``rows`` with the columns of all fields chosen, for lists to begin with: choosing them in
+        each request would take as long as reading them."""
+        return rows.values_list(*self._columns(self.fields))
+
     def page(
         self,
         rows: QuerySet,
@@ -62,7 +68,9 @@ class Rows:
         """
         fields = self._chosen(only)
         columns = self._columns(fields)
-        found = list(rows.values_list(*columns))
+        if rows.query.values_select != tuple(columns):
+            rows = rows.values_list(*columns)
+        found = list(rows)
         return self._rows(found, fields, columns, names or Names())
 
     def stream(
