@@ -1,6 +1,6 @@
 """Mirrored contacts: Odoo's ``res.partner``, archived ones and addresses included."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Self, Union
 
 from django.db import models
@@ -62,8 +62,9 @@ class Below(models.Func):
 
 
 class ContactQuerySet(MirroredQuerySet):
-    def with_word(self, word: str) -> Self:
-        return self.filter(has_word(word, *SEARCHED))
+    def with_words(self, words: Sequence[str], or_id: int | None = None) -> Self:
+        this = Q() if or_id is None else Q(pk=or_id)
+        return self.filter(*(Q(has_word(word, *SEARCHED)) | this for word in words))
 
     def visible_to(self, user: Union["User", "AnonymousUser"]) -> Self:
         """The contacts in the user's scope: all of them if there is none.

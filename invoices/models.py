@@ -1,13 +1,15 @@
 """Mirrored invoices and their lines: Odoo's ``account.move`` (not entries) and ``account.move.line``."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, Union
 
 from django.db import models
 from django.db.models import Q
 
+from contacts.models import SEARCHED as CONTACT_SEARCHED
 from contacts.models import Below, Contact
 from odoo_bridge.fields import IdsField
-from odoo_bridge.indexes import by_parts, has_word, start_of
+from odoo_bridge.indexes import by_parts, guess_rows, has_word, start_of
 from odoo_bridge.models import (
     MirroredModel,
     MirroredQuerySet,
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
+# A word that so many rows have is common: looking all of them up for one page takes long.
+_COMMON = 5000
 SEARCHED = ("name", "ref", "payment_reference", "invoice_origin")
 # Posted, and something is still to be paid.
 OPEN = Q(state="posted") & (Q(amount_residual__gt=0) | Q(amount_residual__lt=0))
@@ -37,14 +41,26 @@ def measure() -> models.DecimalField:
 
 
 class InvoiceQuerySet(MirroredQuerySet):
-    def with_word(self, word: str) -> Self:
-        """In its number or references, or in what its contact is found by."""
-        own = Invoice.objects.filter(has_word(word, *SEARCHED))
-        contacts = Contact.objects.with_word(word).order_by()
-        addressed = Invoice.objects.filter(contact__in=contacts.values("pk"))
-        # A union, where an OR would be natural: it answers from the indexes of both tables.
-        found = own.order_by().values("pk").union(addressed.order_by().values("pk"))
-        return self.filter(pk__in=found)
+    def with_words(self, words: Sequence[str], or_id: int | None = None) -> Self:
+        """In their numbers or references, or in what their contacts are found by."""
+        rows, this = self, Q() if or_id is None else Q(pk=or_id)
+        for word in words:
+            own = Invoice.objects.filter(has_word(word, *SEARCHED)).order_by().values("pk")
+            contacts = Contact.objects.with_words([word]).order_by().values("pk")
+            if guess_rows(own.union(contacts, all=True)) >= _COMMON:
+                # Looked for on the way: a page is full before much was seen.
+                at_contact = (f"contact__{column}" for column in CONTACT_SEARCHED)
+                rows = rows.filter(
+                    Q(has_word(word, *SEARCHED)) | Q(has_word(word, *at_contact)) | this
+                )
+            else:
+                # A union, where an OR would be natural: it answers from the indexes of both tables.
+                addressed = Invoice.objects.filter(contact__in=contacts).order_by().values("pk")
+                found = [addressed]
+                if or_id is not None:
+                    found.append(Invoice.objects.filter(this).order_by().values("pk"))
+                rows = rows.filter(pk__in=own.union(*found))
+        return rows
 
     def visible_to(self, user: Union["User", "AnonymousUser"]) -> Self:
         """The invoices in the user's scope: all of them if there is none.

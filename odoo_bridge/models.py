@@ -1,7 +1,7 @@
 """What a sync keeps: the shape of a mirrored row, where each stream stands, what each run did."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 from django.conf import settings
@@ -34,18 +34,16 @@ class MirroredQuerySet(models.QuerySet[Any]):
         """Rows whose record Odoo still shows, archived ones included."""
         return self.filter(gone_at=None)
 
-    def search(self, text: str) -> Self:
-        """The rows that have each word of ``text``, or begin a word with it if it is short.
+    def search(self, text: str, or_id: int | None = None) -> Self:
+        """The rows that have each word of ``text``, or begin a word with it if it is short; and the
+        one whose id is ``or_id``.
 
         Ten words at most: a handful is enough to find something, each one more costs.
         """
-        rows = self
-        for word in text.split()[:10]:
-            rows = rows.with_word(word)
-        return rows
+        return self.with_words(text.split()[:10], or_id)
 
-    def with_word(self, word: str) -> Self:
-        """The rows that have ``word``. Each noun says where."""
+    def with_words(self, words: Sequence[str], or_id: int | None = None) -> Self:
+        """The rows that have each of ``words``, or the id ``or_id``. Each noun says where."""
         raise NotImplementedError
 
     def stamps(self) -> Iterator[tuple[int, str]]:

@@ -7,6 +7,7 @@ from rest_framework.test import APIClient
 from accounts.tests.factories import reader, scoped, user_of
 from contacts.tests.factories import ContactFactory
 from invoices.amounts import plain, spelled
+from invoices.models import Invoice
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
 from odoo_bridge.odoo.errors import (
     OdooBusy,
@@ -345,3 +346,28 @@ def test_each_failure_of_odoo_has_its_own_answer(monkeypatch, error, status, cod
     assert answer.headers.get("Retry-After") == wait
     assert answer.json()["error"]["message"]
     assert code in (None, answer.json()["error"]["code"])
+
+
+@pytest.mark.parametrize("common", [0, 10**9], ids=["along the list", "looked up"])
+def test_common_and_rare_words_find_the_same(monkeypatch, common):
+    monkeypatch.setattr("invoices.models._COMMON", common)
+    ContactFactory(odoo_id=1, name="Acme", complete_name="Acme", email="hi@acme.example")
+    ContactFactory(odoo_id=2, name="Blue", complete_name="Blue", city="Acme Town")
+    InvoiceFactory(odoo_id=11, name="INV/1", contact_id=1)
+    InvoiceFactory(odoo_id=12, name="INV/2", contact_id=2, ref="acme 7")
+    InvoiceFactory(odoo_id=13, name="INV/3", contact_id=None, ref="ACME")
+    InvoiceFactory(odoo_id=14, name="INV/4", contact_id=99, invoice_origin="")
+    InvoiceFactory(odoo_id=15, name="INV/5", contact_id=2)
+
+    def found(text, or_id=None):
+        return sorted(Invoice.objects.search(text, or_id).values_list("pk", flat=True))
+
+    assert found("acme") == [11, 12, 13, 15]
+    assert found("acme blue") == [12, 15]
+    assert found("acme inv/3") == [13]
+    assert found("hi") == [11]
+    assert found("me") == []
+    assert found("inv") == [11, 12, 13, 14, 15]
+    assert found("14") == []
+    assert found("14", 14) == [14]
+    assert found("7", 11) == [11, 12]

@@ -1,6 +1,5 @@
 """What all pages of the admin share."""
 
-import json
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -12,6 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
+
+from odoo_bridge.indexes import guess_rows
 
 RECORDS, SYNC, ACCESS = "Records", "Sync", "Access"
 # Up to here a count is exact; counting on costs more than the page it is shown on.
@@ -44,8 +45,7 @@ class LargeTablePaginator(Paginator):
         if exact <= COUNTED_EXACTLY:
             return exact
         self.is_estimate = True
-        plan = json.loads(rows.values("pk").explain(format="json"))
-        return max(exact, int(plan[0]["Plan"]["Plan Rows"]))
+        return max(exact, guess_rows(rows.values("pk")))
 
     @cached_property
     def num_pages(self) -> int:

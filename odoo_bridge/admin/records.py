@@ -308,11 +308,9 @@ class RecordAdmin(ReadOnlyAdmin):
         text = search_term.replace("\x00", "").strip()
         if not text:
             return queryset, False
-        rows = self.model._default_manager
-        found = rows.search(text).order_by().values("pk")
-        if text.isdecimal() and int(text) <= _BIGINT:
-            found = found.union(rows.filter(pk=int(text)).order_by().values("pk"))
-        return queryset.filter(pk__in=found), False
+        rows: Any = queryset
+        by_id = int(text) if text.isdecimal() and int(text) <= _BIGINT else None
+        return rows.search(text, by_id), False
 
     def names_of(self, rows: Sequence[Any]) -> Names:
         names, ids = Names(), dict[str, set[int | None]]()

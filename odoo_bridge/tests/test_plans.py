@@ -120,6 +120,27 @@ def test_each_filter_and_ordering_answers_from_its_index():
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("search=name", "invoices_invoice_pkey"),
+        ("search=inv", "invoices_invoice_pkey"),
+        ("search=name+inv", "invoices_invoice_pkey"),
+        ("search=name&ordering=-invoice_date", "invoice_date"),
+        ("search=name&date_from=2025-06-01", "invoice_date"),
+    ],
+)
+def test_what_very_many_have_is_looked_for_along_the_list(query, index):
+    """By looking all of them up a page would take as long as the whole list."""
+    with connection.cursor() as cursor:
+        cursor.execute(FILL)
+    filters = InvoiceFilters(QueryDict(query), Invoice.objects.all(), request=_Asking())
+    plan = filters.qs[:100].explain()
+    assert index in plan
+    for dear in ("Seq Scan", "Sort", "contact_search", "invoice_search"):
+        assert dear not in plan, plan
+
+
 def test_ageing_looks_at_open_invoices_alone():
     with connection.cursor() as cursor:
         cursor.execute(FILL)
