@@ -1,5 +1,6 @@
 """The app that runs syncs: its schedules and the checks of its settings."""
 
+import gc
 from typing import Any
 
 from django.apps import AppConfig
@@ -7,6 +8,8 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
 from odoo_bridge.postgres import read_moments_fast
+
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 
 class OdooBridgeConfig(AppConfig):
@@ -17,6 +20,10 @@ class OdooBridgeConfig(AppConfig):
         from odoo_bridge import checks  # noqa: F401
 
         connection_created.connect(read_moments_fast)
+        # A page of records is ten thousand objects, none of them in a circle. Looking for circles
+        # after each 700, as Python does, takes a third of the time in which they are read and mapped.
+        gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+
         # Sent once per app, after the last migration: the tables of django_celery_beat are there
         # unless somebody migrated ours alone, which seed() finds out.
         post_migrate.connect(_seed, sender=self)

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -65,12 +66,50 @@ def _copy_and_merge(
     since: datetime,
 ) -> Stored:
     ids = [row[0] for row in rows]
+    say = _statements(model, tuple(columns))
+    # copy() is psycopg's own: its errors become Django's here, like those of execute().
+    with connection.wrap_database_errors, connection.cursor() as cursor:
+        cursor.execute(say.neighbours, {"first": min(ids), "last": max(ids)})
+        neighbours, now = cursor.fetchone()
+        if not neighbours:
+            # Nothing to compare with, so straight into the table: what a first copy is made of.
+            before, state.change_seq = state.change_seq, state.change_seq + len(rows)
+            in_order = zip(*sorted(rows, key=itemgetter(0)), strict=True)
+            seqs = range(before + 1, state.change_seq + 1)
+            names = [*columns, "change_seq", "stored_at"]
+            values = [*in_order, list(seqs), [now] * len(rows)]
+            _copy_in(cursor, say.copy_new, model, names, values)
+            return Stored(created=len(rows))
+        cursor.execute(say.make_incoming)
+        cursor.execute(say.empty_incoming)
+        _copy_in(cursor, say.copy_incoming, model, columns, zip(*rows, strict=True))
+        cursor.execute(say.merge, {"ids": ids, "seq": state.change_seq, "since": since})
+        created, updated, restored, changed = cursor.fetchone()
+    state.change_seq += changed
+    return Stored(created, updated, len(rows) - created - updated, restored)
+
+
+@dataclass(frozen=True)
+class _Statements:
+    neighbours: str
+    copy_new: str
+    make_incoming: str
+    empty_incoming: str
+    copy_incoming: str
+    merge: str
+
+
+@lru_cache(maxsize=16)
+def _statements(model: type[MirroredModel], columns: tuple[str, ...]) -> _Statements:
+    """What is said to PostgreSQL for each page, put together once."""
     names = [sql.Identifier(name) for name in columns]
     ours = [sql.Identifier(name) for name in ("gone_at", "change_seq", "stored_at")]
     content = [sql.Identifier(name) for name in columns if name not in ("odoo_id", "write_date")]
+    table = sql.Identifier(model._meta.db_table)
+    incoming = sql.Identifier("incoming_" + model._meta.db_table)
     parts = {
-        "table": sql.Identifier(model._meta.db_table),
-        "incoming": sql.Identifier("incoming_" + model._meta.db_table),
+        "table": table,
+        "incoming": incoming,
         "columns": sql.SQL(", ").join(names),
         "incoming_columns": _of("i", names),
         "stored_content": _of("t", content),
@@ -79,37 +118,18 @@ def _copy_and_merge(
             sql.SQL("{0} = EXCLUDED.{0}").format(name) for name in [*names[1:], *ours]
         ),
     }
-    # copy() is psycopg's own: its errors become Django's here, like those of execute().
-    with connection.wrap_database_errors, connection.cursor() as cursor:
-        cursor.execute(_NEIGHBOURS.format(**parts), {"first": min(ids), "last": max(ids)})
-        neighbours, now = cursor.fetchone()
-        if not neighbours:
-            # Nothing to compare with, so straight into the table: what a first copy is made of.
-            before, state.change_seq = state.change_seq, state.change_seq + len(rows)
-            in_order = zip(*sorted(rows, key=itemgetter(0)), strict=True)
-            seqs = range(before + 1, state.change_seq + 1)
-            _copy_in(
-                cursor,
-                model,
-                parts["table"],
-                [*columns, "change_seq", "stored_at"],
-                [*in_order, list(seqs), [now] * len(rows)],
-            )
-            return Stored(created=len(rows))
-        cursor.execute(
-            sql.SQL(
-                "CREATE TEMP TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS AS "
-                "SELECT {columns} FROM {table} WITH NO DATA"
-            ).format(**parts)
-        )
-        cursor.execute(sql.SQL("TRUNCATE {incoming}").format(**parts))
-        _copy_in(cursor, model, parts["incoming"], columns, zip(*rows, strict=True))
-        cursor.execute(
-            _MERGE.format(**parts), {"ids": ids, "seq": state.change_seq, "since": since}
-        )
-        created, updated, restored, changed = cursor.fetchone()
-    state.change_seq += changed
-    return Stored(created, updated, len(rows) - created - updated, restored)
+    make_incoming = sql.SQL(
+        "CREATE TEMP TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS AS "
+        "SELECT {columns} FROM {table} WITH NO DATA"
+    )
+    return _Statements(
+        neighbours=_NEIGHBOURS.format(**parts).as_string(),
+        copy_new=_copy_into(table, model, [*columns, "change_seq", "stored_at"]),
+        make_incoming=make_incoming.format(**parts).as_string(),
+        empty_incoming=sql.SQL("TRUNCATE {incoming}").format(**parts).as_string(),
+        copy_incoming=_copy_into(incoming, model, columns),
+        merge=_MERGE.format(**parts).as_string(),
+    )
 
 
 _NEIGHBOURS = sql.SQL(
@@ -121,32 +141,40 @@ _NEIGHBOURS = sql.SQL(
 _DELIMITER, _QUOTE = "\x1f", "\x1e"
 
 
+def _copy_into(table: sql.Composable, model: type[MirroredModel], columns: Sequence[str]) -> str:
+    texts = [name for name in columns if _is_text(_field(model, name))]
+    return (
+        sql.SQL(
+            "COPY {} ({}) FROM STDIN "
+            "(FORMAT csv, DELIMITER {}, QUOTE {}, NULL 'null', FORCE_NOT_NULL ({}))"
+        )
+        .format(
+            table,
+            sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.Literal(_DELIMITER),
+            sql.Literal(_QUOTE),
+            sql.SQL(", ").join(map(sql.Identifier, texts)),
+        )
+        .as_string()
+    )
+
+
 def _copy_in(
     cursor: CursorWrapper,
+    statement: str,
     model: type[MirroredModel],
-    table: sql.Composable,
     columns: Sequence[str],
     values: Iterable[Sequence[Any]],
 ) -> None:
-    """COPY ``values``, a sequence for each of ``columns``, into ``table``.
+    """COPY ``values``, a sequence for each of ``columns``.
 
     Spelled a column at a time: psycopg's adapters take each value on its own, which costs several
     times as much.
     """
     fields = [_field(model, name) for name in columns]
-    texts = [name for name, field in zip(columns, fields, strict=True) if _is_text(field)]
-    statement = sql.SQL(
-        "COPY {} ({}) FROM STDIN (FORMAT csv, DELIMITER {}, QUOTE {}, NULL 'null', FORCE_NOT_NULL ({}))"
-    ).format(
-        table,
-        sql.SQL(", ").join(map(sql.Identifier, columns)),
-        sql.Literal(_DELIMITER),
-        sql.Literal(_QUOTE),
-        sql.SQL(", ").join(map(sql.Identifier, texts)),
-    )
-    lines = map(_line, zip(*map(_spelled, fields, values), strict=True))
+    lines = map(_DELIMITER.join, zip(*map(_spelled, fields, values), strict=True))
     with cursor.copy(statement) as copy:
-        copy.write("".join(lines))
+        copy.write("\n".join(lines))
 
 
 def _is_text(field: "models.Field[Any, Any]") -> bool:
@@ -156,10 +184,10 @@ def _is_text(field: "models.Field[Any, Any]") -> bool:
 def _spelled(field: "models.Field[Any, Any]", values: Sequence[Any]) -> Sequence[str]:
     """``values`` of ``field`` as COPY reads them; ``null`` is NULL but for text."""
     if _is_text(field):
-        return values
+        return _quoted(values)
     if isinstance(field, models.JSONField):
         # Most are empty: their text is known.
-        return [json.dumps(value) if value else _EMPTY_JSON[type(value)] for value in values]
+        return _quoted([_json(value) if value else _EMPTY_JSON[type(value)] for value in values])
     try:
         # PostgreSQL reads numbers, booleans and ISO moments as JSON writes them, and one call
         # writes them all.
@@ -168,17 +196,27 @@ def _spelled(field: "models.Field[Any, Any]", values: Sequence[Any]) -> Sequence
         return ["null" if value is None else str(value) for value in values]
 
 
-def _line(values: Sequence[str]) -> str:
-    line = _DELIMITER.join(values)
-    if "\n" in line or "\r" in line or _QUOTE in line or line.count(_DELIMITER) != len(values) - 1:
-        line = _DELIMITER.join(map(_quoted, values))
-    return line + "\n"
+def _json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half a surrogate pair, a number beyond 64 bits
+        return json.dumps(value)
 
 
-def _quoted(value: str) -> str:
-    if not any(mark in value for mark in ("\n", "\r", _QUOTE, _DELIMITER)):
-        return value
-    return _QUOTE + value.replace(_QUOTE, 2 * _QUOTE) + _QUOTE
+def _quoted(values: Sequence[str]) -> Sequence[str]:
+    """``values``, in quotes those that hold a mark of COPY's own. Looking at all at once is cheap."""
+    together = _DELIMITER.join(values)
+    marks = [mark for mark in ("\n", "\r", _QUOTE) if mark in together]
+    if together.count(_DELIMITER) != len(values) - 1:
+        marks.append(_DELIMITER)
+    if not marks:
+        return values
+    return [
+        _QUOTE + value.replace(_QUOTE, 2 * _QUOTE) + _QUOTE
+        if any(mark in value for mark in marks)
+        else value
+        for value in values
+    ]
 
 
 # The rows in question are fetched by id first: the planner knows nothing of the temporary table,

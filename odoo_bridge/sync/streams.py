@@ -1,8 +1,9 @@
 """A stream: one Odoo model copied into one Django model, column by column."""
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from operator import itemgetter
 from typing import Any
 
 from django.apps import apps
@@ -26,39 +27,50 @@ class Records:
     """
 
     def __init__(
-        self, records: Sequence[Record], absent: Container[str], references: References
+        self,
+        records: Sequence[Record],
+        fields: Sequence[str],
+        absent: Iterable[str],
+        references: References,
     ) -> None:
-        self._records, self._absent, self.references = records, absent, references
-        self._columns: dict[str, list[Any]] = {}
+        """Raises KeyError for a field that is missing in a record."""
+        self.references = references
+        self._columns: dict[str, Sequence[Any]] = dict.fromkeys(absent, [False] * len(records))
+        # The id twice: of one key alone itemgetter would make no tuple.
+        taken = zip(*map(itemgetter("id", "id", *fields), records), strict=True)
+        self._columns.update(zip(("id", "id", *fields), taken, strict=True))
+        self._amounts: dict[tuple[Any, int], Any] = {}
 
-    def __getitem__(self, field: str) -> list[Any]:
-        if field not in self._columns:
-            if field in self._absent:
-                self._columns[field] = [False] * len(self._records)
-            else:
-                self._columns[field] = [record[field] for record in self._records]
+    def __getitem__(self, field: str) -> Sequence[Any]:
         return self._columns[field]
+
+    def ids(self, field: str) -> Sequence[int | None]:
+        return values.each(values.many2one, self[field])
+
+    def money(self, field: str, places: Sequence[int]) -> list[Any]:
+        return values.each_money(self[field], places, self._amounts)
 
     @cached_property
     def currency_places(self) -> list[int]:
         """The decimal places of each record's currency, or of its company's if it has none."""
-        return [
-            self.references.decimal_places(
-                values.many2one(currency)
-                or self.references.company_currency(values.many2one(company))
+        pairs = list(zip(self.ids("currency_id"), self.ids("company_id"), strict=True))
+        known = {
+            (currency, company): self.references.decimal_places(
+                currency or self.references.company_currency(company)
             )
-            for currency, company in zip(self["currency_id"], self["company_id"], strict=True)
-        ]
+            for currency, company in set(pairs)
+        }
+        return [known[pair] for pair in pairs]
 
     @cached_property
     def company_places(self) -> list[int]:
         """The decimal places of the currency of each record's company."""
-        return [
-            self.references.decimal_places(
-                self.references.company_currency(values.many2one(company))
-            )
-            for company in self["company_id"]
-        ]
+        companies = self.ids("company_id")
+        known = {
+            company: self.references.decimal_places(self.references.company_currency(company))
+            for company in set(companies)
+        }
+        return [known[company] for company in companies]
 
 
 @dataclass(frozen=True)
@@ -85,9 +97,10 @@ def code(kind: str, source: str) -> Derived:
     """The code (ISO code of a country or currency) behind the id in ``source``."""
 
     def compute(records: Records) -> list[str]:
+        ids = records.ids(source)
         found = records.references.code
-        ids = map(values.many2one, records[source])
-        return ["" if odoo_id is None else found(kind, odoo_id) for odoo_id in ids]
+        known = {odoo_id: "" if odoo_id is None else found(kind, odoo_id) for odoo_id in set(ids)}
+        return [known[odoo_id] for odoo_id in ids]
 
     return Derived((source,), compute)
 
@@ -96,7 +109,7 @@ def money(source: str) -> Derived:
     """An amount in the record's own currency."""
 
     def compute(records: Records) -> list[Any]:
-        return list(map(values.money, records[source], records.currency_places))
+        return records.money(source, records.currency_places)
 
     return Derived((source, "currency_id", "company_id"), compute)
 
@@ -105,7 +118,7 @@ def company_money(source: str) -> Derived:
     """An amount in the currency of the record's company."""
 
     def compute(records: Records) -> list[Any]:
-        return list(map(values.money, records[source], records.company_places))
+        return records.money(source, records.company_places)
 
     return Derived((source, "company_id"), compute)
 
@@ -200,11 +213,14 @@ class Mapper:
         Raises RecordRejected if one of them cannot be mapped; given a record alone, the error names
         it and the field.
         """
-        page = Records(records, self._absent, self._references)
-        done: list[list[Any]] = [page["id"]]
+        if not records:
+            return []
+        done: list[Sequence[Any]] = []
         try:
+            page = Records(records, self.fields, self._absent, self._references)
+            done.append(page["id"])
             for _name, source, convert in self._plain:
-                done.append(list(map(convert, page[source])))
+                done.append(values.each(convert, page[source]))
             for _name, compute in self._derived:
                 done.append(compute(page))
             done.append(self._extras(page, len(records)))

@@ -83,3 +83,63 @@ def test_what_only_python_reads_is_read_too(body):
 def test_what_is_no_json_raises():
     with pytest.raises(ValueError):
         json_value(b"<html>")
+
+
+# Equal to each other, and not the same; and what Odoo would never send.
+ALIKE = [
+    False,
+    0,
+    0.0,
+    -0.0,
+    None,
+    True,
+    1,
+    1.0,
+    "",
+    "1",
+    "0",
+    [],
+    [0],
+    [True],
+    2**63,
+    float("nan"),
+]
+SENT = {
+    values.text: ["Acme", False, "Acme"],
+    values.number_of_invoice: ["/", False, "INV/1"],
+    values.boolean: [True, False],
+    values.integer: [3, 0, -1],
+    values.many2one: [7, False, 2**63 - 1],
+    values.ids: [[], [3, 1], [3, 1]],
+    values.moment: ["2026-02-01 09:30:00", False, "2026-02-01 09:30:00"],
+    values.day: ["2026-02-01", False],
+    values.decimal: [0.1, 1e22, 0.1],
+}
+
+
+def outcome(make):
+    try:
+        # With their classes: True equals 1. Zero has no sign in a database.
+        return [(type(value), str(value).replace("-0.0", "0.0")) for value in make()]
+    except ValueError:
+        return "refused"
+
+
+def with_two_alike(sent):
+    return [sent, *([first, *sent, second] for first in ALIKE for second in ALIKE)]
+
+
+@pytest.mark.parametrize("convert", SENT, ids=lambda convert: convert.__name__)
+def test_a_column_is_what_its_values_are_one_by_one(convert):
+    for column in with_two_alike(SENT[convert]):
+        made = outcome(lambda column=column: values.each(convert, column))
+        assert made == outcome(lambda column=column: map(convert, column)), column
+
+
+def test_a_column_of_amounts_is_what_they_are_one_by_one():
+    for column in with_two_alike([12.5, 0.005, 12.5, 3, -0.5]):
+        places = [2, 1, 3, 2, 1, 1, 2][: len(column)]
+        made = outcome(lambda column=column, places=places: values.each_money(column, places, {}))
+        assert made == outcome(
+            lambda column=column, places=places: map(values.money, column, places)
+        )
