@@ -243,6 +243,7 @@ class SyncRun(models.Model):
         INVENTORY = "inventory", "asking Odoo what there is"
         READING = "reading", "reading and storing"
         GONE = "gone", "looking for what is gone"
+        INDEXES = "indexes", "building indexes"
 
     stream = models.CharField(max_length=64)
     kind = models.CharField(max_length=16, choices=Kind)
@@ -285,7 +286,7 @@ class SyncRun(models.Model):
     phase_seconds = models.JSONField(
         default=dict,
         blank=True,
-        help_text="inventory, reading (waiting for Odoo), storing, gone -> seconds.",
+        help_text="inventory, reading (waiting for Odoo), storing, gone, indexes -> seconds.",
     )
     cancel_requested_at = models.DateTimeField(null=True)
     cancelled_by = models.ForeignKey(

@@ -21,7 +21,7 @@ from psycopg.errors import ProgramLimitExceeded
 from odoo_bridge.models import MirroredModel, MirroredQuerySet, SyncRun, SyncState
 from odoo_bridge.odoo.errors import BridgeError, RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, Record, connect
-from odoo_bridge.sync import gone, indexes, issues, references, rereads, stopping
+from odoo_bridge.sync import backfill, gone, issues, references, rereads, stopping
 from odoo_bridge.sync.fetch import Fetcher, Page
 from odoo_bridge.sync.lease import Lease, locked_state, note_life
 from odoo_bridge.sync.plan import Plan, Stamp, compare, totals_agree, union
@@ -123,7 +123,7 @@ class Execution:
                 plan = self._plan(state, odoo_now)
                 self._copy_all(plan)
             finally:
-                indexes.restore(self.model, self._lease)
+                self._build_indexes(self._lease)
             with self._lease.held() as state:
                 if state.watermark is None or odoo_now > state.watermark:
                     state.watermark = odoo_now
@@ -197,10 +197,10 @@ class Execution:
         if self.row.phase == Phase.GONE:
             return
         asked = SyncRun.objects.filter(pk=self.row.pk, cancel_requested_at__isnull=False)
-        row = asked.select_related("cancelled_by").first()
-        if row:
+        if asked.exists():
+            by = asked.select_related("cancelled_by").get().cancelled_by
             raise Cancelled(
-                f"Cancelled by {row.cancelled_by or 'nobody known'} after "
+                f"Cancelled by {by or 'nobody known'} after "
                 f"{self.row.read_count} of {self.row.planned_count} records."
             )
 
@@ -311,10 +311,19 @@ class Execution:
     def _make_way(self, rows: int) -> None:
         if (
             self._lease
-            and rows >= indexes.WORTH_IT_ROWS
+            and rows >= backfill.WORTH_IT_ROWS
             and not self.model._default_manager.exists()
         ):
-            indexes.set_aside(self.model, self._lease)
+            backfill.set_aside(self.model, self._lease)
+
+    def _build_indexes(self, lease: Lease) -> None:
+        """Build what a first copy, this or one that was killed, did without."""
+        if backfill.is_due(self.stream.name):
+            self._watch.turn(Phase.INDEXES)
+            self.row.phase = Phase.INDEXES
+            self._save_row()
+            backfill.restore(self.model, lease)
+        self._watch.turn("")
 
     def _copy_all(self, plan: Plan) -> None:
         """Fetch and store what is planned, then decide what is gone."""

@@ -98,12 +98,12 @@ class Fetcher:
                 part = list(ids[position : position + self._size])
                 position += len(part)
                 under_way.add(self._threads.submit(_timed, self._gateway, model, part, fields))
-            done = self._first_of(under_way)
-            for future in done:
-                under_way.discard(future)
-                page, seconds = future.result()
-                self._adapt(len(page.ids), seconds)
-                yield page
+            # One, even if several are there: the next is asked for before another is stored.
+            future = self._first_of(under_way).pop()
+            under_way.discard(future)
+            page, seconds = future.result()
+            self._adapt(len(page.ids), seconds)
+            yield page
 
     def _first_of(self, futures: set[Future[T]]) -> set[Future[T]]:
         attended = time.monotonic()

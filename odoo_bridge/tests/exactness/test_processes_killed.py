@@ -24,7 +24,7 @@ from contacts.models import Contact
 from odoo_bridge import tasks
 from odoo_bridge.demo import DemoOdoo, Fault
 from odoo_bridge.models import SyncRun, SyncState
-from odoo_bridge.sync import indexes, lease
+from odoo_bridge.sync import backfill, lease
 from odoo_bridge.sync.run import request, run_queued
 from odoo_bridge.tests.exactness.checker import Checker
 from odoo_bridge.tests.exactness.killed import frozen, killed, let_leases_run_out
@@ -86,7 +86,7 @@ def test_a_first_copy_killed_at_any_statement_goes_on_where_it_was(
 ) -> None:
     """Also while the indexes are aside, as they are when a large table is filled."""
     settings.ODOO_PAGE_SIZE, settings.ODOO_CONNECTIONS = 4, 1
-    monkeypatch.setattr(indexes, "WORTH_IT_ROWS", 1)
+    monkeypatch.setattr(backfill, "WORTH_IT_ROWS", 1)
     for n in range(20):
         demo.add("res.partner", name=f"Contact {n}")
     demo.clock.step(timedelta(hours=1))

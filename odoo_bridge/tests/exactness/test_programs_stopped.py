@@ -17,7 +17,7 @@ from contacts.models import Contact
 from odoo_bridge import tasks
 from odoo_bridge.demo import DemoOdoo, Fault
 from odoo_bridge.models import SyncRun, SyncState
-from odoo_bridge.sync import indexes, stopping
+from odoo_bridge.sync import backfill, stopping
 from odoo_bridge.sync.run import request, run, run_queued
 from odoo_bridge.tests.exactness.checker import Checker
 from odoo_bridge.tests.exactness.runs import sync, sync_all
@@ -246,7 +246,7 @@ def test_a_first_copy_that_is_stopped_leaves_its_indexes_to_the_run_that_goes_on
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Building them takes longer than a deployment waits, and they would be in the way."""
-    monkeypatch.setattr(indexes, "WORTH_IT_ROWS", 1)
+    monkeypatch.setattr(backfill, "WORTH_IT_ROWS", 1)
     assert sync("contacts", "reconcile", progress=told).status == Status.INTERRUPTED
     assert SyncState.objects.get(pk="contacts").indexes_aside
     stopping.go_on()
