@@ -247,7 +247,11 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
         "visibility_timeout": 12 * 3600,
+        # Redis, or the network before it, may go without closing a connection. Nobody waits for an
+        # answer for longer than this, and a worker hears within half a minute that it hears nothing.
         "socket_connect_timeout": 5,
+        "socket_timeout": 5,
+        "health_check_interval": 10,
         "socket_keepalive": True,
         # Whoever asks for a run while Redis is down has it as a row; the hint must not keep them
         # waiting for six seconds. Workers and beat have retries of their own.
@@ -266,7 +270,11 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SYNC_EVERY = 1
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},
+    }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     # The numbers of rows in lists, each process its own.

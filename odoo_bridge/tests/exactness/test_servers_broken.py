@@ -8,9 +8,11 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from psycopg.errors import OperationalError
@@ -30,6 +32,7 @@ from odoo_bridge.tests.programs import (
     eventually,
     services,
 )
+from odoo_bridge.tests.proxy import DroppingProxy, dropping_proxy
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 Status = SyncRun.Status
@@ -221,7 +224,37 @@ def test_redis_killed_five_times_under_a_running_task_loses_no_request(
         assert worker.poll() is None
 
 
-def swept(row: SyncRun, log: Path) -> None:
+@contextmanager
+def redis_behind_a_proxy() -> Iterator[tuple[DroppingProxy, str]]:
+    """The proxy, and Redis's address through it."""
+    with dropping_proxy(settings.REDIS_URL) as proxy:
+        url = urlsplit(settings.REDIS_URL)
+        yield proxy, url._replace(netloc=f"127.0.0.1:{proxy.port}").geturl()
+
+
+@pytest.mark.processes
+@pytest.mark.redis
+def test_a_worker_whose_redis_falls_silent_without_closing_notices_and_goes_on(
+    demo: DemoOdoo, check: Checker, tmp_path: Path
+) -> None:
+    log = tmp_path / "worker.log"
+    check.journal.files.append(log)
+    acme = demo.add("res.partner", name="Acme")
+    sync("contacts", "reconcile")
+    with redis_behind_a_proxy() as (proxy, url), a_worker(log, REDIS_URL=url) as worker:
+        row = queued()
+        eventually(partial(ended, row), 60, log)
+        demo.write("res.partner", [acme], name="Written in silence")
+        proxy.drop()
+        # With the sweeper: a hint that was under way when the silence began is lost.
+        row = request("contacts", "changes", trigger=SyncRun.Trigger.API)
+        swept(row, log, 90)
+        assert row.status == Status.SUCCEEDED, row.error
+        check("contacts")
+        assert worker.poll() is None
+
+
+def swept(row: SyncRun, log: Path, seconds: float = 60) -> None:
     """Wait until ``row`` has ended, sweeping as the schedule does, though more often."""
 
     def done() -> bool:
@@ -233,4 +266,4 @@ def swept(row: SyncRun, log: Path) -> None:
         time.sleep(0.5)
         return False
 
-    eventually(done, 60, log)
+    eventually(done, seconds, log)
