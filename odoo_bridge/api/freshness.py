@@ -74,11 +74,11 @@ def marks_of(streams: Sequence[str]) -> Marks:
     )
 
 
-def _moment(value: Any) -> datetime | None:
-    """SQLite keeps moments as texts, in UTC."""
+def _moment(value: datetime | str | None) -> datetime | None:
+    """SQLite has moments in UTC without saying so, and what is no column as a text."""
     if isinstance(value, str):
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
-    return cast("datetime | None", value)
+        value = datetime.fromisoformat(value)
+    return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def read_again(stream: str, ids: Sequence[int], user: Any, age: timedelta | None) -> datetime:
