@@ -1,7 +1,7 @@
 from contacts.filters import ContactExportFilters
 from contacts.views import ContactViewSet, LiveContactsView, LivePartnersView, LiveVersionView
 from odoo_bridge.api.routes import both
-from odoo_bridge.api.throttles import ExportThrottle
+from odoo_bridge.api.throttles import ExportThrottle, RefreshThrottle
 
 urlpatterns = [
     *both("contacts", ContactViewSet, name="contacts", actions={"get": "list"}),
@@ -15,7 +15,13 @@ urlpatterns = [
         pagination_class=None,
         throttle_classes=[ExportThrottle],
     ),
-    *both("contacts/<int:odoo_id>", ContactViewSet, name="contact", actions={"get": "retrieve"}),
+    *both(
+        "contacts/<int:odoo_id>",
+        ContactViewSet,
+        name="contact",
+        actions={"get": "retrieve"},
+        throttle_classes=[RefreshThrottle],
+    ),
     *both("utils/odoo-version", LiveVersionView, name="live-version"),
     *both("utils/odoo-contacts", LiveContactsView, name="live-contacts"),
     *both("utils/odoo-partners", LivePartnersView, name="live-partners"),

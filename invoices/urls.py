@@ -7,7 +7,7 @@ from invoices.views import (
     PostInvoiceView,
 )
 from odoo_bridge.api.routes import both
-from odoo_bridge.api.throttles import ExportThrottle
+from odoo_bridge.api.throttles import ExportThrottle, RefreshThrottle
 
 urlpatterns = [
     *both("invoices", InvoiceViewSet, name="invoices", actions={"get": "list"}),
@@ -36,7 +36,13 @@ urlpatterns = [
         pagination_class=None,
         throttle_classes=[ExportThrottle],
     ),
-    *both("invoices/<int:odoo_id>", InvoiceViewSet, name="invoice", actions={"get": "retrieve"}),
+    *both(
+        "invoices/<int:odoo_id>",
+        InvoiceViewSet,
+        name="invoice",
+        actions={"get": "retrieve"},
+        throttle_classes=[RefreshThrottle],
+    ),
     *both(
         "contacts/<int:odoo_id>/invoices",
         InvoiceViewSet,

@@ -198,6 +198,8 @@ ODOO_COMPANY_IDS = _ids("ODOO_COMPANY_IDS")
 ODOO_CONNECTIONS = _whole("ODOO_CONNECTIONS", 1, 2, 32)
 ODOO_PAGE_SIZE = _whole("ODOO_PAGE_SIZE", 1, 1000, 10_000)
 ODOO_TIMEOUT_SECONDS = _at_least("ODOO_TIMEOUT_SECONDS", 1, 60)
+# How long a request with max_age waits for Odoo: the longest that a thread of the web server is taken.
+ODOO_REFRESH_SECONDS = _at_least("ODOO_REFRESH_SECONDS", 1, 15)
 # Two minutes is Odoo's own limit for a request: what an ordinary transaction can be late by.
 ODOO_OVERLAP = timedelta(seconds=_whole("ODOO_OVERLAP_SECONDS", 120, 300, 86_400))
 ODOO_MAX_GONE_PERCENT = _at_least("ODOO_MAX_GONE_PERCENT", 0, 5)
@@ -350,6 +352,7 @@ REST_FRAMEWORK = {
         "sync": "30/min",
         "live": "120/min",
         "exports": "10/min",
+        "refreshes": "60/min",
         "writes": "60/min",
     },
     "EXCEPTION_HANDLER": "odoo_bridge.api.failures.exception_handler",

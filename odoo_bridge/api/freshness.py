@@ -81,10 +81,20 @@ def _moment(value: datetime | str | None) -> datetime | None:
     return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
 
 
-def read_again(stream: str, ids: Sequence[int], user: Any, age: timedelta | None) -> datetime:
-    """Read the records ``ids`` from Odoo now, and return when that began. Raises TooOld."""
+def read_again(
+    stream: str, ids: Sequence[int], user: Any, age: timedelta | None, give_up_at: float
+) -> datetime:
+    """Read the records ``ids`` from Odoo now, and return when that began.
+
+    Raises TooOld, no later than at ``give_up_at`` on the monotonic clock.
+    """
     done = run(
-        stream, SyncRun.Kind.RECORDS, trigger=SyncRun.Trigger.API, requested_by=user, ids=ids
+        stream,
+        SyncRun.Kind.RECORDS,
+        trigger=SyncRun.Trigger.API,
+        requested_by=user,
+        ids=ids,
+        give_up_at=give_up_at,
     )
     if done.status != SyncRun.Status.SUCCEEDED or done.started_at is None:
         # With issues too: then the record itself could not be copied.

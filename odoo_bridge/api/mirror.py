@@ -1,10 +1,12 @@
 """What the lists of all mirrored nouns share."""
 
+import time
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar, cast
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
@@ -37,7 +39,6 @@ class MirrorViewSet(viewsets.GenericViewSet):
     # What can be put into a row, and the field it is found by.
     expansions: ClassVar[Mapping[str, str]] = {}
     lookup_field = "odoo_id"
-    marks: Marks
     synced_at: datetime | None = None
     modified_at: datetime | None = None
 
@@ -54,12 +55,9 @@ class MirrorViewSet(viewsets.GenericViewSet):
 
     def retrieve(self, request: Request, odoo_id: int) -> Response:
         """Raises Http404, also for a row that is gone or not for this user."""
-        filters = RowFilters(request.query_params, self.get_queryset(), request=request)
-        if not filters.is_valid():
-            raise translate_validation(filters.errors)
-        max_age = filters.form.cleaned_data.get("max_age")
-        if max_age is not None and not self.marks.younger_than(max_age):
+        if self.is_too_old:
             self.synced_at = self.refresh(odoo_id)
+        filters = RowFilters(request.query_params, self.get_queryset(), request=request)
         found = self.spelled(filters.qs.filter(pk=odoo_id), also=["stored_at"])
         if not found:
             raise Http404
@@ -145,6 +143,12 @@ class MirrorViewSet(viewsets.GenericViewSet):
 
     # How fresh it is -----------------------------------------------------------------------------
 
+    @cached_property
+    def marks(self) -> Marks:
+        """Asked for before the rows: a run that ends in between makes the answer fresher than it
+        says, never staler."""
+        return marks_of(self.freshness_of())
+
     @property
     def content(self) -> tuple[Any, ...]:
         """What the number of rows holds for."""
@@ -165,7 +169,21 @@ class MirrorViewSet(viewsets.GenericViewSet):
         return self.read_again(self.streams[0], [odoo_id])
 
     def read_again(self, stream: str, ids: Collection[int]) -> datetime:
-        return read_again(stream, sorted(ids), self.request.user, self.marks.age)
+        return read_again(stream, sorted(ids), self.request.user, self.marks.age, self._give_up_at)
+
+    @cached_property
+    def _give_up_at(self) -> float:
+        """For all that one request reads from Odoo."""
+        return time.monotonic() + settings.ODOO_REFRESH_SECONDS
+
+    @cached_property
+    def is_too_old(self) -> bool:
+        """Whether a row must be read from Odoo first. Raises ValidationError."""
+        filters = RowFilters(self.request.query_params, self.get_queryset(), request=self.request)
+        if not filters.is_valid():
+            raise translate_validation(filters.errors)
+        max_age = filters.form.cleaned_data.get("max_age")
+        return max_age is not None and not self.marks.younger_than(max_age)
 
     def modified_of(self, odoo_id: int, stored_at: datetime) -> datetime:
         """Since when the answer about a row, which was stored at ``stored_at``, is as it is."""
@@ -173,9 +191,6 @@ class MirrorViewSet(viewsets.GenericViewSet):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        # Before the rows: a run that ends in between makes the answer fresher than it says, never
-        # staler.
-        self.marks = marks_of(self.freshness_of())
         self.synced_at = self.marks.synced_at
 
     def finalize_response(

@@ -27,6 +27,15 @@ class SyncThrottle(WhileTheCacheAnswers, UserRateThrottle):
     scope = "sync"
 
 
+class RefreshThrottle(WhileTheCacheAnswers, UserRateThrottle):
+    """Rows that ``max_age`` has read from Odoo. Those that are young enough do not count."""
+
+    scope = "refreshes"
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        return not view.is_too_old or super().allow_request(request, view)
+
+
 class ExportThrottle(WhileTheCacheAnswers, UserRateThrottle):
     """Files of whole tables. Each keeps one of the server's threads busy until it is sent."""
 

@@ -7,7 +7,8 @@ import logging
 import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ from django.db.models.functions import Now
 from psycopg.errors import ProgramLimitExceeded
 
 from odoo_bridge.models import MirroredModel, MirroredQuerySet, SyncRun, SyncState
-from odoo_bridge.odoo.errors import BridgeError, RecordRejected
+from odoo_bridge.odoo.errors import BridgeError, OdooTimeout, RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, Record, connect
 from odoo_bridge.sync import backfill, gone, issues, references, rereads, stopping
 from odoo_bridge.sync.fetch import Fetcher, Page
@@ -84,7 +85,14 @@ class _Watch:
 class Execution:
     """A run's row, its lease, its connections to Odoo, and its steps."""
 
-    def __init__(self, stream: Stream, row: SyncRun, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        row: SyncRun,
+        progress: Progress | None,
+        give_up_at: float | None = None,
+    ) -> None:
+        self._give_up_at = give_up_at
         self.stream, self.row, self._progress = stream, row, progress
         self.model: type[MirroredModel] = stream.model
         self._lease: Lease | None = None
@@ -170,10 +178,21 @@ class Execution:
     # Steps ----------------------------------------------------------------------------------------
 
     def _connected(self) -> AbstractContextManager[Fetcher]:
-        self.gateway = connect()
+        self.gateway = connect() if self._give_up_at is None else self._connect_in_time()
         self._usage_before = self.gateway.usage()
         self.fetcher = Fetcher(self.gateway, self._attend, self._heed_stop)
         return self.fetcher
+
+    def _connect_in_time(self) -> Gateway:
+        thread = ThreadPoolExecutor(1, thread_name_prefix="odoo-connect")
+        try:
+            left = (self._give_up_at or 0) - time.monotonic()
+            return thread.submit(connect).result(max(0, left))
+        except FutureTimeout:
+            self._heed_patience()
+            raise
+        finally:
+            thread.shutdown(wait=False)
 
     def _attend(self) -> None:
         if self._lease is not None:
@@ -190,6 +209,12 @@ class Execution:
                 f"Its program was told to stop, after {self.row.read_count} of "
                 f"{self.row.planned_count} records."
             )
+        self._heed_patience()
+
+    def _heed_patience(self) -> None:
+        """Whoever waits has waited long enough. A call under way ends by itself, unheard."""
+        if self._give_up_at is not None and time.monotonic() >= self._give_up_at:
+            raise OdooTimeout("Odoo did not answer while somebody waited for it.")
 
     def _heed_cancel(self) -> None:
         """Stop if a person asked for it. Not while rows are marked gone: what points to them is

@@ -36,12 +36,14 @@ def run(
     confirm_gone: bool = False,
     queued: SyncRun | None = None,
     progress: Progress | None = None,
+    give_up_at: float | None = None,
 ) -> SyncRun:
     """Run ``stream`` now and return its finished SyncRun, whatever became of it.
 
     ``kind``: changes, reconcile, full, or records with ``ids``. ``queued``: the row that asked for
     this run, if one did. ``progress`` is called with the SyncRun after each page. What staff must
-    know of a failure is on the row; only errors of our own code raise.
+    know of a failure is on the row; only errors of our own code raise. ``give_up_at``, on the
+    monotonic clock: from then on Odoo is waited for no longer, and the run fails.
 
     When the program is told to stop the run ends ``interrupted`` after the page at hand. Unless a
     command ran it, whose user decides what comes next, another is queued that goes on from there.
@@ -59,7 +61,7 @@ def run(
     row.save(update_fields=_STARTED if row.pk else None)
     SyncRun.objects.filter(pk=row.pk).update(started_at=Now())
     row.refresh_from_db(fields=["started_at"])
-    execution = Execution(wanted, row, progress)
+    execution = Execution(wanted, row, progress, give_up_at)
     try:
         if row.kind == Kind.RECORDS:
             execution.records()
@@ -98,7 +100,7 @@ def run(
         execution.release()
     # If one of these fails the notes stand, and the next run of that stream reads them again.
     for name, noted in execution.to_follow():
-        run(name, Kind.RECORDS, trigger=Trigger.HINT, ids=noted)
+        run(name, Kind.RECORDS, trigger=Trigger.HINT, ids=noted, give_up_at=give_up_at)
     return row
 
 

@@ -1,8 +1,12 @@
 """How fresh an answer is, and how a client can insist."""
 
+import socket
+import threading
+import time
 from datetime import timedelta
 
 import pytest
+from django.core.cache.backends.locmem import LocMemCache
 from django.utils import timezone
 from django.utils.http import http_date, parse_http_date
 from rest_framework.test import APIClient
@@ -12,6 +16,8 @@ from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice, InvoiceLine
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
+from odoo_bridge.api.throttles import RefreshThrottle
+from odoo_bridge.demo.faults import Fault
 from odoo_bridge.models import Reference, SyncRun, SyncState
 from odoo_bridge.odoo import gateway
 from odoo_bridge.sync.run import run
@@ -193,6 +199,55 @@ def test_where_odoo_is_down_the_answer_is_its_age_never_an_old_row(api, rows, se
     assert answer.json()["error"]["code"] == "too_old"
     assert "312 seconds old" in answer.json()["error"]["message"]
     assert api.get("/api/contacts/7").status_code == 200
+
+
+def test_a_request_waits_for_odoo_no_longer_than_it_may(api, demo, settings):
+    acme = demo.add("res.partner", name="Acme")
+    copy_everything()
+    synced(seconds_ago=312)
+    settings.ODOO_REFRESH_SECONDS = 0.5
+    demo.faults.add(Fault("busy", model="res.partner", method="search", times=1, retry_after=4))
+    started = time.monotonic()
+    answer = api.get(f"/api/contacts/{acme}?max_age=60")
+    assert time.monotonic() - started < 4
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "too_old"
+    assert "312 seconds old" in answer.json()["error"]["message"]
+    made = SyncRun.objects.order_by("pk").last()
+    assert (made.status, made.error_code) == ("failed", "odoo_timeout")
+
+
+def test_a_request_does_not_wait_for_a_login_that_hangs(api, rows, settings):
+    settings.ODOO_REFRESH_SECONDS = 0.5
+    SyncStateFactory(stream="contacts", watermark=timezone.now() - timedelta(seconds=312))
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        settings.ODOO_URL = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        answer = api.get("/api/contacts/7?max_age=60")
+        assert answer.status_code == 503
+        assert "312 seconds old" in answer.json()["error"]["message"]
+        # It would have gone on for a minute.
+        [waiting] = [one for one in threading.enumerate() if one.name.startswith("odoo-connect")]
+    waiting.join(timeout=20)
+    assert not waiting.is_alive()
+
+
+def test_reading_again_is_limited_per_user_and_what_is_young_does_not_count(api, demo, monkeypatch):
+    acme = demo.add("res.partner", name="Acme")
+    copy_everything()
+    synced(seconds_ago=120)
+    monkeypatch.setattr(RefreshThrottle, "THROTTLE_RATES", {"refreshes": "2/min"})
+    # A cache of its own: tests that run beside this one empty the shared one.
+    monkeypatch.setattr(RefreshThrottle, "cache", LocMemCache("refreshes", {}))
+    path = f"/api/contacts/{acme}"
+    for query in ("", "?max_age=3600", "?max_age=3600", "?max_age=60", "?max_age=60"):
+        assert api.get(path + query).status_code == 200
+    answer = api.get(f"{path}?max_age=60")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "throttled")
+    assert 0 < int(answer["Retry-After"]) <= 60
+    assert api.get(f"{path}?max_age=3600").status_code == 200
+    another = APIClient()
+    another.force_authenticate(reader())
+    assert another.get(f"{path}?max_age=60").status_code == 200
 
 
 def test_what_a_user_may_not_see_is_not_read_again(demo):
