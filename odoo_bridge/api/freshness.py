@@ -53,16 +53,18 @@ class Marks:
 # Written by hand: asked in every request, and Django takes longer to build it than PostgreSQL to
 # answer.
 _MARKS = """
-SELECT stream, watermark, change_seq, feed, CURRENT_TIMESTAMP,
+SELECT stream, watermark, change_seq, feed, {now},
   (SELECT max(stored_at) FROM odoo_bridge_reference)
 FROM odoo_bridge_syncstate ORDER BY stream
 """
+# CURRENT_TIMESTAMP is to the microsecond on PostgreSQL, to the second on SQLite.
+_NOW = {"postgresql": "CURRENT_TIMESTAMP", "sqlite": "strftime('%Y-%m-%d %H:%M:%f', 'now')"}
 
 
 def marks_of(streams: Sequence[str]) -> Marks:
     """Of the least fresh of ``streams``."""
     with connection.cursor() as cursor:
-        cursor.execute(_MARKS)
+        cursor.execute(_MARKS.format(now=_NOW[connection.vendor]))
         known = cursor.fetchall()
     marks = [_moment(mark) for stream, mark, *_rest in known if stream in streams]
     dated = [mark for mark in marks if mark is not None]
