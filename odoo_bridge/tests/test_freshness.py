@@ -1,5 +1,6 @@
 """How fresh an answer is, and how a client can insist."""
 
+import re
 import socket
 import threading
 import time
@@ -145,6 +146,11 @@ def synced(seconds_ago):
     SyncState.objects.update(watermark=timezone.now() - timedelta(seconds=seconds_ago))
 
 
+def age_told_by(answer):
+    """Seconds, in the sentence of a 503."""
+    return int(re.search(r"(\d+) seconds old", answer.json()["error"]["message"])[1])
+
+
 def test_a_contact_older_than_the_client_takes_is_read_again(api, demo):
     acme = demo.add("res.partner", name="Acme")
     copy_everything()
@@ -197,7 +203,7 @@ def test_where_odoo_is_down_the_answer_is_its_age_never_an_old_row(api, rows, se
     answer = api.get("/api/contacts/7?max_age=60")
     assert (answer.status_code, answer["Retry-After"]) == (503, "30")
     assert answer.json()["error"]["code"] == "too_old"
-    assert "312 seconds old" in answer.json()["error"]["message"]
+    assert age_told_by(answer) >= 312
     assert api.get("/api/contacts/7").status_code == 200
 
 
@@ -206,13 +212,13 @@ def test_a_request_waits_for_odoo_no_longer_than_it_may(api, demo, settings):
     copy_everything()
     synced(seconds_ago=312)
     settings.ODOO_REFRESH_SECONDS = 0.5
-    demo.faults.add(Fault("busy", model="res.partner", method="search", times=1, retry_after=4))
+    demo.faults.add(Fault("busy", model="res.partner", method="search", times=1, retry_after=60))
     started = time.monotonic()
     answer = api.get(f"/api/contacts/{acme}?max_age=60")
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 30
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "too_old"
-    assert "312 seconds old" in answer.json()["error"]["message"]
+    assert age_told_by(answer) >= 312
     made = SyncRun.objects.order_by("pk").last()
     assert (made.status, made.error_code) == ("failed", "odoo_timeout")
 
@@ -224,7 +230,7 @@ def test_a_request_does_not_wait_for_a_login_that_hangs(api, rows, settings):
         settings.ODOO_URL = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         answer = api.get("/api/contacts/7?max_age=60")
         assert answer.status_code == 503
-        assert "312 seconds old" in answer.json()["error"]["message"]
+        assert age_told_by(answer) >= 312
         # It would have gone on for a minute.
         [waiting] = [one for one in threading.enumerate() if one.name.startswith("odoo-connect")]
     waiting.join(timeout=20)
