@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from accounts.models import User
+from odoo_bridge.api.openapi import FailureDetailSerializer
 from odoo_bridge.api.strict import StrictBody
 
 
@@ -104,10 +105,16 @@ class GrantedSerializer(serializers.Serializer):
 
 
 class GrantRefusedSerializer(serializers.Serializer):
-    """RFC 6749, section 5.2."""
+    """RFC 6749, section 5.2, with our own code and the names of what is wrong."""
 
     error = serializers.CharField(help_text="invalid_grant, invalid_request ...")
-    error_description = serializers.CharField()
+    error_description = serializers.CharField(help_text="For people.")
+    code = serializers.CharField(help_text="As everywhere in this API: authentication_failed ...")
+    fields = serializers.DictField(  # type: ignore[assignment]  # the name is the API's
+        child=FailureDetailSerializer(many=True),
+        required=False,
+        help_text="With the code `invalid`: each wrong key.",
+    )
 
 
 class RefreshSerializer(StrictBody):

@@ -189,7 +189,8 @@ def _granted(request: Request) -> dict[str, Any]:
 
 
 def _say_as_oauth(response: Response) -> None:
-    """Put what our own shape says into that of RFC 6749, section 5.2."""
+    """Put what our own shape says into that of RFC 6749, section 5.2, which allows for more: our own
+    code, and the names of what is wrong."""
     error = response.data["error"]
     said = error["message"]
     for name, wrong in error.get("fields", {}).items():
@@ -203,7 +204,8 @@ def _say_as_oauth(response: Response) -> None:
         # For OAuth2 a 401 would mean that the program has not said who it is.
         response.status_code = 400
         del response["WWW-Authenticate"]
-    response.data = {"error": code, "error_description": said}
+    own = {name: value for name, value in error.items() if name != "message"}
+    response.data = {"error": code, "error_description": said, **own}
 
 
 class RefreshView(AnonymousView):

@@ -185,6 +185,8 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+    # Compiling a query costs more than running one of ours: a large scope looks dear to the planner.
+    DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off")
 
 # Odoo ---------------------------------------------------------------------------------------------
 ODOO_URL = _http_url("ODOO_URL")

@@ -47,27 +47,35 @@ def test_a_refresh_grant_uses_the_token_up():
 
 
 @pytest.mark.parametrize(
-    ("body", "error"),
+    ("body", "error", "code"),
     [
-        ("grant_type=password&username=ann&password=wrong", "invalid_grant"),
-        ("grant_type=password&username=nobody&password=wrong", "invalid_grant"),
-        ("grant_type=refresh_token&refresh_token=x", "invalid_grant"),
-        ("grant_type=refresh_token", "invalid_request"),
-        ("grant_type=password&username=ann", "invalid_request"),
-        ("grant_type=client_credentials", "unsupported_grant_type"),
-        ("username=ann&password=wrong", "invalid_request"),
-        ("grant_type=password&username=ann&password=wrong&admin=1", "invalid_request"),
-        ("%ff=%ff", "invalid_request"),
-        ("", "invalid_request"),
+        ("grant_type=password&username=ann&password=no", "invalid_grant", "authentication_failed"),
+        ("grant_type=password&username=x&password=no", "invalid_grant", "authentication_failed"),
+        ("grant_type=refresh_token&refresh_token=x", "invalid_grant", "token_not_valid"),
+        ("grant_type=refresh_token", "invalid_request", "refresh_token"),
+        ("grant_type=password&username=ann", "invalid_request", "password"),
+        ("grant_type=client_credentials", "unsupported_grant_type", "grant_type"),
+        ("username=ann&password=wrong", "invalid_request", "grant_type"),
+        ("grant_type=password&username=ann&password=no&admin=1", "invalid_request", "admin"),
+        ("%ff=%ff", "invalid_request", "grant_type"),
+        ("", "invalid_request", "grant_type"),
     ],
 )
-def test_a_refused_grant_is_a_400_with_oauths_own_code(body, error):
+def test_a_refused_grant_is_a_400_with_oauths_code_and_our_own(body, error, code):
+    """``code``: ours, or the key that is wrong."""
     UserFactory(username="ann")
     answer = ask(body)
     assert answer.status_code == 400
-    assert set(answer.json()) == {"error", "error_description"}
-    assert answer.json()["error"] == error
-    assert isinstance(answer.json()["error_description"], str)
+    said = answer.json()
+    assert said["error"] == error
+    assert isinstance(said["error_description"], str)
+    if "fields" in said:
+        assert said["code"] == "invalid"
+        assert code in said["fields"]
+        assert said["fields"][code][0]["code"] in ("required", "invalid_choice", "unknown")
+    else:
+        assert said["code"] == code
+    assert set(said) <= {"error", "error_description", "code", "fields"}
 
 
 def test_guessing_by_form_locks_out_like_guessing_by_json():

@@ -16,6 +16,7 @@ from odoo_bridge.api.strict import unknown
 from odoo_bridge.indexes import folded
 from odoo_bridge.models import MirroredQuerySet
 
+MAX_SECONDS = 10**9
 YES = {"1", "true", "yes"}
 NO = {"0", "false", "no"}
 
@@ -200,7 +201,7 @@ class _Mirrored(StrictFilters):
 class RowFilters(_Mirrored):
     """What a single row can be asked with."""
 
-    max_age = WholeNumber(method="leave_as_it_is", max_value=10**9)
+    max_age = WholeNumber(method="leave_as_it_is", max_value=MAX_SECONDS)
 
 
 class MirrorFilters(_Mirrored):

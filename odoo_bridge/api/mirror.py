@@ -21,7 +21,7 @@ from rest_framework.response import Response
 
 from odoo_bridge.api.changes import ChangesQuerySerializer, changes, last_change
 from odoo_bridge.api.export import ExportQuerySerializer, export
-from odoo_bridge.api.filters import RowFilters
+from odoo_bridge.api.filters import MAX_SECONDS, RowFilters
 from odoo_bridge.api.freshness import Marks, conditional, marks_of, read_again
 from odoo_bridge.api.names import Names, names_at
 from odoo_bridge.api.rows import Row, Rows
@@ -241,7 +241,7 @@ def fields_parameter(rows: Rows) -> OpenApiParameter:
 
 MAX_AGE = OpenApiParameter(
     "max_age",
-    {"type": "integer", "minimum": 0},
+    {"type": "integer", "minimum": 0, "maximum": MAX_SECONDS},
     description="In seconds. What was last synced longer ago is read from Odoo first; where that "
     "fails the answer is 503, never silently old.",
 )

@@ -52,6 +52,7 @@ FAILURES = {
     401: ("No token, or one that is not good any more.", "token_not_valid", "Log in again."),
     403: ("The account may not do this.", "permission_denied", "Ask the staff of this bridge."),
     404: ("Not there, or outside the user's scope.", "not_found", "Not found."),
+    406: ("Not in a form that `Accept` allows.", "not_acceptable", "Not in that form."),
     409: ("The same write is being worked on.", "in_progress", "Try again in a moment."),
     410: ("The feed begins anew.", "feed_restarted", "Start again with after=0."),
     415: ("The body is not JSON.", "unsupported_media_type", "Unsupported media type."),
@@ -116,7 +117,7 @@ class Schema(AutoSchema):
 
     def _failing(self) -> set[int]:
         """The statuses of failures that the operation has by what it is."""
-        statuses = {400, 503}
+        statuses = {400, 406, 503}
         allowing = (permissions.AllowAny, permissions.IsAuthenticated)
         auth = self.get_auth()
         if auth and {} not in auth:

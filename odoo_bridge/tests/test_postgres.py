@@ -37,6 +37,10 @@ def test_what_is_no_moment_for_python_is_an_error(text):
         ask("SELECT %s::timestamptz", text)
 
 
+def test_queries_are_not_compiled():
+    assert ask("SHOW jit") == "off"
+
+
 def test_another_zone_of_the_session_is_still_the_same_moment():
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL TIME ZONE 'Asia/Kathmandu'")
