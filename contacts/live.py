@@ -9,12 +9,14 @@ from accounts.models import Access
 from contacts.models import Contact
 from contacts.rows import CONTACT_ROWS
 from odoo_bridge.api.live import (
+    Codes,
     Domain,
     LiveQuerySerializer,
     Several,
     any_of,
-    cell,
     company_for,
+    find_by_marker,
+    import_of,
     odoo_id,
     reference,
     wrong,
@@ -67,7 +69,7 @@ class LiveContactsSerializer(LiveQuerySerializer):
     type = Several(help_text="contact, invoice, delivery, other ...; several: by commas.")
     parent = odoo_id()  # type: ignore[assignment]  # DRF takes fields out of the class
     commercial = odoo_id(help_text="The company that invoices are owed by.")
-    country = Several(help_text="ISO codes: BE,FR")
+    country = Codes(Reference.Kind.COUNTRY, help_text="ISO codes: BE,FR")
     email = serializers.CharField(required=False, max_length=254)
     vat = serializers.CharField(required=False, max_length=64)
     ref = serializers.CharField(required=False, max_length=200)
@@ -88,9 +90,6 @@ class LiveContactsSerializer(LiveQuerySerializer):
         "tag": ("category_id", "in"),
     }
 
-    def validate_country(self, codes: list[str]) -> list[int]:
-        return [reference(Reference.Kind.COUNTRY, code.upper()) for code in codes]
-
 
 def in_scope(user: Any) -> Domain:
     """``Contact.objects.visible_to`` as Odoo's conditions."""
@@ -103,6 +102,13 @@ def in_scope(user: Any) -> Domain:
     if access.contact_ids:
         found.append(("id", "child_of", sorted(access.contact_ids)))
     return found
+
+
+def check_contact(user: Any, field: str, contact_id: int) -> None:
+    """Raises ValidationError about ``field`` for a contact that the user may not see."""
+    visible = Contact.objects.present().visible_to(user)
+    if not visible.filter(pk=contact_id).exists():
+        raise wrong(field, "There is no such contact.")
 
 
 # Creating -----------------------------------------------------------------------------------------
@@ -155,9 +161,7 @@ class NewContactSerializer(StrictBody):
                 "parent_id", "You may add contacts below those in your scope only: name one."
             )
         if parent_id is not None:
-            visible = Contact.objects.present().visible_to(user)
-            if not visible.filter(pk=parent_id).exists():
-                raise wrong("parent_id", "There is no such contact.")
+            check_contact(user, "parent_id", parent_id)
         if parent_id is not None and wish["type"] == "contact":
             for name in wish.keys() & ADDRESS.keys():
                 raise wrong(
@@ -192,15 +196,8 @@ _COLUMNS = {
 
 
 def _send(odoo: Gateway, write: OdooWrite) -> int:
-    wish = write.wish
-    given = {column: wish[name] for name, column in _COLUMNS.items() if wish.get(name) is not None}
-    columns = ["id", *given]
-    row = [write.marker, *map(cell, given.values())]
-    return odoo.load(MODEL, columns, [row], wish["company_id"])
-
-
-def _find(odoo: Gateway, write: OdooWrite) -> int | None:
-    return odoo.marked(MODEL, write.marker)
+    row = import_of(write, _COLUMNS)
+    return odoo.load(MODEL, list(row), [list(row.values())], write.wish["company_id"])
 
 
 def _complete(_odoo: Gateway, _write: OdooWrite, _contact_id: int) -> None:
@@ -220,5 +217,13 @@ def _row(contact_id: int) -> Mapping[str, Any]:
 
 
 CREATE_CONTACT = Action(
-    "create_contact", "contacts", "contact", 201, _send, _find, _complete, _mirror, _row
+    "create_contact",
+    "contacts",
+    "contact",
+    201,
+    _send,
+    find_by_marker(MODEL),
+    _complete,
+    _mirror,
+    _row,
 )

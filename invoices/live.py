@@ -10,16 +10,19 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from accounts.models import Access
-from contacts.models import Contact
+from contacts.live import check_contact
 from invoices.models import Invoice, InvoiceLine
 from invoices.rows import INVOICE_ROWS, LINE_ROWS
 from odoo_bridge.api.live import (
+    Codes,
     Domain,
     LiveQuerySerializer,
     Several,
     any_of,
     cell,
     company_for,
+    find_by_marker,
+    import_of,
     odoo_id,
     reference,
     wrong,
@@ -74,7 +77,7 @@ class LiveInvoicesSerializer(LiveQuerySerializer):
     contact = odoo_id()
     commercial = odoo_id(help_text="The company that owes it or is owed.")
     company = odoo_id()
-    currency = Several(help_text="ISO codes: EUR,USD")
+    currency = Codes(Reference.Kind.CURRENCY, help_text="ISO codes: EUR,USD")
     journal = odoo_id()
     date_from = serializers.DateField(required=False, help_text="Of the invoice.")
     date_to = serializers.DateField(required=False, help_text="Included.")
@@ -103,9 +106,6 @@ class LiveInvoicesSerializer(LiveQuerySerializer):
         "amount_from": ("amount_total", ">="),
         "amount_to": ("amount_total", "<="),
     }
-
-    def validate_currency(self, codes: list[str]) -> list[int]:
-        return [reference(Reference.Kind.CURRENCY, code.upper()) for code in codes]
 
     def domain(self) -> Domain:
         found = super().domain()
@@ -208,9 +208,7 @@ class NewInvoiceSerializer(StrictBody):
     def validate(self, wish: dict[str, Any]) -> dict[str, Any]:
         """Look the rest up in the mirror. Raises ValidationError for what is not there."""
         user = self.context["request"].user
-        visible = Contact.objects.present().visible_to(user)
-        if not visible.filter(pk=wish["contact_id"]).exists():
-            raise wrong("contact_id", "There is no such contact.")
+        check_contact(user, "contact_id", wish["contact_id"])
         if wish["post"] and wish["move_type"].startswith("in_") and "invoice_date" not in wish:
             raise wrong("invoice_date", "Odoo posts a vendor's document with its date only.")
         wish["company_id"] = company_for(user, wish.get("company_id"))
@@ -303,9 +301,9 @@ _LINE_COLUMNS = ("id", "name", "product_id/.id", "quantity", "price_unit", "tax_
 
 def _send(odoo: Gateway, write: OdooWrite) -> int:
     wish = write.wish
-    given = {column: wish[name] for name, column in _COLUMNS.items() if wish.get(name) is not None}
-    columns = ["id", *given, *(f"invoice_line_ids/{name}" for name in _LINE_COLUMNS)]
-    head = [write.marker, *map(cell, given.values())]
+    given = import_of(write, _COLUMNS)
+    columns = [*given, *(f"invoice_line_ids/{name}" for name in _LINE_COLUMNS)]
+    head = list(given.values())
     rows = []
     for number, line in enumerate(wish["lines"]):
         cells = (
@@ -319,10 +317,6 @@ def _send(odoo: Gateway, write: OdooWrite) -> int:
         )
         rows.append([*(head if not number else [""] * len(head)), *map(cell, cells)])
     return odoo.load(MODEL, columns, rows, wish["company_id"])
-
-
-def _find(odoo: Gateway, write: OdooWrite) -> int | None:
-    return odoo.marked(MODEL, write.marker)
 
 
 def _complete(odoo: Gateway, write: OdooWrite, invoice_id: int) -> None:
@@ -409,7 +403,15 @@ def _row(invoice_id: int) -> Mapping[str, Any]:
 
 
 CREATE_INVOICE = Action(
-    "create_invoice", "invoices", "invoice", 201, _send, _find, _complete, _mirror, _row
+    "create_invoice",
+    "invoices",
+    "invoice",
+    201,
+    _send,
+    find_by_marker(MODEL),
+    _complete,
+    _mirror,
+    _row,
 )
 
 

@@ -19,10 +19,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from odoo_bridge.api.strict import StrictBody, StrictSerializer, unknown
-from odoo_bridge.models import Reference
+from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import OdooRejected, OdooUnavailable
-from odoo_bridge.odoo.gateway import connect
+from odoo_bridge.odoo.gateway import Gateway, connect
 from odoo_bridge.writing import OPEN, Action, ask, carry_out, recall
 
 MAX_ROWS = 100
@@ -51,6 +51,17 @@ class Several(serializers.CharField):
             if self.choices and word not in self.choices:
                 raise ValidationError(f"Must be of {', '.join(self.choices)}.", "invalid_choice")
         return words
+
+
+class Codes(Several):
+    """ISO codes, one or several: a list of the ids of the currencies or countries that have them."""
+
+    def __init__(self, kind: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.kind = kind
+
+    def to_internal_value(self, data: Any) -> Any:
+        return [reference(self.kind, code.upper()) for code in super().to_internal_value(data)]
 
 
 class LiveQuerySerializer(StrictSerializer):
@@ -323,6 +334,23 @@ def reference(kind: str, code: str) -> int:
 def wrong(field: str, message: str, code: str = "invalid") -> ValidationError:
     """What a serializer's ``validate`` raises when one of its fields does not fit the others."""
     return ValidationError({field: [ErrorDetail(message, code=code)]})
+
+
+def import_of(write: OdooWrite, columns: Mapping[str, str]) -> dict[str, str]:
+    """The import of a record: its columns and their cells. ``columns``: what the wish has under these
+    names, and where it goes. The marker comes first, by which the record is found again."""
+    given = {column: write.wish.get(name) for name, column in columns.items()}
+    cells = {column: cell(value) for column, value in given.items() if value is not None}
+    return {"id": write.marker, **cells}
+
+
+def find_by_marker(model: str) -> Callable[[Gateway, OdooWrite], int | None]:
+    """For an Action that makes records of ``model``: the one that a write made, if it did."""
+
+    def find(odoo: Gateway, write: OdooWrite) -> int | None:
+        return odoo.marked(model, write.marker)
+
+    return find
 
 
 def cell(value: Any) -> str:
