@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 # A word that so many rows have is common: looking all of them up for one page takes long.
-_COMMON = 5000
+_COMMON = 30_000
 SEARCHED = ("name", "ref", "payment_reference", "invoice_origin")
 # Posted, and something is still to be paid.
 OPEN = Q(state="posted") & (Q(amount_residual__gt=0) | Q(amount_residual__lt=0))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from contacts.serializers import ContactSerializer
@@ -154,12 +155,24 @@ class AgeingQuerySerializer(serializers.Serializer):
     )
 
 
+_ONE_DIMENSION = f"({'|'.join(DIMENSIONS)})"
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": f"^{_ONE_DIMENSION}(,{_ONE_DIMENSION})*$",
+        "default": ",".join(USUAL_DIMENSIONS),
+        "description": "What totals are split by beside the currencies: some of "
+        f"{', '.join(DIMENSIONS)}, separated by commas.",
+    }
+)
+class DimensionsField(serializers.CharField):
+    """Names of dimensions, separated by commas."""
+
+
 class SummaryQuerySerializer(AgeingQuerySerializer):
-    by = serializers.CharField(
-        default=",".join(USUAL_DIMENSIONS),
-        help_text=f"What totals are split by beside the currencies: some of {', '.join(DIMENSIONS)}"
-        ", separated by commas.",
-    )
+    by = DimensionsField(default=",".join(USUAL_DIMENSIONS))
 
     def validate_by(self, text: str) -> list[str]:
         dimensions = text.split(",")
