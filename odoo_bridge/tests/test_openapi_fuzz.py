@@ -1,6 +1,7 @@
 """The schema keeps its word: schemathesis asks the running server everything the schema allows, and
 much that it forbids, and finds nothing."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from odoo_bridge.models import SyncRun
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 
+ROOT = Path(__file__).resolve().parents[2]
 SEED, EXAMPLES = 20260201, 4
 
 
@@ -48,5 +50,9 @@ def test_schemathesis_finds_nothing(live_server, monkeypatch, tmp_path):
         *("--header", f"Authorization: Bearer {issue(user).access}"),
         *("--generation-database", "none", "--continue-on-failure", "--no-color"),
     ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=900)
+    hooks = {"SCHEMATHESIS_HOOKS": "odoo_bridge.tests.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **hooks}
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=900
+    )
     assert done.returncode == 0, done.stdout[-30_000:] + done.stderr[-5_000:]
