@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import override_settings
 from hypothesis import HealthCheck, seed
 from hypothesis import settings as how
@@ -25,6 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from contacts.models import Contact
 from odoo_bridge.demo import ConcurrentUpdate, DemoOdoo, Fault
 from odoo_bridge.models import SyncRun
 from odoo_bridge.odoo import gateway
@@ -43,6 +45,9 @@ MODELS = {name: stream.odoo_model for name, stream in all_streams().items()}
 streams = st.sampled_from(list(MODELS))
 kinds = st.sampled_from(["changes", "changes", "reconcile", "full"])
 small = st.integers(0, 60)
+# How far a run gets before something happens: in percent of the statements it sends, or of the calls it
+# makes, so that nearly all of these hit.
+percent = st.integers(0, 99)
 # Merging is what leaves the fewest traces in Odoo.
 changes = st.builds(Change, st.sampled_from([*CHANGES, "merge", "merge"]), small, small)
 some = st.lists(changes, max_size=4)
@@ -84,6 +89,9 @@ class DemoHistory(RuleBasedStateMachine):
         gateway.disconnect()
         self.world = DemoWorld(self.demo, made=self.tally)
         self.check = Checker(DemoTruth(self.demo), self.journal)
+        # What the last run of a stream and kind did: statements sent, calls made for each model.
+        self.statements: dict[tuple[str, str], int] = {}
+        self.asked: dict[tuple[str, str], Counter[str]] = {}
         self.open: list[ExitStack] = []
         self.hidden: list[Any] = []
 
@@ -97,7 +105,7 @@ class DemoHistory(RuleBasedStateMachine):
         )
         if copied:
             for stream in MODELS:
-                sync(stream, "reconcile")
+                self._sync(stream, "reconcile")
             self.an_hour_passes()
 
     # What people do -----------------------------------------------------------------------------
@@ -133,7 +141,7 @@ class DemoHistory(RuleBasedStateMachine):
         """After it the overlap reaches back to none of what was done so far."""
         self._pass(3601)
         for stream in MODELS:
-            sync(stream, "changes")
+            self._sync(stream, "changes")
 
     @rule(contacts=st.sets(small, min_size=1, max_size=4))
     def take_rights(self, contacts: set[int]) -> None:
@@ -151,23 +159,24 @@ class DemoHistory(RuleBasedStateMachine):
     @rule(before=some, stream=streams, kind=kinds)
     def run(self, before: list[Change], stream: str, kind: str) -> None:
         self._make(before)
-        row = sync(stream, kind)
+        row = self._sync(stream, kind)
+        if row.status == SyncRun.Status.SUCCEEDED and kind == "changes":
+            self._recent_ones_are_equal(stream)
         equal = ["full"] if stream == "invoices" else ["full", "reconcile"]
         if row.status == SyncRun.Status.SUCCEEDED and kind in equal:
             # Nothing moved meanwhile, so it is true at once. What invoices say of contacts that
             # were merged, only their full run knows by itself.
             assert self.check.differences(all_streams()[stream]) == []
 
-    @rule(before=some, stream=streams, kind=kinds, of=streams, after=st.integers(0, 6), then=some)
+    @rule(before=some, stream=streams, kind=kinds, of=streams, at=percent, then=some)
     def run_while_people_work(
-        self, before: list[Change], stream: str, kind: str, of: str, after: int, then: list[Change]
+        self, before: list[Change], stream: str, kind: str, of: str, at: int, then: list[Change]
     ) -> None:
         self._make(before)
-        hook = Fault("hook", MODELS[of], skip=after, run=partial(self._make, then))
+        after = self._calls_until(at, stream, kind, of)
+        hook = Fault("hook", MODELS[of], skip=after, run=partial(self._at_work, then))
         self.demo.faults.add(hook)
-        sync(stream, kind)
-        self.tally["while people work"] += 1
-        self.demo.faults.clear()
+        self._sync(stream, kind)
 
     @rule(
         before=some,
@@ -175,7 +184,7 @@ class DemoHistory(RuleBasedStateMachine):
         kind=kinds,
         fault=faults,
         of=streams,
-        after=st.integers(0, 4),
+        at=percent,
         times=st.sampled_from([1, 4, None]),
     )
     def run_with_a_fault(
@@ -185,16 +194,12 @@ class DemoHistory(RuleBasedStateMachine):
         kind: str,
         fault: str,
         of: str,
-        after: int,
+        at: int,
         times: int | None,
     ) -> None:
         """``of``: a run of contacts asks for invoices, too, when contacts were merged."""
         self._make(before)
-        options: dict[str, Any] = {"retry_after": 0} if fault == "busy" else {}
-        self.demo.faults.add(Fault(fault, MODELS[of], skip=after, times=times, **options))
-        self.tally[sync(stream, kind).status] += 1
-        self.tally["with a fault"] += 1
-        self.demo.faults.clear()
+        self._sync_with(fault, stream, kind, of, self._calls_until(at, stream, kind, of), times)
 
     @rule(before=some, kind=kinds, contact=small)
     def run_with_a_record_that_cannot_be_read(
@@ -204,23 +209,87 @@ class DemoHistory(RuleBasedStateMachine):
         mine = self.world.contacts
         bad = [mine[contact % len(mine)]] if mine else []
         self.demo.faults.add(Fault("poison_record", "res.partner", ids=bad, times=None))
-        sync("contacts", kind)
-        self.demo.faults.clear()
+        self._sync("contacts", kind)
 
     @rule(
         before=some,
         stream=streams,
         kind=kinds,
-        place=st.integers(0, 150),
+        at=percent,
         noticed=st.sampled_from([True, True, False]),
     )
     def run_killed(
-        self, before: list[Change], stream: str, kind: str, place: int, noticed: bool
+        self, before: list[Change], stream: str, kind: str, at: int, noticed: bool
     ) -> None:
         self._make(before)
-        self.tally["killed"] += killed(partial(sync, stream, kind), place)
+        self._kill(stream, kind, at)
         if noticed:
             let_leases_run_out()
+
+    @rule(
+        kind=kinds,
+        source=small,
+        into=small,
+        fault=faults,
+        times=st.sampled_from([4, None]),
+        at=st.integers(0, 2),
+        killed_at=st.none() | st.integers(60, 120),
+    )
+    def run_that_finds_merged_contacts_and_breaks(
+        self,
+        kind: str,
+        source: int,
+        into: int,
+        fault: str,
+        times: int | None,
+        at: int,
+        killed_at: int | None,
+    ) -> None:
+        """Between finding out that a contact has gone, and reading again what pointed to it."""
+        self._make([Change("invoice", source, into)])
+        self.an_hour_passes()
+        self._make([Change("merge", source, into)])
+        self.tally["merges"] += 1
+        if killed_at is None:
+            self._sync_with(fault, "contacts", kind, "invoices", at, times)
+        else:
+            self._kill("contacts", kind, killed_at)
+            let_leases_run_out()
+
+    @rule(kind=kinds, contacts=st.sets(small, min_size=1, max_size=4))
+    def run_in_which_rights_come_back(self, kind: str, contacts: set[int]) -> None:
+        """After it listed what there is, and before it decides what is gone."""
+        self._make([Change("create", 0, 3)])
+        mine = self.world.contacts
+        chosen = {mine[number % len(mine)] for number in contacts}
+        present = set(Contact.objects.present().filter(pk__in=chosen).values_list("pk", flat=True))
+        hidden = self.demo.hide("res.partner", partial(_is_one_of, chosen))
+        back = []
+
+        def give_back() -> None:
+            hidden.remove()
+            back.append(True)
+
+        self.demo.faults.add(Fault("hook", "res.partner", "read", run=give_back))
+        self._sync("contacts", kind)
+        if not back:
+            hidden.remove()
+            return
+        self.tally["rights that came back in mid-run"] += 1
+        alive = {row["id"] for row in self.check.truth.records("res.partner", [], ["id"])}
+        gone = Contact.objects.filter(pk__in=present & alive).exclude(gone_at=None)
+        assert not gone.exists(), "marked gone, and alive in Odoo"
+
+    @rule(contact=small, value=small, seconds=st.sampled_from([2, 59, 280]))
+    def run_that_a_commit_overtakes(self, contact: int, value: int, seconds: int) -> None:
+        """The commit comes after the run, with a stamp from before the run's watermark."""
+        self.begin_slow_transaction(contact, value)
+        slow = self.open.pop()
+        self._pass(seconds)
+        self._sync("contacts", "changes")
+        with suppress(ConcurrentUpdate):
+            slow.close()
+        self.run([], "contacts", "changes")
 
     @rule(stream=streams, ids=st.lists(small, max_size=5))
     def refresh_by_hand(self, stream: str, ids: list[int]) -> None:
@@ -248,7 +317,57 @@ class DemoHistory(RuleBasedStateMachine):
 
     def _make(self, some: list[Change]) -> None:
         for change in some:
-            self.world.make(change)
+            if change.kind != "merge" or not self._was_lost_sight_of(change):
+                self.world.make(change)
+
+    def _was_lost_sight_of(self, merge: Change) -> bool:
+        """Marked gone while our user had no right to it: that it is merged then, or before it is seen
+        again, leaves no trace at all. Only a full run finds out (docs/exactness.md, Not promised)."""
+        mine = self.world.contacts
+        source = mine[merge.which % len(mine)] if mine else 0
+        return Contact.objects.filter(pk=source).exclude(gone_at=None).exists()
+
+    def _at_work(self, then: list[Change]) -> None:
+        self.tally["while people work"] += 1
+        self._make(then)
+
+    def _sync(self, stream: str, kind: str) -> SyncRun:
+        """Run, and remember what that took."""
+        sent, asked = _Count(), len(self.demo.calls)
+        with connection.execute_wrapper(sent):
+            row = sync(stream, kind)
+        self.statements[stream, kind] = sent.number
+        self.asked[stream, kind] = Counter(call.model for call in self.demo.calls[asked:])
+        self.demo.faults.clear()
+        return row
+
+    def _sync_with(
+        self, fault: str, stream: str, kind: str, of: str, after: int, times: int | None
+    ) -> None:
+        options: dict[str, Any] = {"retry_after": 0} if fault == "busy" else {}
+        self.demo.faults.add(Fault(fault, MODELS[of], skip=after, times=times, **options))
+        self.tally[self._sync(stream, kind).status] += 1
+        self.tally["with a fault"] += 1
+
+    def _kill(self, stream: str, kind: str, at: int) -> None:
+        """Run in a child that is killed after ``at`` percent of its statements."""
+        # Before a statement and after it: two places.
+        place = 2 * self.statements.get((stream, kind), 60) * at // 100
+        died = killed(partial(sync, stream, kind), place)
+        self.tally["killed" if died else "too short to be killed"] += 1
+
+    def _calls_until(self, at: int, stream: str, kind: str, of: str) -> int:
+        """How many calls are let through, for something to happen after ``at`` percent of them."""
+        return self.asked.get((stream, kind), Counter())[MODELS[of]] * at // 100
+
+    def _recent_ones_are_equal(self, stream: str) -> None:
+        """What was written since the overlap began is read by every look for changes."""
+        since = self.demo.clock.now() - timedelta(seconds=300)
+        written = ("write_date", ">=", since.strftime("%Y-%m-%d %H:%M:%S"))
+        rows = self.check.truth.records(MODELS[stream], [written], ["id"])
+        recent = tuple(f"{stream} {row['id']}." for row in rows)
+        wrong = self.check.differences(all_streams()[stream])
+        assert [line for line in wrong if line.startswith(recent)] == []
 
     def _pass(self, seconds: int) -> None:
         """Move Odoo's clock; never back to a second it has shown before."""
@@ -256,6 +375,16 @@ class DemoHistory(RuleBasedStateMachine):
         while self.demo.clock.now() in self.shown:
             self.demo.clock.step(timedelta(seconds=1))
         self.shown.add(self.demo.clock.now())
+
+
+class _Count:
+    """Of the statements that are sent."""
+
+    number = 0
+
+    def __call__(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        self.number += 1
+        return execute(sql, params, many, context)
 
 
 def _is_one_of(ids: set[int], row: Any) -> bool:
@@ -281,7 +410,7 @@ def test_no_history_leaves_the_mirror_different_from_odoo(
     History.tally = Counter()
     # Other histories in each part, and over the other transport.
     histories = HISTORIES // (2 * PARTS)
-    replay(History, histories, steps=10, first=SEED + 2 * part + (transport == "json2"))
+    replay(History, histories, steps=8, first=SEED + 2 * part + (transport == "json2"))
     assert History.finished >= histories
     print(History.finished, "histories:", dict(History.tally))  # noqa: T201 - for pytest -s
     # Changes are deeds, not words: of so many at most a few kinds may not have come up.
