@@ -66,6 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         long = [item for item in items if item.get_closest_marker("long")]
         items[:] = [item for item in items if item not in long]
         config.hook.pytest_deselected(items=long)
+    _slow_ones_first(items)
     absent = {
         "postgres": None if ON_POSTGRES else "PostgreSQL: DATABASE_URL names none",
         "redis": None if ON_REDIS else "Redis: REDIS_URL names none",
@@ -77,6 +78,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for marker, reason in absent.items():
             if reason and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _slow_ones_first(items: list[pytest.Item]) -> None:
+    """Of the tests that empty the tables, which come last: a parallel process that is given a slow
+    one at the end works on while the others have nothing left to do."""
+
+    def empties_tables(item: pytest.Item) -> bool:
+        mark = item.get_closest_marker("django_db")
+        return bool(mark and mark.kwargs.get("transaction"))
+
+    at = next((place for place, item in enumerate(items) if empties_tables(item)), len(items))
+    # Too slow for coverage, too.
+    items[at:] = sorted(items[at:], key=lambda item: not item.get_closest_marker("no_cover"))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

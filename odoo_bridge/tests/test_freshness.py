@@ -147,7 +147,8 @@ def synced(seconds_ago):
 
 
 def age_told_by(answer):
-    """Seconds, in the sentence of a 503."""
+    """Seconds, in the sentence of a 503. On the clock of the database, which stands still within the
+    transaction of a test."""
     return int(re.search(r"(\d+) seconds old", answer.json()["error"]["message"])[1])
 
 
@@ -203,7 +204,7 @@ def test_where_odoo_is_down_the_answer_is_its_age_never_an_old_row(api, rows, se
     answer = api.get("/api/contacts/7?max_age=60")
     assert (answer.status_code, answer["Retry-After"]) == (503, "30")
     assert answer.json()["error"]["code"] == "too_old"
-    assert age_told_by(answer) >= 312
+    assert 300 <= age_told_by(answer) < 360
     assert api.get("/api/contacts/7").status_code == 200
 
 
@@ -218,7 +219,7 @@ def test_a_request_waits_for_odoo_no_longer_than_it_may(api, demo, settings):
     assert time.monotonic() - started < 30
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "too_old"
-    assert age_told_by(answer) >= 312
+    assert 300 <= age_told_by(answer) < 360
     made = SyncRun.objects.order_by("pk").last()
     assert (made.status, made.error_code) == ("failed", "odoo_timeout")
 
@@ -230,7 +231,7 @@ def test_a_request_does_not_wait_for_a_login_that_hangs(api, rows, settings):
         settings.ODOO_URL = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         answer = api.get("/api/contacts/7?max_age=60")
         assert answer.status_code == 503
-        assert age_told_by(answer) >= 312
+        assert 300 <= age_told_by(answer) < 360
         # It would have gone on for a minute.
         [waiting] = [one for one in threading.enumerate() if one.name.startswith("odoo-connect")]
     waiting.join(timeout=20)
