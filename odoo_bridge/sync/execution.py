@@ -297,6 +297,7 @@ class Execution:
             self._make_way(len(theirs))
         elif not changes:
             plan = compare(self._their_stamps(), self._our_stamps(), since)
+            known = {*known, *self._pointing_to_gone()}
         else:
             # One operator, whole seconds: >= is the only one that means the same on every version.
             changed = self.fetcher.ask(
@@ -566,6 +567,16 @@ class Execution:
                 )
             )
         return found
+
+    def _pointing_to_gone(self) -> set[int]:
+        """Rows that name one that is gone. It may have been merged while our user had no right to see
+        it: then nobody noticed, and they have no new stamp."""
+        named = Q()
+        for name, columns in self.stream.points_to.items():
+            targets = all_streams()[name].model._default_manager
+            for column in columns:
+                named |= Q(**{f"{column}__in": targets.exclude(gone_at=None).values("pk")})
+        return set(self._present().filter(named).values_list("pk", flat=True)) if named else set()
 
     def _with_another_code(self) -> set[int]:
         """Rows with another code than their currency or country has by now."""

@@ -103,6 +103,28 @@ def test_invoices_of_a_merged_contact_follow_it_even_if_odoo_fails_right_after(
     check()
 
 
+def test_invoices_of_a_contact_merged_while_it_could_not_be_seen_follow_it_with_the_next_reconcile(
+    demo: DemoOdoo, check: Checker
+) -> None:
+    demo.clock.freeze()
+    old, new = (demo.add("res.partner", name=name) for name in ("Old", "New"))
+    child = demo.add("res.partner", name="Child", parent_id=old)
+    invoice = demo.add_invoice(contact=old, lines=LINE)
+    sync_all("reconcile")
+    demo.clock.step(timedelta(hours=1))
+    hidden = demo.hide("res.partner", lambda row: row["id"] == old)
+    sync_all()
+    assert Contact.objects.get(pk=old).gone_at
+    demo.clock.step(timedelta(hours=1))
+    demo.merge([old], new)
+    hidden.remove()
+    demo.clock.step(timedelta(hours=1))
+    settle()
+    assert Invoice.objects.get(pk=invoice).contact_id == new
+    assert Contact.objects.get(pk=child).parent_id == new
+    check()
+
+
 @pytest.mark.postgres
 def test_an_invoice_read_before_and_stored_after_its_contact_was_merged_is_read_again(
     demo: DemoOdoo, check: Checker

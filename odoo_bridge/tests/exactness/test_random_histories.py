@@ -317,15 +317,7 @@ class DemoHistory(RuleBasedStateMachine):
 
     def _make(self, some: list[Change]) -> None:
         for change in some:
-            if change.kind != "merge" or not self._was_lost_sight_of(change):
-                self.world.make(change)
-
-    def _was_lost_sight_of(self, merge: Change) -> bool:
-        """Marked gone while our user had no right to it: that it is merged then, or before it is seen
-        again, leaves no trace at all. Only a full run finds out (docs/exactness.md, Not promised)."""
-        mine = self.world.contacts
-        source = mine[merge.which % len(mine)] if mine else 0
-        return Contact.objects.filter(pk=source).exclude(gone_at=None).exists()
+            self.world.make(change)
 
     def _at_work(self, then: list[Change]) -> None:
         self.tally["while people work"] += 1
