@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, DataError, OperationalError, transaction
-from django.db.models import Count, DurationField, F, Max, Q, Sum
+from django.db.models import Count, DurationField, Exists, F, Max, OuterRef, Q, Sum
 from django.db.models.functions import Now
 from psycopg.errors import ProgramLimitExceeded
 
@@ -297,7 +297,7 @@ class Execution:
             self._make_way(len(theirs))
         elif not changes:
             plan = compare(self._their_stamps(), self._our_stamps(), since)
-            known = {*known, *self._pointing_to_gone()}
+            known = {*known, *self._pointing_to_nothing()}
         else:
             # One operator, whole seconds: >= is the only one that means the same on every version.
             changed = self.fetcher.ask(
@@ -568,14 +568,15 @@ class Execution:
             )
         return found
 
-    def _pointing_to_gone(self) -> set[int]:
-        """Rows that name one that is gone. It may have been merged while our user had no right to see
-        it: then nobody noticed, and they have no new stamp."""
+    def _pointing_to_nothing(self) -> set[int]:
+        """Rows that name one that is not here, or gone. It may have been merged while our user had no
+        right to see it: then nobody noticed, and they have no new stamp."""
         named = Q()
         for name, columns in self.stream.points_to.items():
-            targets = all_streams()[name].model._default_manager
+            targets = all_streams()[name].model.objects.present()
             for column in columns:
-                named |= Q(**{f"{column}__in": targets.exclude(gone_at=None).values("pk")})
+                here = Exists(targets.filter(pk=OuterRef(column)))
+                named |= Q(**{f"{column}__isnull": False}) & ~here
         return set(self._present().filter(named).values_list("pk", flat=True)) if named else set()
 
     def _with_another_code(self) -> set[int]:

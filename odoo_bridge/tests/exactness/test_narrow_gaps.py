@@ -103,18 +103,21 @@ def test_invoices_of_a_merged_contact_follow_it_even_if_odoo_fails_right_after(
     check()
 
 
+@pytest.mark.parametrize("seen_before", [True, False])
 def test_invoices_of_a_contact_merged_while_it_could_not_be_seen_follow_it_with_the_next_reconcile(
-    demo: DemoOdoo, check: Checker
+    demo: DemoOdoo, check: Checker, seen_before: bool
 ) -> None:
     demo.clock.freeze()
     old, new = (demo.add("res.partner", name=name) for name in ("Old", "New"))
     child = demo.add("res.partner", name="Child", parent_id=old)
     invoice = demo.add_invoice(contact=old, lines=LINE)
-    sync_all("reconcile")
+    if seen_before:
+        sync_all("reconcile")
     demo.clock.step(timedelta(hours=1))
     hidden = demo.hide("res.partner", lambda row: row["id"] == old)
-    sync_all()
-    assert Contact.objects.get(pk=old).gone_at
+    sync_all("changes" if seen_before else "reconcile")
+    assert not Contact.objects.present().filter(pk=old).exists()
+    assert Invoice.objects.get(pk=invoice).contact_id == old
     demo.clock.step(timedelta(hours=1))
     demo.merge([old], new)
     hidden.remove()
