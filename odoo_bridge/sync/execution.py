@@ -576,7 +576,7 @@ class Execution:
             targets = all_streams()[name].model.objects.present()
             for column in columns:
                 here = Exists(targets.filter(pk=OuterRef(column)))
-                named |= Q(**{f"{column}__isnull": False}) & ~here
+                named |= Q(~here, **{f"{column}__isnull": False})
         return set(self._present().filter(named).values_list("pk", flat=True)) if named else set()
 
     def _with_another_code(self) -> set[int]:
