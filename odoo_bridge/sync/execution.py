@@ -276,7 +276,7 @@ class Execution:
         watermark = state.watermark
         model, domain, gateway = self.stream.odoo_model, self._domain, self.gateway
         known = issues.open_ids(self.stream.name)
-        plan, totals = Plan(), None
+        plan, totals, astray = Plan(), None, set[int]()
         clock_went_back = watermark is not None and odoo_now < watermark - settings.ODOO_OVERLAP
         mark = self._copy_began_at(odoo_now) if watermark is None else min(watermark, odoo_now)
         since = (mark - settings.ODOO_OVERLAP).strftime("%Y-%m-%d %H:%M:%S")
@@ -297,7 +297,7 @@ class Execution:
             self._make_way(len(theirs))
         elif not changes:
             plan = compare(self._their_stamps(), self._our_stamps(), since)
-            known = {*known, *self._pointing_to_nothing()}
+            astray = self._pointing_to_nothing()
         else:
             # One operator, whole seconds: >= is the only one that means the same on every version.
             changed = self.fetcher.ask(
@@ -318,7 +318,7 @@ class Execution:
                 plan = Plan(union(changed, swept.read), swept.absent, len(theirs))
         self._odoo_row_count = plan.inventoried if totals is None else totals.rows
         self._settle_references()
-        extra = [*known, *self._rereads, *self._with_another_code()]
+        extra = [*known, *astray, *self._rereads, *self._with_another_code()]
         if extra:
             plan.read = union(plan.read, extra)
         return plan

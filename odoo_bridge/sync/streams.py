@@ -134,7 +134,8 @@ class Stream:
     ``domain``: from the fields Odoo has to the records that belong to the stream.
     ``references``: the kinds of Reference that its rows need or name.
     ``points_to``: stream -> our columns with its ids. When one of those goes (or is merged away,
-    which rewrites references without a stamp), the rows pointing to it are read again.
+    which rewrites references without a stamp), the rows pointing to it are read again; and by each
+    ``reconcile`` those that point to none that is here.
     ``owns``: stream -> (our column with the ids of its rows, its column with our id). A row of
     that stream that its owner no longer lists is read again.
     """
