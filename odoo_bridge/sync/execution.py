@@ -571,13 +571,15 @@ class Execution:
     def _pointing_to_nothing(self) -> set[int]:
         """Rows that name one that is not here, or gone. It may have been merged while our user had no
         right to see it: then nobody noticed, and they have no new stamp."""
-        named = Q()
+        found: set[int] = set()
         for name, columns in self.stream.points_to.items():
             targets = all_streams()[name].model.objects.present()
             for column in columns:
+                # A query for each: joined by OR, PostgreSQL would look up every row by itself.
                 here = Exists(targets.filter(pk=OuterRef(column)))
-                named |= Q(~here, **{f"{column}__isnull": False})
-        return set(self._present().filter(named).values_list("pk", flat=True)) if named else set()
+                astray = self._present().filter(~here, **{f"{column}__isnull": False})
+                found.update(astray.order_by().values_list("pk", flat=True))
+        return found
 
     def _with_another_code(self) -> set[int]:
         """Rows with another code than their currency or country has by now."""
