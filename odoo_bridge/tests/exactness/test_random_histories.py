@@ -259,9 +259,10 @@ class DemoHistory(RuleBasedStateMachine):
     @rule(kind=kinds, contacts=st.sets(small, min_size=1, max_size=4))
     def run_in_which_rights_come_back(self, kind: str, contacts: set[int]) -> None:
         """After it listed what there is, and before it decides what is gone."""
+        mine = [*self.world.contacts]
+        chosen = {mine[number % len(mine)] for number in contacts if mine}
+        # One that is not hidden, and so is read before anything is decided: then the rights come back.
         self._make([Change("create", 0, 3)])
-        mine = self.world.contacts
-        chosen = {mine[number % len(mine)] for number in contacts}
         present = set(Contact.objects.present().filter(pk__in=chosen).values_list("pk", flat=True))
         hidden = self.demo.hide("res.partner", partial(_is_one_of, chosen))
         back = []
