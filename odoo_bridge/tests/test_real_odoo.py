@@ -254,6 +254,7 @@ def test_a_cancelled_copy_goes_on_where_it_was(odoo: Any, settings: Any) -> None
     assert_equal_to_odoo()
 
 
+@pytest.mark.stops_odoo
 def test_odoo_stopped_and_started_needs_no_hand(odoo: Any, client: Any) -> None:
     sync_all("reconcile")
     odoo.stop()

@@ -168,6 +168,7 @@ def test_contacts_can_be_hidden_from_everybody(odoo):
     assert odoo.search("res.partner", [("id", "=", contact_id)]) == [contact_id]
 
 
+@pytest.mark.stops_odoo
 def test_a_stopped_server_refuses_connections_and_answers_again_when_started(odoo):
     before = odoo.count("res.partner")
     odoo.stop()
