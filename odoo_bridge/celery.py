@@ -1,10 +1,12 @@
 """The Celery application. Its settings are the CELERY_* ones of ``settings.py``."""
 
 import os
+import signal
+from types import FrameType
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_shutting_down
+from celery.signals import task_prerun, worker_process_init, worker_shutting_down
 
 # Here, so that it is imported before the worker forks the children it shares memory with.
 from odoo_bridge.sync import stopping
@@ -19,3 +21,20 @@ app.autodiscover_tasks()
 @worker_shutting_down.connect
 def _stop_runs(**_: Any) -> None:
     stopping.stop()
+
+
+@worker_process_init.connect
+def _is_a_child(**_: Any) -> None:
+    # The pool sets its handlers after this signal, and before the first task.
+    task_prerun.connect(_leave_the_first_sigterm_to_the_parent)
+
+
+def _leave_the_first_sigterm_to_the_parent(**_: Any) -> None:
+    """systemd and ``kill -- -GROUP`` tell every process of a worker, and the parent sees to its
+    children; Celery would have this one leave its task at once."""
+    task_prerun.disconnect(_leave_the_first_sigterm_to_the_parent)
+
+    def told(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, before)
+
+    before = signal.signal(signal.SIGTERM, told)

@@ -1,6 +1,7 @@
 """Programs that are told to stop while they copy: between two pages, at once, and nothing is lost."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -56,11 +57,19 @@ def stopped(row: SyncRun) -> bool:
 @pytest.mark.processes
 @pytest.mark.redis
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("pool", ["prefork", "threads"])
+@pytest.mark.parametrize(
+    ("pool", "tell"), [("prefork", os.kill), ("prefork", os.killpg), ("threads", os.kill)]
+)
 def test_a_worker_told_to_stop_ends_its_run_between_two_pages_and_the_next_worker_goes_on(
-    demo: DemoOdoo, check: Checker, tmp_path: Path, hundred: list[int], pool: str
+    demo: DemoOdoo,
+    check: Checker,
+    tmp_path: Path,
+    hundred: list[int],
+    pool: str,
+    tell: Callable[[int, int], None],
 ) -> None:
-    """A rolling deployment: the new worker is there before the old one has gone."""
+    """A rolling deployment: the new worker is there before the old one has gone. Whoever stops that
+    one tells its main process, or all of its processes at once."""
     logs = [tmp_path / "old.log", tmp_path / "new.log"]
     check.journal.files += logs
     pause = Pause(demo, "res.partner", "read", after=4)
@@ -69,7 +78,7 @@ def test_a_worker_told_to_stop_ends_its_run_between_two_pages_and_the_next_worke
         eventually(pause.reached.is_set, 60, logs[0])
         with a_worker(logs[1]):
             eventually(lambda: " ready." in logs[1].read_text(), 60, logs[1])
-            old.send_signal(signal.SIGTERM)
+            tell(old.pid, signal.SIGTERM)
             # Odoo has not answered: nobody waits for the page it is at.
             eventually(partial(ended, row), PATIENCE, logs[0])
             if pool == "prefork":
