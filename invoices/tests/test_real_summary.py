@@ -1,7 +1,6 @@
 """The summary beside the same sums, taken by a real Odoo and from its ledger."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +10,6 @@ from rest_framework.test import APIClient
 
 from accounts.tests.factories import reader
 from odoo_bridge.models import SyncRun
-from odoo_bridge.odoo import gateway
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 
@@ -22,10 +20,8 @@ UNITS = ("in_currency", "in_company_currency")
 
 
 @pytest.fixture
-def odoo(bridge_on_real_odoo: Any) -> Iterator[Any]:
-    gateway.disconnect()
-    yield bridge_on_real_odoo
-    gateway.disconnect()
+def odoo(bridge_on_real_odoo: Any) -> Any:
+    return bridge_on_real_odoo
 
 
 def test_the_summary_equals_the_same_sums_in_odoo(odoo: Any) -> None:

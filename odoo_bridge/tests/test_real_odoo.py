@@ -1,17 +1,10 @@
 """The promise, shown on a real Odoo: what another client does there, and what a run makes of it."""
 
-import os
-import signal
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.models import F
 
 from contacts.models import Contact
@@ -27,14 +20,13 @@ pytestmark = [pytest.mark.odoo, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(params=["jsonrpc", "json2"])
-def odoo(request: pytest.FixtureRequest, real_odoo: Any, settings: Any) -> Iterator[Any]:
-    """The real Odoo, with the bridge's settings pointed at it over either transport."""
-    settings.ODOO_URL, settings.ODOO_DB = real_odoo.url, real_odoo.database
-    settings.ODOO_USERNAME, settings.ODOO_PASSWORD = real_odoo.username, real_odoo.password
-    settings.ODOO_API_KEY = real_odoo.api_key if request.param == "json2" else ""
-    gateway.disconnect()
-    yield real_odoo
-    gateway.disconnect()
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def odoo(bridge_on_real_odoo: Any) -> Any:
+    return bridge_on_real_odoo
 
 
 def sync(stream: str, kind: str = "changes", **options: Any) -> SyncRun:
@@ -121,73 +113,6 @@ def test_a_late_commit_with_an_older_stamp_is_here_after_the_next_run(odoo: Any)
         assert Contact.objects.get(pk=contact).name == "Early"
     assert sync("contacts").status == "succeeded"
     assert Contact.objects.get(pk=contact).name == "Late"
-
-
-def test_five_thousand_contacts_of_one_stamp_are_neither_lost_nor_doubled(odoo: Any) -> None:
-    sync("contacts", "reconcile")
-    before = Contact.objects.present().count()
-    ids = odoo.create_many("res.partner", [{"name": f"Bulk {n}"} for n in range(5000)])
-    row = sync("contacts")
-    assert (row.status, row.created_count) == ("succeeded", 5000)
-    stamps = set(Contact.objects.filter(pk__in=ids).values_list("write_date", flat=True))
-    assert len(stamps) == 1
-    assert Contact.objects.present().count() == before + 5000
-    assert verify(all_streams()["contacts"], sample=500).differences == []
-    odoo.unlink("res.partner", ids)
-    # Five thousand of a few dozen others: more than may go without a word.
-    assert sync("contacts").status == SyncRun.Status.NEEDS_CONFIRMATION
-    assert sync("contacts", confirm_gone=True).gone_count == 5000
-
-
-def test_a_copy_killed_in_the_middle_goes_on_where_it_was(odoo: Any) -> None:
-    odoo.create_many("res.partner", [{"name": f"Many {n}"} for n in range(3000)])
-    with odoo.late_transaction() as sql:
-        # Older than the overlap, in which every run reads again.
-        sql.execute("update res_partner set write_date = write_date - interval '1 hour'")
-    process = subprocess.Popen(
-        [sys.executable, "-c", _COPY_SLOWLY],
-        env={**os.environ, **_environment_of_the_bridge()},
-    )
-    deadline = time.monotonic() + 60
-    while Contact.objects.count() < 300 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    copied = Contact.objects.count()
-    assert 300 <= copied < 3000
-    assert SyncState.objects.get(pk="contacts").watermark is None
-    # The dead run's lease has to run out; its ninety seconds are not what is tested here.
-    SyncState.objects.update(lease_until=None)
-    row = sync("contacts", "reconcile")
-    assert row.status == "succeeded"
-    assert row.read_count == row.inventoried_count - copied
-    assert SyncRun.objects.filter(status=SyncRun.Status.INTERRUPTED).count() == 1
-    assert verify(all_streams()["contacts"], sample=10_000).differences == []
-
-
-_COPY_SLOWLY = """
-import time, django; django.setup()
-from django.conf import settings
-settings.ODOO_PAGE_SIZE = 50
-from odoo_bridge.sync.control import cancel, confirm_gone
-from odoo_bridge.sync.run import run, run_queued
-run("contacts", "reconcile", trigger="command", progress=lambda row: time.sleep(0.1))
-"""
-
-
-def _environment_of_the_bridge() -> dict[str, str]:
-    from django.conf import settings
-
-    database = connection.settings_dict
-    if connection.vendor == "sqlite":
-        url = f"sqlite:///{database['NAME']}"
-    else:
-        url = (
-            f"postgresql://{database['USER']}:{database['PASSWORD']}@{database['HOST']}:"
-            f"{database['PORT']}/{database['NAME']}"
-        )
-    names = ("ODOO_URL", "ODOO_DB", "ODOO_USERNAME", "ODOO_PASSWORD", "ODOO_API_KEY")
-    return {"DATABASE_URL": url, **{name: getattr(settings, name) for name in names}}
 
 
 def test_a_user_without_invoicing_still_gets_contacts(odoo: Any, settings: Any) -> None:
@@ -285,31 +210,6 @@ def test_a_changes_run_with_nothing_to_do_asks_little_and_writes_nothing(odoo: A
         assert row.read_count == 0
     for model, before in stored.items():
         assert set(model.objects.values_list("pk", "stored_at")) == before
-
-
-def test_runs_beside_a_busy_odoo_end_equal(odoo: Any) -> None:
-    sync_all("reconcile")
-    stop = threading.Event()
-
-    def churn() -> None:
-        number = 0
-        while not stop.is_set():
-            number += 1
-            made = odoo.create("res.partner", name=f"Churn {number}")
-            odoo.write("res.partner", [made], name=f"Churned {number}")
-            if number % 3 == 0:
-                odoo.unlink("res.partner", [made])
-
-    worker = threading.Thread(target=churn)
-    worker.start()
-    try:
-        for _ in range(8):
-            assert sync("contacts").status == "succeeded"
-    finally:
-        stop.set()
-        worker.join()
-    assert sync("contacts").status == "succeeded"
-    assert verify(all_streams()["contacts"], sample=10_000).differences == []
 
 
 def test_the_first_key_of_our_user_that_expires_is_found(odoo: Any) -> None:

@@ -54,6 +54,7 @@ def places(end: int) -> list[int]:
     return sorted(Random(SEED).sample(range(end), end // 12))
 
 
+@pytest.mark.no_cover  # slow, and what matters of them is in a child
 @pytest.mark.parametrize("stream", ["contacts", "invoices"])
 def test_a_run_killed_at_any_statement_is_made_good_by_the_next_one(
     demo: DemoOdoo, check: Checker, settings: Any, stream: str
@@ -78,6 +79,7 @@ def test_a_run_killed_at_any_statement_is_made_good_by_the_next_one(
     assert died
 
 
+@pytest.mark.no_cover
 def test_a_first_copy_killed_at_any_statement_goes_on_where_it_was(
     demo: DemoOdoo,
     check: Checker,

@@ -1,0 +1,109 @@
+"""Beside a real Odoo 19, over both transports: thousands of rows at once, a killed copy, a busy Odoo."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from contacts.models import Contact
+from odoo_bridge.models import SyncRun, SyncState
+from odoo_bridge.tests.exactness.checker import Checker, Journal, RealTruth
+from odoo_bridge.tests.exactness.killed import killed, let_leases_run_out
+from odoo_bridge.tests.exactness.runs import sync
+from odoo_bridge.tests.real_odoo import RealOdoo
+
+pytestmark = [pytest.mark.odoo, pytest.mark.django_db(transaction=True)]
+Status = SyncRun.Status
+
+
+@pytest.fixture(params=["jsonrpc", "json2"])
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def five_thousand(real_odoo: RealOdoo) -> list[int]:
+    """Contacts made in one transaction, which Odoo takes half a minute for."""
+    return real_odoo.create_many("res.partner", [{"name": f"Bulk {n}"} for n in range(5000)])
+
+
+@pytest.fixture
+def check(bridge_on_real_odoo: RealOdoo, journal: Journal) -> Checker:
+    return Checker(RealTruth(bridge_on_real_odoo), journal)
+
+
+def test_five_thousand_contacts_of_one_stamp_are_neither_lost_nor_doubled(
+    bridge_on_real_odoo: RealOdoo, check: Checker, five_thousand: list[int], transport: str
+) -> None:
+    row = sync("contacts", "reconcile")
+    assert row.status == Status.SUCCEEDED, row.error
+    assert row.created_count == bridge_on_real_odoo.count("res.partner") > 5000
+    before = stamps_of(five_thousand)
+    # Also when they are not new.
+    bridge_on_real_odoo.write("res.partner", five_thousand, ref=f"Over {transport}")
+    row = sync("contacts")
+    assert (row.status, row.updated_count) == (Status.SUCCEEDED, 5000), row.error
+    after = stamps_of(five_thousand)
+    assert (len(before), len(after)) == (1, 1)
+    assert before != after
+    check("contacts")
+
+
+def stamps_of(ids: list[int]) -> set[Any]:
+    return set(Contact.objects.filter(pk__in=ids).values_list("write_date", flat=True))
+
+
+@pytest.mark.postgres
+def test_a_copy_killed_in_the_middle_goes_on_where_it_was(
+    bridge_on_real_odoo: RealOdoo, check: Checker, five_thousand: list[int], settings: Any
+) -> None:
+    settings.ODOO_PAGE_SIZE, settings.ODOO_CONNECTIONS = 50, 1
+    with bridge_on_real_odoo.late_transaction() as sql:
+        # Older than the overlap, in which every run reads again.
+        sql.execute("update res_partner set write_date = write_date - interval '1 hour'")
+    assert killed(partial(sync, "contacts", "reconcile"), place=200)
+    copied = Contact.objects.count()
+    assert 300 <= copied < 5000
+    assert SyncState.objects.get(pk="contacts").watermark is None
+    let_leases_run_out()
+    row = sync("contacts", "reconcile")
+    assert row.status == Status.SUCCEEDED, row.error
+    assert row.read_count == row.inventoried_count - copied
+    assert SyncRun.objects.filter(status=Status.INTERRUPTED).count() == 1
+    check("contacts")
+
+
+def test_runs_beside_a_busy_odoo_end_equal(bridge_on_real_odoo: RealOdoo, check: Checker) -> None:
+    assert sync("contacts", "reconcile").status == Status.SUCCEEDED
+    with somebody_at_work(bridge_on_real_odoo):
+        for _ in range(8):
+            row = sync("contacts")
+            assert row.status == Status.SUCCEEDED, row.error
+    assert sync("contacts").status == Status.SUCCEEDED
+    check("contacts")
+
+
+@contextmanager
+def somebody_at_work(odoo: RealOdoo) -> Iterator[None]:
+    """Contacts are made, renamed and deleted as fast as Odoo takes it."""
+    enough = threading.Event()
+
+    def work() -> None:
+        number = 0
+        while not enough.is_set():
+            number += 1
+            made = odoo.create("res.partner", name=f"Churn {number}")
+            odoo.write("res.partner", [made], name=f"Churned {number}")
+            if number % 3 == 0:
+                odoo.unlink("res.partner", [made])
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        worker.join()
