@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,6 +42,14 @@ def journal() -> Iterator[Journal]:
 
     with Journal().kept() as journal:
         yield journal
+
+
+@pytest.fixture
+def log(tmp_path: Path, journal: Journal) -> Path:
+    """Where a program writes its log, which is a part of the journal."""
+    path = tmp_path / "program.log"
+    journal.files.append(path)
+    return path
 
 
 @pytest.fixture

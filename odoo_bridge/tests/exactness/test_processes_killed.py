@@ -260,10 +260,8 @@ def bring_to(point: str, demo: DemoOdoo, leave: ExitStack, log: Path) -> SyncRun
 @pytest.mark.processes
 @pytest.mark.redis
 def test_a_worker_whose_child_is_killed_at_any_point_goes_on(
-    demo: DemoOdoo, check: Checker, tmp_path: Path
+    demo: DemoOdoo, check: Checker, log: Path
 ) -> None:
-    log = tmp_path / "worker.log"
-    check.journal.files.append(log)
     contacts = [demo.add("res.partner", name=f"Contact {n}") for n in range(20)]
     sync("contacts", "reconcile")
     with a_worker(log) as worker:
@@ -359,10 +357,8 @@ def test_two_beats_double_the_ticks_and_nothing_else(
 @pytest.mark.processes
 @pytest.mark.redis
 def test_eight_clicks_a_tick_and_a_command_at_once_are_one_run(
-    demo: DemoOdoo, check: Checker, tmp_path: Path
+    demo: DemoOdoo, check: Checker, log: Path
 ) -> None:
-    log = tmp_path / "worker.log"
-    check.journal.files.append(log)
     for n in range(10):
         demo.add("res.partner", name=f"Contact {n}")
     pause = Pause(demo, "res.partner", "search")

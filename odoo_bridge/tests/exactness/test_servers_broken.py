@@ -196,11 +196,9 @@ def test_a_deadlock_costs_a_run_and_nothing_else(demo: DemoOdoo, check: Checker)
 @pytest.mark.processes
 @pytest.mark.redis
 def test_redis_killed_five_times_under_a_running_task_loses_no_request(
-    demo: DemoOdoo, check: Checker, tmp_path: Path
+    demo: DemoOdoo, check: Checker, log: Path
 ) -> None:
     """Redis comes back empty each time: what was queued there is gone."""
-    log = tmp_path / "worker.log"
-    check.journal.files.append(log)
     contacts = [demo.add("res.partner", name=f"Contact {n}") for n in range(10)]
     sync("contacts", "reconcile")
     with a_worker(log) as worker:
@@ -235,10 +233,8 @@ def redis_behind_a_proxy() -> Iterator[tuple[DroppingProxy, str]]:
 @pytest.mark.processes
 @pytest.mark.redis
 def test_a_worker_whose_redis_falls_silent_without_closing_notices_and_goes_on(
-    demo: DemoOdoo, check: Checker, tmp_path: Path
+    demo: DemoOdoo, check: Checker, log: Path
 ) -> None:
-    log = tmp_path / "worker.log"
-    check.journal.files.append(log)
     acme = demo.add("res.partner", name="Acme")
     sync("contacts", "reconcile")
     with redis_behind_a_proxy() as (proxy, url), a_worker(log, REDIS_URL=url) as worker:

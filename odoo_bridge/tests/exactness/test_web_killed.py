@@ -98,10 +98,8 @@ def token_of(role: str) -> str:
 
 @pytest.mark.parametrize("moment", ["before its row is there", "before its hint is sent"])
 def test_a_request_for_a_run_whose_web_is_killed_is_carried_out_or_was_never_made(
-    demo: DemoOdoo, check: Checker, tmp_path: Path, moment: str
+    demo: DemoOdoo, check: Checker, log: Path, moment: str
 ) -> None:
-    log = tmp_path / "web.log"
-    check.journal.files.append(log)
     demo.add("res.partner", name="Acme")
     token = token_of("operator")
     with redis_behind_a_proxy() as (proxy, url), a_web(log, token, REDIS_URL=url) as web:
@@ -179,10 +177,8 @@ def minutes_pass() -> None:
 
 
 def test_a_redis_that_falls_silent_keeps_no_request_waiting_for_long(
-    demo: DemoOdoo, check: Checker, tmp_path: Path
+    demo: DemoOdoo, check: Checker, log: Path
 ) -> None:
-    log = tmp_path / "web.log"
-    check.journal.files.append(log)
     demo.add("res.partner", name="Acme")
     token = token_of("operator")
     with redis_behind_a_proxy() as (proxy, url), a_web(log, token, REDIS_URL=url) as web:
