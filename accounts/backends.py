@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
 
@@ -33,18 +32,6 @@ def lockout_name(request: HttpRequest, credentials: dict[str, Any] | None = None
     if typed is None:
         typed = request.POST.get("username", "")
     return canonical_login(str(typed))
-
-
-def client_address(request: HttpRequest) -> str:
-    """For ``AXES_CLIENT_IP_CALLABLE``: the address that our own outermost proxy saw.
-
-    Entries further left in X-Forwarded-For are whatever the client wrote there.
-    """
-    proxies: int = settings.NUM_PROXIES
-    forwarded = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    if proxies and forwarded[-1]:
-        return str(forwarded[-min(proxies, len(forwarded))])
-    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 class EmailOrUsernameBackend(ModelBackend):

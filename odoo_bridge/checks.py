@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import connections
 from django.utils.module_loading import import_string
 
@@ -58,6 +58,22 @@ def values_fit(**_: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+@register(deploy=True)
+def proxies_are_counted(**_: Any) -> list[CheckMessage]:
+    public = set(settings.ALLOWED_HOSTS) - LOOPBACK_HOSTS
+    if not public or settings.INSECURE_HTTP or settings.NUM_PROXIES:
+        return []
+    # No warning: a server may speak HTTPS itself. Requests tell more (client_address.ProxyWatch).
+    return [
+        Info(
+            f"ALLOWED_HOSTS names {', '.join(sorted(public))}, but NUM_PROXIES is 0.",
+            hint="Behind a proxy everybody would have its address: limits count, and wrong passwords "
+            "lock out, all of them together. Set NUM_PROXIES to the number of your proxies.",
+            id="odoo_bridge.I001",
+        )
+    ]
 
 
 @register()

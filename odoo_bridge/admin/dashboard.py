@@ -16,6 +16,7 @@ from django.utils import timezone
 from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, WARNING
 from odoo_bridge.admin.charts import charts_for
 from odoo_bridge.admin.runs import lasted
+from odoo_bridge.client_address import proxy_mismatch
 from odoo_bridge.heartbeat import silences
 from odoo_bridge.models import GoneReview, SyncRun, SyncState
 from odoo_bridge.remedies import remedy
@@ -189,6 +190,7 @@ def _banners(cards: Sequence[Card], now: datetime) -> list[Banner]:
         *_failures(cards),
         *(Banner(BAD, silence.message, silence.remedy) for silence in silences(now)),
         *_key(now),
+        *_proxies(),
         *_one_process(),
     ]
 
@@ -243,6 +245,11 @@ def _key(now: datetime) -> list[Banner]:
             remedy("key_expires"),
         )
     ]
+
+
+def _proxies() -> list[Banner]:
+    wrong = proxy_mismatch()
+    return [Banner(WARNING, *wrong)] if wrong else []
 
 
 def _one_process() -> list[Banner]:

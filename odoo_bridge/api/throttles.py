@@ -7,6 +7,8 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle, UserRateThrottle
 
+from odoo_bridge.client_address import client_network
+
 logger = logging.getLogger(__name__)
 
 
@@ -19,6 +21,9 @@ class WhileTheCacheAnswers(SimpleRateThrottle):
         except RedisError as exc:
             logger.warning("No limit on %s: no cache (%s)", self.scope, type(exc).__name__)
             return True
+
+    def get_ident(self, request: Request) -> str:
+        return client_network(request)
 
 
 class SyncThrottle(WhileTheCacheAnswers, UserRateThrottle):

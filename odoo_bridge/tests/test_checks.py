@@ -47,6 +47,13 @@ def test_what_cannot_work_together_is_said(deployed: Any, changes: dict[str, Any
     assert messages[0].hint
 
 
+def test_a_public_host_without_proxies_is_mentioned(deployed: Any):
+    deployed.NUM_PROXIES = 0
+    assert found(checks.proxies_are_counted()) == ["I001"]
+    deployed.NUM_PROXIES = 1
+    assert checks.proxies_are_counted() == []
+
+
 def test_the_one_process_may_have_its_queue_in_memory(deployed: Any):
     deployed.ONE_PROCESS = True
     deployed.CELERY_BROKER_URL = "memory://"
