@@ -37,7 +37,10 @@ class WaitingFilter(admin.SimpleListFilter):
         return queryset.filter(_WAITS) if self.value() else queryset
 
 
-_WAITS = Q(is_active=True, is_staff=False, is_superuser=False, groups=None)
+# Registered and inactive until approved; or made by hand, and of no group so far.
+_WAITS = Q(awaits_approval=True, is_active=False) | Q(
+    is_active=True, is_staff=False, is_superuser=False, groups=None
+)
 
 
 @admin.register(User)
@@ -48,13 +51,23 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
     section, icon = ACCESS, "person"
     form, add_form = UserChangeForm, UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "email", "standing", "group_names", "is_staff", "date_joined")
+    list_display = ("username", "address", "standing", "group_names", "is_staff", "date_joined")
     list_filter = (WaitingFilter, "groups", "is_active", "is_staff")
     actions = ("approve", "revoke_tokens")
     autocomplete_fields = ("scope_companies", "scope_contacts")
     # Permissions come with groups: one by one nobody could say any more who may do what.
     fieldsets = (
-        (None, {"fields": ("username", "password", "email", ("first_name", "last_name"))}),
+        (
+            None,
+            {
+                "fields": (
+                    "username",
+                    "password",
+                    ("email", "email_verified"),
+                    ("first_name", "last_name"),
+                )
+            },
+        ),
         ("What they may do", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         ("What the API shows", {"fields": ("scope_companies", "scope_contacts")}),
         ("When", {"fields": (("last_login", "date_joined"),)}),
@@ -72,9 +85,13 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
     @display(description="standing", label={"waiting": "warning", "active": "success"})
     def standing(self, user: User) -> str:
         if not user.is_active:
-            return "locked"
+            return "waiting" if user.awaits_approval else "locked"
         member = user.is_staff or user.is_superuser or user.groups.all()
         return "active" if member else "waiting"
+
+    @display(description="e-mail address", ordering="email")
+    def address(self, user: User) -> str:
+        return user.email + ("" if user.email_verified or not user.email else " (unverified)")
 
     @display(description="groups")
     def group_names(self, user: User) -> str:
@@ -113,6 +130,9 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
         readers = Group.objects.get_or_create(name=READERS)[0]
         waiting = [user for user in users.filter(_WAITS) if _looks_after(request.user, user)]
         for user in waiting:
+            if not user.is_active:
+                user.is_active = True
+                user.save(update_fields=["is_active"])
             user.groups.add(readers)
             self.log_change(request, user, "Approved: may read the mirror.")
         names = ", ".join(user.username for user in waiting)

@@ -9,6 +9,7 @@ from django.db import connection, models, transaction
 from django.db.models import F
 from django.db.models.functions import Lower
 
+from accounts.names import NameValidator, normal
 from odoo_bridge.models import Reference
 
 # Django groups: what their members may do over the API stands in permissions.py, not in Django
@@ -47,7 +48,24 @@ class User(AbstractUser):
     the admin goes by Django permissions instead.
     """
 
+    username = models.CharField(
+        "user name",
+        max_length=150,
+        unique=True,
+        validators=[NameValidator()],
+        help_text="At most 150 letters, digits and . + - _",
+        error_messages={"unique": "Another user has this name."},
+    )
     email = models.EmailField("e-mail address", blank=True)
+    email_verified = models.BooleanField(
+        "address verified",
+        default=True,
+        help_text="The address is known to be this user's: it can be used to log in. Off for accounts "
+        "that registered themselves, until they use a link that was sent there, or staff set it.",
+    )
+    awaits_approval = models.BooleanField(
+        default=False, editable=False, help_text="Registered, and not approved by staff so far."
+    )
     scope_companies = models.ManyToManyField(
         Reference,
         blank=True,
@@ -79,8 +97,9 @@ class User(AbstractUser):
         constraints = [
             models.UniqueConstraint(
                 Lower("email"),
-                # Programs and the first superuser may have none.
-                condition=~models.Q(email=""),
+                # Programs and the first superuser may have none. Anybody can register with any
+                # address: an unverified one must not keep its owner out.
+                condition=~models.Q(email="") & models.Q(email_verified=True),
                 name="email_once_in_any_case",
                 violation_error_message="Another user has this e-mail address.",
             ),
@@ -88,6 +107,12 @@ class User(AbstractUser):
                 Lower("username"),
                 name="username_once_in_any_case",
                 violation_error_message="Another user has this name.",
+            ),
+            models.CheckConstraint(
+                # A name that is another user's address would take their login.
+                condition=~models.Q(username__contains="@"),
+                name="username_is_no_address",
+                violation_error_message="A user name has no @.",
             ),
         ]
 
@@ -102,9 +127,25 @@ class User(AbstractUser):
         User.objects.filter(pk=self.pk).update(token_version=F("token_version") + 1)
         self.refresh_from_db(fields=["token_version"])
 
+    def clean_fields(self, exclude: Any = None) -> None:
+        # Before anything is compared with other users.
+        self._normalize()
+        super().clean_fields(exclude)
+
+    def _normalize(self) -> None:
+        for name in ("username", "email"):
+            # Not those that were not read: looking at them would read and write them.
+            if name in self.__dict__:
+                setattr(self, name, normal(getattr(self, name)))
+
     def save(self, **options: Any) -> None:
         """A new password, and being locked, end the user's tokens."""
+        self._normalize()
         written = options.get("update_fields")
+        if self.is_active and self.awaits_approval:
+            self.awaits_approval = False
+            if written is not None:
+                written = options["update_fields"] = {*written, "awaits_approval"}
         if self._state.adding or (written is not None and not _ENDING & set(written)):
             super().save(**options)
             return
@@ -128,7 +169,7 @@ _ENDING = {"is_active", "password"}
 
 # The rest of a user is for the pages about users: a password's hash has no business in each request.
 # In the order of the fields.
-_COLUMNS = ("id", "is_superuser", "username", "is_staff", "is_active", "token_version")
+_COLUMNS = ("id", "is_superuser", "is_staff", "is_active", "username", "token_version")
 # Written by hand: asked in every request, and Django takes longer to build it than PostgreSQL to
 # answer. The link tables themselves: a contact that is no longer there must go on narrowing.
 _WITH_ACCESS = f"""

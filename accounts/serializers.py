@@ -7,7 +7,9 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
+from accounts.backends import LONGEST_PASSWORD
 from accounts.models import User
+from accounts.names import NameValidator
 from odoo_bridge.api.openapi import FailureDetailSerializer
 from odoo_bridge.api.strict import StrictBody
 
@@ -17,15 +19,14 @@ def _password(**options: Any) -> serializers.CharField:
     return serializers.CharField(
         write_only=True,
         trim_whitespace=False,
-        max_length=1024,
+        max_length=LONGEST_PASSWORD,
         style={"input_type": "password"},
         **options,
     )
 
 
 class RegisterSerializer(StrictBody):
-    # No @: it would be taken for somebody's address.
-    username = serializers.RegexField(r"^[\w.+-]+\Z", min_length=3, max_length=150)
+    username = serializers.RegexField(NameValidator.regex, min_length=3, max_length=150)
     email = serializers.EmailField(max_length=254)
     password = _password()
 
@@ -163,6 +164,7 @@ class MeSerializer(StrictBody, serializers.ModelSerializer):
         fields = [
             "username",
             "email",
+            "email_verified",
             "first_name",
             "last_name",
             "groups",
@@ -171,4 +173,4 @@ class MeSerializer(StrictBody, serializers.ModelSerializer):
             "date_joined",
         ]
         # Staff change what logs in and what gives rights.
-        read_only_fields = ["username", "email", "groups", "date_joined"]
+        read_only_fields = ["username", "email", "email_verified", "groups", "date_joined"]

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from axes.helpers import get_client_ip_address, get_cool_off
-from axes.utils import reset as forget_failures
+from axes.helpers import get_cool_off
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
@@ -26,8 +25,9 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts import tokens
-from accounts.backends import canonical_login
+from accounts.backends import forget_failures
 from accounts.models import READERS, User
+from accounts.names import normal
 from accounts.serializers import (
     CredentialsSerializer,
     GrantedSerializer,
@@ -87,7 +87,7 @@ class RegisterView(AnonymousView):
         serializer.is_valid(raise_exception=True)
         _make_account(**serializer.validated_data)
         detail = (
-            "Unless the name or address is taken, the account can be used now."
+            "Unless the name is taken, the account can be used now. Log in with the user name."
             if settings.REGISTRATION == "open"
             else "Unless the name or address is taken, the account waits for staff to approve it."
         )
@@ -95,20 +95,33 @@ class RegisterView(AnonymousView):
 
 
 def _make_account(username: str, email: str, password: str) -> None:
-    """Make it, unless name or address is known: then nothing happens, at the same price.
+    """Make an account, unless it is known: then nothing happens, at the same price.
 
-    Who has an account here is nobody's business, so the caller is told the same either way.
+    Nobody must learn here who has an account, neither from the answer nor by logging in afterwards.
+    Where accounts wait for approval they are inactive. Where they do not, an account is made for any
+    address, and the address means nothing until it is verified.
     """
-    if User.objects.filter(Q(username__iexact=username) | Q(email__iexact=email)).exists():
+    is_open = settings.REGISTRATION == "open"
+    known = Q(username__iexact=normal(username))
+    if not is_open:
+        known |= Q(email__iexact=normal(email))
+    if User.objects.filter(known).exists():
         make_password(password)
         return
     try:
         with transaction.atomic():
-            user = User.objects.create_user(username, email, password)
-            if settings.REGISTRATION == "open":
+            user = User.objects.create_user(
+                username,
+                email,
+                password,
+                is_active=is_open,
+                awaits_approval=not is_open,
+                email_verified=False,
+            )
+            if is_open:
                 user.groups.add(Group.objects.get_or_create(name=READERS)[0])
     except IntegrityError:
-        # Somebody else took the name or the address a moment ago.
+        # Somebody else took the name a moment ago.
         return
 
 
@@ -154,16 +167,14 @@ class TokenView(AnonymousView):
 
 def _log_in(request: Request, typed: str, password: str) -> User:
     """Raises AuthenticationFailed (401) or LockedOut (429)."""
-    # Failures are counted for the account, however its name was spelled.
-    login = canonical_login(typed)
-    user = authenticate(request=request, username=login, password=password)
+    user = authenticate(request=request, username=typed, password=password)
     if getattr(request, "axes_locked_out", False):
         cool_off = get_cool_off(request)
         raise LockedOut(wait=cool_off.total_seconds() if cool_off else None)
     if not isinstance(user, User):
         raise AuthenticationFailed("No active account with this name and password.")
     # Not the login signal, which would start a session for every token.
-    forget_failures(username=login, ip=get_client_ip_address(request))
+    forget_failures(user, request)
     update_last_login(User, user)
     return user
 
@@ -273,5 +284,7 @@ class MeView(StrictQuery, generics.RetrieveUpdateAPIView):
     def get_object(self) -> Any:
         user: Any = self.request.user
         # What other requests do not need, in one query.
-        user.refresh_from_db(fields=["email", "first_name", "last_name", "date_joined"])
+        user.refresh_from_db(
+            fields=["email", "email_verified", "first_name", "last_name", "date_joined"]
+        )
         return user

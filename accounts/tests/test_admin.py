@@ -5,10 +5,11 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.test import APIClient
 
 from accounts import tokens
 from accounts.models import MANAGERS, OPERATORS, READERS, STAFF_GROUPS, SUPPORT, User
-from accounts.tests.factories import UserFactory, reader, staff
+from accounts.tests.factories import PASSWORD, UserFactory, reader, staff
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:accounts_user_changelist")
@@ -26,6 +27,7 @@ def change(client, user, **fields):
     form = {
         "username": user.username,
         "email": user.email,
+        "email_verified": "on" if user.email_verified else None,
         "is_active": "on",
         "groups": [group.pk for group in user.groups.all()],
         **fields,
@@ -52,6 +54,48 @@ def test_waiting_registrations_are_found_and_approved(manager):
     assert [g.name for g in waiting.groups.all()] == [READERS]
     entry = LogEntry.objects.get()
     assert (entry.user.username, entry.change_message) == ("mia", "Approved: may read the mirror.")
+
+
+def test_a_registration_is_inactive_until_it_is_approved(manager):
+    body = {"username": "wanda", "email": "w@example.com", "password": PASSWORD}
+    log_in = {"username": "wanda", "password": PASSWORD}
+    APIClient().post("/api/auth/register", body, format="json")
+    assert APIClient().post("/api/auth/token", log_in, format="json").status_code == 401
+    page = manager.get(LIST, {"waiting": "yes"}).content.decode()
+    assert "w@example.com (unverified)" in page
+    act(manager, "approve", User.objects.get(username="wanda"))
+    assert APIClient().post("/api/auth/token", log_in, format="json").status_code == 200
+    wanda = User.objects.get(username="wanda")
+    assert [g.name for g in wanda.groups.all()] == [READERS]
+    assert not wanda.awaits_approval and not wanda.email_verified
+
+
+def test_an_account_that_was_approved_and_locked_does_not_wait_again(manager):
+    wanda = UserFactory(is_active=False, awaits_approval=True)
+    change(manager, wanda)
+    wanda.refresh_from_db()
+    assert (wanda.is_active, wanda.awaits_approval) == (True, False)
+    change(manager, wanda, is_active=None)
+    assert list(manager.get(LIST, {"waiting": "yes"}).context["cl"].result_list) == []
+
+
+@pytest.mark.parametrize("name", ["Root@Example.com", "root\uff20example.com"])
+def test_a_manager_names_nobody_like_the_address_of_another(manager, name):
+    UserFactory(username="root", email="root@example.com", is_superuser=True)
+    ann = reader(username="ann")
+    assert change(manager, ann, username=name).status_code == 200
+    ann.refresh_from_db()
+    assert ann.username == "ann"
+
+
+def test_a_manager_gives_nobody_the_verified_address_of_another(manager):
+    UserFactory(email="root@example.com", is_superuser=True)
+    ann = reader(email="ann@example.com")
+    for address in ("ROOT@example.com", "root@\uff45xample.com"):
+        answer = change(manager, ann, email=address, email_verified="on")
+        assert answer.status_code == 200
+        ann.refresh_from_db()
+        assert ann.email == "ann@example.com"
 
 
 def test_a_locked_account_is_not_approved(manager):

@@ -188,7 +188,10 @@ class Command(BaseCommand):
                 )
             if settings.REGISTRATION != "open":
                 # What staff do for an account that waits.
-                users.get(username=name).groups.add(Group.objects.get(name="readers"))
+                user = users.get(username=name)
+                user.is_active = True
+                user.save(update_fields=["is_active"])
+                user.groups.add(Group.objects.get(name="readers"))
             token = self._call("POST", "/api/auth/token", {"username": name, "password": password})
             page = self._call("GET", "/api/contacts?per_page=1", token=token["access"])
             if not page["count"]:
