@@ -14,11 +14,9 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.hashers import LONGEST_PASSWORD
 from accounts.models import User
 from accounts.names import counted, normal
-
-# Characters. Hashing takes longer the longer a password is, so a longer one is not hashed.
-LONGEST_PASSWORD = 1024
 
 
 def find_user(login: str) -> User | None:

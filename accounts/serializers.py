@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from accounts.backends import LONGEST_PASSWORD
+from accounts.hashers import LONGEST_PASSWORD
 from accounts.models import User
 from accounts.names import NameValidator
 from odoo_bridge.api.openapi import FailureDetailSerializer

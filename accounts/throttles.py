@@ -15,6 +15,10 @@ class AuthThrottle(WhileTheCacheAnswers, AnonRateThrottle):
 
     scope = "anonymous-auth"
 
+    def get_cache_key(self, request: Request, view: Any) -> str:
+        # Also of who is logged in: one account must not lift the limit on guessing another's password.
+        return str(self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)})
+
 
 class LiveThrottle(WhileTheCacheAnswers, UserRateThrottle):
     """Reads that ask Odoo itself."""

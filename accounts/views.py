@@ -155,7 +155,7 @@ class TokenView(AnonymousView):
         serializer = CredentialsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
-        user = _log_in(request, given.get("username") or given["email"], given["password"])
+        user = log_in(request, given.get("username") or given["email"], given["password"])
         return Response(TokenPairSerializer(tokens.issue(user)).data)
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -165,7 +165,7 @@ class TokenView(AnonymousView):
         return response
 
 
-def _log_in(request: Request, typed: str, password: str) -> User:
+def log_in(request: Request, typed: str, password: str) -> User:
     """Raises AuthenticationFailed (401) or LockedOut (429)."""
     user = authenticate(request=request, username=typed, password=password)
     if getattr(request, "axes_locked_out", False):
@@ -188,7 +188,7 @@ def _granted(request: Request) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
     given = serializer.validated_data
     if given["grant_type"] == "password":
-        pair = tokens.issue(_log_in(request, given["username"], given["password"]))
+        pair = tokens.issue(log_in(request, given["username"], given["password"]))
     else:
         pair = tokens.rotate(given["refresh_token"])
     return {

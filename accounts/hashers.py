@@ -1,0 +1,78 @@
+"""How passwords are hashed: slow for who guesses, cheap enough not to exhaust this server.
+
+OWASP's parameters for Argon2id. Django's defaults take 100 MB a guess, and each of the web server's
+threads could be hashing at the same time.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher
+from rest_framework.exceptions import APIException
+
+# Characters. Hashing takes longer the longer a password is, so a longer one is not hashed.
+LONGEST_PASSWORD = 1024
+# Hashes calculated at the same time by one process, and seconds that others wait for their turn.
+AT_ONCE, PATIENCE_SECONDS = 2, 3.0
+RETRY_AFTER_SECONDS = 2
+
+
+class Busy(APIException):
+    """Too many passwords are being checked; the same request may work in a moment. 503."""
+
+    status_code = 503
+    default_code = "busy"
+    default_detail = "Too many passwords are being checked right now. Try again in a moment."
+    wait = RETRY_AFTER_SECONDS  # for Retry-After
+
+
+_slots = threading.BoundedSemaphore(AT_ONCE)
+_held = threading.local()
+
+
+@contextmanager
+def _slot() -> Iterator[None]:
+    """Raises Busy if the others do not get done in time."""
+    if getattr(_held, "depth", 0):
+        # Some hashers verify by hashing.
+        yield
+        return
+    if not _slots.acquire(timeout=PATIENCE_SECONDS):
+        raise Busy
+    _held.depth = 1
+    try:
+        yield
+    finally:
+        _held.depth = 0
+        _slots.release()
+
+
+class _InTurn:
+    """A few at a time, and nothing enormous."""
+
+    def encode(self, password: str, salt: str, *args: Any) -> str:
+        with _slot():
+            return super().encode(password, salt, *args)  # type: ignore[misc]
+
+    def verify(self, password: str, encoded: str) -> bool:
+        if len(password) > LONGEST_PASSWORD:
+            return False
+        with _slot():
+            return super().verify(password, encoded)  # type: ignore[misc]
+
+
+class Argon2(_InTurn, Argon2PasswordHasher):
+    """A hash with other parameters is replaced at the next login.
+
+    Source: OWASP Password Storage Cheat Sheet, Argon2id.
+    """
+
+    time_cost = 2
+    memory_cost = 19 * 1024  # KiB
+    parallelism = 1
+
+
+class PBKDF2(_InTurn, PBKDF2PasswordHasher):
+    """For hashes from elsewhere, replaced at the next login."""

@@ -1,0 +1,59 @@
+"""Limits for the pages on which people log in: the same as for the routes of the API."""
+
+from collections.abc import Callable
+from typing import Any
+
+from axes.helpers import get_cool_off
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
+
+from accounts.hashers import Busy
+from accounts.throttles import AuthThrottle
+
+
+class LoginGuard:
+    """Counts each POST to the views named in ``THROTTLED_PAGES``, and answers with a page when there
+    were too many, or when too many passwords are being checked."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        match = request.resolver_match
+        if request.method != "POST" or not match or match.view_name not in settings.THROTTLED_PAGES:
+            return None
+        throttle = AuthThrottle()
+        if throttle.allow_request(request, None):  # type: ignore[arg-type]  # needs headers only
+            return None
+        return _wait(request, 429, "Too many attempts from your network.", throttle.wait())
+
+    def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponseBase | None:
+        if isinstance(exc, Busy):
+            return _wait(request, 503, str(exc.detail), exc.wait)
+        return None
+
+
+def locked_out(request: HttpRequest, response: Any, credentials: Any) -> HttpResponseBase:
+    """For ``AXES_LOCKOUT_CALLABLE``."""
+    cool_off = get_cool_off(request)
+    seconds = cool_off.total_seconds() if cool_off else None
+    return _wait(request, 429, "Too many wrong passwords for this name.", seconds)
+
+
+def _wait(
+    request: HttpRequest, status: int, reason: str, seconds: float | None
+) -> HttpResponseBase:
+    whole = round(seconds or 60)
+    wait = f"{whole} seconds" if whole < 100 else f"{round(whole / 60)} minutes"
+    context = {**admin.site.each_context(request), "title": "Please wait", "reason": reason}
+    page = render(request, "accounts/wait.html", {**context, "wait": wait}, status=status)
+    page["Retry-After"] = str(max(1, whole))
+    page["Cache-Control"] = "no-store"
+    return page
