@@ -4,12 +4,16 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from odoo_bridge.startup import stop
 
 # Before Django loads the settings. A developer's .env and shell must not change what tests see;
 # only where PostgreSQL and Redis are is theirs to say.
@@ -20,6 +24,12 @@ os.environ.setdefault("REDIS_URL", "")
 # Without Redis there is only the broker in memory, which is allowed in one process alone.
 os.environ["ONE_PROCESS"] = "0" if os.environ["REDIS_URL"] else "1"
 os.environ["DJANGO_SETTINGS_MODULE"] = "odoo_bridge.settings"
+
+try:
+    import_module(os.environ["DJANGO_SETTINGS_MODULE"])
+except ImproperlyConfigured as problems:
+    # The addresses of PostgreSQL and Redis are the caller's. pytest would show where this is raised.
+    stop(str(problems))
 
 ON_POSTGRES = os.environ["DATABASE_URL"].startswith("postgres")
 ON_REDIS = bool(os.environ["REDIS_URL"])

@@ -9,7 +9,10 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "odoo_bridge.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from odoo_bridge.startup import explained
+
+    with explained(traceback="--traceback" in sys.argv):
+        execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import task_prerun, worker_process_init, worker_shutting_down
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 # Here, so that it is imported before the worker forks the children it shares memory with.
 from odoo_bridge.sync import stopping
@@ -16,6 +18,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "odoo_bridge.settings")
 app = Celery("odoo_bridge")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@app.on_configure.connect
+def _load_settings(**_: Any) -> None:
+    """End celery's programs with the message of the settings; elsewhere they were loaded before."""
+    try:
+        settings.INSTALLED_APPS  # noqa: B018 reading one loads them all
+    except ImproperlyConfigured as exc:
+        from odoo_bridge.startup import stop
+
+        stop(str(exc))
 
 
 @worker_shutting_down.connect

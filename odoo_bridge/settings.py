@@ -1,112 +1,37 @@
 """Settings, typed at the edge: everything that differs between places comes from the environment.
 
-``.env`` beside ``manage.py`` is read too; what the environment already says wins. ``.env-example``
-lists every variable. A value that is missing or impossible stops the start and names itself.
+``.env`` beside ``manage.py`` is read too; the environment wins, and an empty variable is one that is
+not set. ``.env-example`` lists every variable. What is missing or wrong is collected and stops the
+start at the end of this file, all of it in one message.
 """
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONCE, NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
+
+from odoo_bridge.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
-if "SECRET_KEY" not in env.ENVIRON:
+env = Environment()
+env.read_file(BASE_DIR / ".env")
+if not env.is_set("SECRET_KEY"):
     # bin/start keeps the random secrets of the one-process mode here. A deployment has its own
     # SECRET_KEY, so a file left over from trying things out cannot leak into it.
-    environ.Env.read_env(VAR_DIR / "one-process.env")
-
-
-def _one_of(name: str, choices: tuple[str, ...], default: str) -> str:
-    value = env.str(name, default)
-    if value not in choices:
-        raise ImproperlyConfigured(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
-    return value
-
-
-def _yes_no(name: str, default: bool) -> bool:
-    # environ reads every unknown word as "no", a typo like "ture" included.
-    value = env.str(name, "1" if default else "0").lower()
-    if value not in (*env.BOOLEAN_TRUE_STRINGS, "0", "false", "no", "off", "n", "f"):
-        raise ImproperlyConfigured(f"{name} is {value!r}; it must be 1 or 0")
-    return value in env.BOOLEAN_TRUE_STRINGS
-
-
-def _at_least(name: str, minimum: float, default: float) -> float:
-    try:
-        value = float(env.str(name, str(default)))
-    except ValueError:
-        raise ImproperlyConfigured(f"{name} is {env.str(name)!r}; it must be a number") from None
-    if not minimum <= value < float("inf"):
-        raise ImproperlyConfigured(f"{name} is {value:g}; it must be at least {minimum:g}")
-    return value
-
-
-def _whole(name: str, minimum: int, default: int, maximum: int = 10**6) -> int:
-    try:
-        value = int(env.str(name, str(default)))
-    except ValueError:
-        raise ImproperlyConfigured(
-            f"{name} is {env.str(name)!r}; it must be a whole number"
-        ) from None
-    if not minimum <= value <= maximum:
-        raise ImproperlyConfigured(f"{name} is {value}; it must be {minimum} to {maximum}")
-    return value
-
-
-def _ids(name: str) -> list[int]:
-    words = [word.strip() for word in env.list(name, default=[])]
-    if not all(word.isascii() and word.isdigit() for word in words):
-        raise ImproperlyConfigured(f"{name} must be ids separated by commas, like 1,3")
-    return [int(word) for word in words]
-
-
-def _http_url(name: str) -> str:
-    value = env.str(name).rstrip("/")
-    wrong = ImproperlyConfigured(f"{name} must look like https://odoo.example.com, without a login")
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
-        raise wrong from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise wrong
-    return value
-
-
-def _database(name: str, default: str | None) -> dict[str, Any]:
-    value = env.str(name) if default is None else env.str(name, default)
-    # Not passed on to environ when it is something else: its complaint would show the password.
-    if value.split(":", 1)[0] not in ("postgres", "postgresql", "psql", "pgsql", "sqlite"):
-        raise ImproperlyConfigured(f"{name} must look like postgres://user:password@host:5432/name")
-    return dict(env.db_url_config(value))
-
-
-def _redis_url(name: str, required: bool) -> str:
-    value = env.str(name) if required else env.str(name, "")
-    if (value or required) and not value.startswith(("redis://", "rediss://")):
-        raise ImproperlyConfigured(f"{name} must look like redis://host:6379/0")
-    return value
-
+    # Nor may the login of the demo be used for an Odoo that was named since.
+    env.read_file(VAR_DIR / "one-process.env", without="ODOO_" if env.is_set("ODOO_URL") else "")
 
 # One process that is web, worker and beat at once, for trying the bridge out (bin/start).
-ONE_PROCESS = _yes_no("ONE_PROCESS", False)
+ONE_PROCESS = env.yes_no("ONE_PROCESS", False)
 
 # Django -------------------------------------------------------------------------------------------
-DEBUG = _yes_no("DEBUG", False)
-SECRET_KEY = env.str("SECRET_KEY")
-if len(SECRET_KEY) < 50:
-    raise ImproperlyConfigured("SECRET_KEY must have at least 50 characters")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-NUM_PROXIES = _whole("NUM_PROXIES", 0, 0)
+DEBUG = env.yes_no("DEBUG", False)
+SECRET_KEY = env.secret("SECRET_KEY", 50, "To make one: openssl rand -hex 32")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
+NUM_PROXIES = env.whole("NUM_PROXIES", 0, 0)
 
 INSTALLED_APPS = [
     "unfold",  # before the admin, whose site and templates it replaces
@@ -171,9 +96,7 @@ WHITENOISE_USE_FINDERS = ONE_PROCESS
 
 # Database -----------------------------------------------------------------------------------------
 DATABASES = {
-    "default": _database(
-        "DATABASE_URL", f"sqlite:///{VAR_DIR / 'bridge.sqlite3'}" if ONE_PROCESS else None
-    )
+    "default": env.database("DATABASE_URL", VAR_DIR / "bridge.sqlite3" if ONE_PROCESS else None)
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # WAL lets the pages of a sync and the readers go on side by side; IMMEDIATE takes the write
@@ -191,34 +114,29 @@ else:
     DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off")
 
 # Odoo ---------------------------------------------------------------------------------------------
-ODOO_URL = _http_url("ODOO_URL")
+ODOO_URL = env.http_url("ODOO_URL")
 # Where people open Odoo, when the bridge reaches it by another address.
-ODOO_WEB_URL = _http_url("ODOO_WEB_URL") if env.str("ODOO_WEB_URL", "") else ODOO_URL
-ODOO_DB = env.str("ODOO_DB", "")
-ODOO_USERNAME = env.str("ODOO_USERNAME", "")
-ODOO_PASSWORD = env.str("ODOO_PASSWORD", "")
-ODOO_API_KEY = env.str("ODOO_API_KEY", "")
-ODOO_COMPANY_IDS = _ids("ODOO_COMPANY_IDS")
-ODOO_CONNECTIONS = _whole("ODOO_CONNECTIONS", 1, 2, 32)
-ODOO_PAGE_SIZE = _whole("ODOO_PAGE_SIZE", 1, 1000, 10_000)
-ODOO_TIMEOUT_SECONDS = _at_least("ODOO_TIMEOUT_SECONDS", 1, 60)
+ODOO_WEB_URL = env.http_url("ODOO_WEB_URL", required=False) or ODOO_URL
+ODOO_DB = env.text("ODOO_DB")
+ODOO_USERNAME = env.text("ODOO_USERNAME")
+ODOO_PASSWORD = env.secret("ODOO_PASSWORD")
+ODOO_API_KEY = env.header("ODOO_API_KEY")
+ODOO_COMPANY_IDS = env.ids("ODOO_COMPANY_IDS")
+ODOO_CONNECTIONS = env.whole("ODOO_CONNECTIONS", 1, 2, 32)
+ODOO_PAGE_SIZE = env.whole("ODOO_PAGE_SIZE", 1, 1000, 10_000)
+ODOO_TIMEOUT_SECONDS = env.number("ODOO_TIMEOUT_SECONDS", 1, 60, 3600)
 # How long a request with max_age waits for Odoo: the longest that a thread of the web server is taken.
-ODOO_REFRESH_SECONDS = _at_least("ODOO_REFRESH_SECONDS", 1, 15)
+ODOO_REFRESH_SECONDS = env.number("ODOO_REFRESH_SECONDS", 1, 15, 3600)
 # Two minutes is Odoo's own limit for a request: what an ordinary transaction can be late by.
-ODOO_OVERLAP = timedelta(seconds=_whole("ODOO_OVERLAP_SECONDS", 120, 300, 86_400))
-ODOO_MAX_GONE_PERCENT = _at_least("ODOO_MAX_GONE_PERCENT", 0, 5)
-# "res.partner:x_loyalty,account.move:x_project" -> {"res.partner": ["x_loyalty"], ...}
-ODOO_EXTRA_FIELDS: dict[str, list[str]] = {}
-for _pair in env.list("ODOO_EXTRA_FIELDS", default=[]):
-    _model, _colon, _field = _pair.strip().partition(":")
-    if not (_model and _field):
-        raise ImproperlyConfigured(
-            f"ODOO_EXTRA_FIELDS: {_pair!r} is not like res.partner:x_loyalty"
-        )
-    ODOO_EXTRA_FIELDS.setdefault(_model, []).append(_field)
+ODOO_OVERLAP = timedelta(seconds=env.whole("ODOO_OVERLAP_SECONDS", 120, 300, 86_400))
+ODOO_MAX_GONE_PERCENT = env.number("ODOO_MAX_GONE_PERCENT", 0, 5, 100)
+ODOO_EXTRA_FIELDS = env.fields("ODOO_EXTRA_FIELDS")
 
 if not ODOO_API_KEY and not (ODOO_USERNAME and ODOO_PASSWORD):
-    raise ImproperlyConfigured("Set ODOO_API_KEY, or ODOO_USERNAME and ODOO_PASSWORD")
+    env.wrong(
+        "ODOO_PASSWORD" if ODOO_USERNAME else "ODOO_USERNAME",
+        "is not set: set ODOO_USERNAME and ODOO_PASSWORD, or ODOO_API_KEY (Odoo 19 and later)",
+    )
 
 # What is mirrored, in the order it is copied: contacts before the invoices that name them.
 ODOO_STREAMS = [
@@ -235,7 +153,7 @@ ODOO_ACTIONS = [
 ]
 
 # Celery -------------------------------------------------------------------------------------------
-REDIS_URL = _redis_url("REDIS_URL", required=not ONE_PROCESS)
+REDIS_URL = env.redis_url("REDIS_URL", required=not ONE_PROCESS)
 CELERY_BROKER_URL = REDIS_URL or "memory://"
 # A message is a hint: acknowledged early and without a result. What must not be lost is a row.
 CELERY_TASK_ACKS_LATE = False
@@ -312,14 +230,12 @@ AUTH_PASSWORD_VALIDATORS = [
 PASSWORD_HASHERS = ["accounts.hashers.Argon2", "accounts.hashers.PBKDF2"]
 # Pages outside the API that check a password: they share the limit of the API's login.
 THROTTLED_PAGES = ["admin:login", "admin:password_change"]
-REGISTRATION = _one_of(
+REGISTRATION = env.one_of(
     "REGISTRATION", ("open", "approval", "closed"), "open" if ONE_PROCESS else "approval"
 )
-JWT_SIGNING_KEY = env.str("JWT_SIGNING_KEY")
-if len(JWT_SIGNING_KEY) < 32:
-    raise ImproperlyConfigured("JWT_SIGNING_KEY must have at least 32 characters")
-JWT_ACCESS_MINUTES = _whole("JWT_ACCESS_MINUTES", 1, 10, 24 * 60)
-JWT_REFRESH_DAYS = _whole("JWT_REFRESH_DAYS", 1, 7, 365)
+JWT_SIGNING_KEY = env.secret("JWT_SIGNING_KEY", 32, "To make one: openssl rand -hex 32")
+JWT_ACCESS_MINUTES = env.whole("JWT_ACCESS_MINUTES", 1, 10, 24 * 60)
+JWT_REFRESH_DAYS = env.whole("JWT_REFRESH_DAYS", 1, 7, 365)
 
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=JWT_ACCESS_MINUTES),
@@ -447,7 +363,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_AGE = 8 * 3600
 # Plain HTTP is for the loopback address. Anywhere else a proxy speaks HTTPS in front of us.
-INSECURE_HTTP = _yes_no("INSECURE_HTTP", ONE_PROCESS)
+INSECURE_HTTP = env.yes_no("INSECURE_HTTP", ONE_PROCESS)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not INSECURE_HTTP
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else 365 * 24 * 3600
 # Not ours to decide: other hosts of the domain (W005), the browsers' preload list (W021), and what
@@ -456,8 +372,8 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NUM_PROXIES else None
 
 # Logs ---------------------------------------------------------------------------------------------
-LOG_LEVEL = _one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
-LOG_FORMAT = _one_of("LOG_FORMAT", ("plain", "json"), "plain")
+LOG_LEVEL = env.one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+LOG_FORMAT = env.one_of("LOG_FORMAT", ("plain", "json"), "plain")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -475,3 +391,6 @@ LOGGING = {
         "celery.beat": {"level": "WARNING"},
     },
 }
+
+# Last, so that one message names everything that is missing or wrong.
+env.stop_if_wrong()

@@ -2,8 +2,17 @@
 
 import os
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
+
+from odoo_bridge.startup import stop
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "odoo_bridge.settings")
 
-application = get_wsgi_application()
+# gunicorn starts a worker that ended with another code again and again.
+_APP_LOAD_ERROR = 4
+
+try:
+    application = get_wsgi_application()
+except ImproperlyConfigured as exc:
+    stop(str(exc), _APP_LOAD_ERROR)

@@ -1,19 +1,20 @@
-"""``.env-example`` lists what the settings read; what is missing or impossible names itself."""
+"""``.env-example`` lists what the settings read; what is missing or wrong is named, all at once."""
 
 import os
 import re
-import subprocess
-import sys
+import runpy
+import shutil
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 
+from odoo_bridge.environment import ConfigurationError
+
 ROOT: Path = settings.BASE_DIR
-READ = re.compile(
-    r'(?:env\.\w+|_one_of|_whole|_at_least|_yes_no|_ids|_http_url|_redis_url|_database)\(\s*"([A-Z_0-9]+)"'
-)
+READ = re.compile(r'env\.(?!read_file|is_set|wrong|stop)\w+\(\s*"([A-Z_0-9]+)"')
 LISTED = re.compile(r"^#?([A-Z][A-Z_0-9]*)=(.*)$", re.MULTILINE)
 
 WORKING = {
@@ -25,24 +26,123 @@ WORKING = {
     "DATABASE_URL": "postgres://bridge:secret-of-db@db.example.com/bridge",
     "REDIS_URL": "redis://redis.example.com:6379/0",
 }
+REQUIRED = ["SECRET_KEY", "JWT_SIGNING_KEY", "ODOO_URL", "DATABASE_URL", "REDIS_URL"]
+
+# Values that cannot be used, of every variable. "secret-of" must not be shown.
+WRONG = {
+    "SECRET_KEY": ["secret-of", "secret-of\n" + "s" * 50],
+    "JWT_SIGNING_KEY": ["secret-of"],
+    "ODOO_URL": [
+        "odoo.example.com",
+        "ftp://odoo.example.com",
+        "https://user:secret-of-odoo@odoo.example.com",
+        "https://user:1/secret-of@odoo.example.com",
+        "https://:secret-of-odoo@odoo.example.com",
+        "https://[odoo",
+        "https://odoo.example.com:port",
+        "https://odoo.example.com:99999",
+        "https://odoo example.com",
+        "https://odoo..example.com",
+        "'https://odoo.example.com'",
+        "https://odoo.example.com/web",
+        "https://odoo.example.com/web#action=7",
+        "https://odoo.example.com/odoo/contacts",
+        "https://odoo.example.com?db=x",
+        "https://odoo.exam\tple.com",
+    ],
+    "ODOO_WEB_URL": ["odoo.example.com", "https://user:secret-of-odoo@odoo.example.com"],
+    "ODOO_DB": ["secret-of\x07"],
+    "ODOO_USERNAME": ["secret-of\x07"],
+    "ODOO_PASSWORD": ["secret-of\nodoo", "secret-of\udcff"],
+    "ODOO_API_KEY": ["secret-of odoo", "secret-of\r\nHost: x", "secret-of-ö"],
+    "ODOO_COMPANY_IDS": ["1,two", "0", "-1", "1;2", "99999999999", "²"],
+    "ODOO_CONNECTIONS": ["0", "33", "many", "1.5", "NaN"],
+    "ODOO_PAGE_SIZE": ["10001", "0", "1e3"],
+    "ODOO_TIMEOUT_SECONDS": ["0", "nan", "inf", "1e300", "soon"],
+    "ODOO_REFRESH_SECONDS": ["0", "nan", "1e300", "x"],
+    "ODOO_OVERLAP_SECONDS": ["60", "86401", "5m"],
+    "ODOO_MAX_GONE_PERCENT": ["-1", "101", "nan", "5%"],
+    "ODOO_EXTRA_FIELDS": ["x_loyalty", "res.partner:", ":x_loyalty", "res.partner:x y", "a:b:c"],
+    "DATABASE_URL": [
+        "mysql://bridge:secret-of-db@db/bridge",
+        "bridge",
+        "secret-of-db",
+        "postgres://",
+        "postgres://db",
+        "postgres://db/",
+        "postgres://bridge:secret-of/db@db:5432/bridge",
+        "postgres://bridge:1/secret-of@db:5432/bridge",
+        "postgres://bridge:secret-of?db@db/bridge",
+        "postgres://bridge:1?secret-of@db/bridge",
+        "postgres://bridge:secret-of#db@db/bridge",
+        "postgres://bridge:1#secret-of@db/bridge",
+        "postgres://bridge:secret-of@[db/bridge",
+        "postgres://bridge:secret-of@[::1/bridge",
+        "postgres://bridge:secret-of@db:port/bridge",
+        "postgres://bridge:secret-of@db:99999/bridge",
+        "postgres://bridge:secret-of%00@db/bridge",
+        "postgres://bridge:secret of@db/bridge",
+        '"postgres://bridge:secret-of@db/bridge"',
+        "sqlite:bridge.sqlite3",
+        "sqlite://bridge.sqlite3",
+    ],
+    "REDIS_URL": [
+        "memory://",
+        "redis.example.com",
+        "redis://",
+        "redis:///0",
+        "http://redis.example.com",
+        "redis://:secret-of/redis@redis:6379/0",
+        "redis://:1/secret-of@redis:6379/0",
+        "redis://:1?secret-of@redis:6379/0",
+        "redis://:secret-of#redis@redis:6379/0",
+        "redis://:1#secret-of@redis:6379/0",
+        "redis://:secret-of@redis:port/0",
+        "redis://:secret-of@redis:99999/0",
+        "redis://:secret-of@[redis/0",
+        "redis://redis/secret-of",
+        "redis://redis/-1",
+        "redis://redis/0/1",
+        "'redis://redis/0'",
+    ],
+    "ALLOWED_HOSTS": ["https://bridge.example.com", "bridge:8000", "bridge.example.com/x", "a b"],
+    "CSRF_TRUSTED_ORIGINS": ["bridge.example.com", "https://bridge.example.com/x", "https://"],
+    "NUM_PROXIES": ["one", "-1"],
+    "INSECURE_HTTP": ["maybe", "2"],
+    "DEBUG": ["ture"],
+    "REGISTRATION": ["public", "OPEN"],
+    "JWT_ACCESS_MINUTES": ["0", "1441"],
+    "JWT_REFRESH_DAYS": ["1.5", "0"],
+    "ONE_PROCESS": ["2", "yess"],
+    "LOG_LEVEL": ["LOUD", "info"],
+    "LOG_FORMAT": ["xml"],
+}
 
 
-def start(**values: str | None) -> subprocess.CompletedProcess[str]:
-    """Load the settings in a process of their own. None leaves a variable out."""
-    given = {name: value for name, value in {**WORKING, **values}.items() if value is not None}
-    # Not in the checkout: its .env and var/ belong to whoever works there.
-    code = (
-        "import pathlib, runpy, environ; environ.Env.read_env = lambda *a, **k: None; "
-        "s = runpy.run_path('odoo_bridge/settings.py'); print(s['DATABASES']['default']['ENGINE'])"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **given},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Load the settings as from a checkout of its own, with these variables and this ``.env``."""
+    (tmp_path / "odoo_bridge").mkdir()
+    path = shutil.copy(ROOT / "odoo_bridge" / "settings.py", tmp_path / "odoo_bridge")
+
+    def given(dotenv: bytes | None = None, /, **values: str | None) -> dict[str, Any]:
+        for name in list(os.environ):
+            monkeypatch.delenv(name)
+        for name, value in values.items():
+            if value is not None:
+                monkeypatch.setenv(name, value)
+        if dotenv is not None:
+            (tmp_path / ".env").write_bytes(dotenv)
+        return runpy.run_path(str(path))
+
+    return given
+
+
+def problems(load, dotenv: bytes | None = None, /, **values: str | None) -> dict[str, str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load(dotenv, **values)
+    assert "secret-of" not in str(caught.value)
+    return caught.value.problems
 
 
 def test_env_example_lists_exactly_what_the_settings_read():
@@ -58,75 +158,169 @@ def test_every_variable_has_a_line_on_its_meaning():
             assert before.startswith("# "), line
 
 
-def test_the_defaults_shown_are_the_defaults():
+def test_the_defaults_shown_are_the_defaults(load):
     shown = {
         name: value
         for name, value in LISTED.findall((ROOT / ".env-example").read_text())
         if name not in WORKING and name != "ODOO_EXTRA_FIELDS"
     }
-    plain, spelled = start(), start(**shown)
-    assert plain.returncode == spelled.returncode == 0, spelled.stderr
+    plain, spelled = (
+        {name: value for name, value in loaded.items() if name.isupper()}
+        for loaded in (load(**WORKING), load(**{**WORKING, **shown}))
+    )
+    assert plain == spelled
+
+
+def test_an_untouched_env_example_sets_nothing(load):
+    example = (ROOT / ".env-example").read_bytes()
+    assert set(problems(load, example)) == {*REQUIRED, "ODOO_USERNAME"}
+    assert set(problems(load, example, ONE_PROCESS="1")) == {
+        "ODOO_URL",
+        "ODOO_USERNAME",
+        "SECRET_KEY",
+        "JWT_SIGNING_KEY",
+    }
+
+
+def test_every_variable_has_values_that_are_refused():
+    assert set(WRONG) == {name for name, _ in LISTED.findall((ROOT / ".env-example").read_text())}
 
 
 @pytest.mark.parametrize(
-    "name", ["SECRET_KEY", "JWT_SIGNING_KEY", "ODOO_URL", "DATABASE_URL", "REDIS_URL"]
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
 )
-@pytest.mark.parametrize("value", [None, ""], ids=["missing", "empty"])
-def test_what_is_missing_stops_the_start_and_is_named(name: str, value: str | None):
-    result = start(**{name: value})
-    assert result.returncode != 0
-    assert name in result.stderr.splitlines()[-1]
+def test_what_cannot_be_used_is_named(load, name: str, value: str):
+    assert list(problems(load, **{**WORKING, name: value})) == [name]
 
 
-def test_a_login_for_odoo_is_needed():
-    result = start(ODOO_PASSWORD="")
-    assert result.returncode != 0
-    assert "ODOO_PASSWORD" in result.stderr.splitlines()[-1]
-    assert start(ODOO_USERNAME="", ODOO_PASSWORD="", ODOO_API_KEY="key").returncode == 0
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("value", [None, "", " "], ids=["missing", "empty", "blank"])
+def test_what_is_missing_is_named(load, name: str, value: str | None):
+    found = problems(load, **{**WORKING, name: value})
+    assert list(found) == [name]
+    assert value == " " or "not set" in found[name]
+
+
+def test_all_that_is_missing_or_wrong_is_named_at_once(load):
+    wrong = {name: values[0] for name, values in WRONG.items()}
+    assert set(problems(load, **wrong)) == set(WRONG)
+
+
+@pytest.mark.parametrize("name", sorted(set(WRONG) - set(REQUIRED) - {"ODOO_PASSWORD"}))
+def test_an_empty_variable_is_one_that_is_not_set(load, name: str):
+    working = WORKING | ({"ODOO_API_KEY": "key"} if name == "ODOO_USERNAME" else {})
+    absent, empty = (load(**{**working, name: value}) for value in (None, ""))
+    of_both = [
+        {name: value for name, value in one.items() if name.isupper()} for one in (absent, empty)
+    ]
+    assert of_both[0] == of_both[1]
+
+
+def test_a_login_for_odoo_is_needed(load):
+    assert "ODOO_PASSWORD" in problems(load, **{**WORKING, "ODOO_PASSWORD": ""})
+    nothing = {"ODOO_USERNAME": "", "ODOO_PASSWORD": ""}
+    assert "ODOO_API_KEY" in problems(load, **{**WORKING, **nothing})["ODOO_USERNAME"]
+    assert load(**{**WORKING, **nothing, "ODOO_API_KEY": "key"})["ODOO_API_KEY"] == "key"
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("url", "password", "host", "port"),
     [
-        ("SECRET_KEY", "short"),
-        ("JWT_SIGNING_KEY", "short"),
-        ("ODOO_URL", "odoo.example.com"),
-        ("ODOO_URL", "ftp://odoo.example.com"),
-        ("ODOO_URL", "https://user:secret-of-odoo@odoo.example.com"),
-        ("ODOO_URL", "https://[odoo"),
-        ("ODOO_URL", "https://odoo.example.com:port"),
-        ("DATABASE_URL", "mysql://bridge:secret-of-db@db/bridge"),
-        ("DATABASE_URL", "bridge"),
-        ("REDIS_URL", "memory://"),
-        ("REDIS_URL", "redis.example.com"),
-        ("ODOO_COMPANY_IDS", "1,two"),
-        ("ODOO_CONNECTIONS", "0"),
-        ("ODOO_CONNECTIONS", "many"),
-        ("ODOO_PAGE_SIZE", "10001"),
-        ("ODOO_TIMEOUT_SECONDS", "0"),
-        ("ODOO_TIMEOUT_SECONDS", "nan"),
-        ("ODOO_OVERLAP_SECONDS", "60"),
-        ("ODOO_MAX_GONE_PERCENT", "-1"),
-        ("ODOO_EXTRA_FIELDS", "x_loyalty"),
-        ("DEBUG", "ture"),
-        ("INSECURE_HTTP", "maybe"),
-        ("ONE_PROCESS", "2"),
-        ("NUM_PROXIES", "one"),
-        ("REGISTRATION", "public"),
-        ("JWT_ACCESS_MINUTES", "0"),
-        ("JWT_REFRESH_DAYS", "1.5"),
-        ("LOG_LEVEL", "LOUD"),
-        ("LOG_FORMAT", "xml"),
+        ("postgres://bridge:a%2Fb%40c%23d%3Fe%25f@db/bridge", "a/b@c#d?e%f", "db", ""),
+        ("postgres://bridge:x@[::1]:5433/bridge", "x", "::1", 5433),
+        ("postgresql://bridge@/bridge", "", "", ""),
+        ("postgres:////var/run/postgresql/bridge", "", "/var/run/postgresql", ""),
+        ("postgres://bridge:$x:y'z@db/bridge", "$x:y'z", "db", ""),
     ],
 )
-def test_what_is_impossible_stops_the_start_and_is_named(name: str, value: str):
-    result = start(**{name: value})
-    assert result.returncode != 0
-    assert name in result.stderr.splitlines()[-1]
-    assert "secret-of" not in result.stderr
+def test_addresses_of_postgresql(load, url: str, password: str, host: str, port: Any):
+    found = load(**{**WORKING, "DATABASE_URL": url})["DATABASES"]["default"]
+    assert (found["PASSWORD"], found["HOST"], found["PORT"]) == (password, host, port)
+    assert found["NAME"] == "bridge"
 
 
-def test_the_one_process_needs_no_database_and_no_redis():
-    result = start(ONE_PROCESS="1", DATABASE_URL=None, REDIS_URL=None)
-    assert result.returncode == 0, result.stderr
-    assert "sqlite3" in result.stdout
+@pytest.mark.parametrize(
+    "url", ["redis://[::1]:6379/0", "rediss://:a%2Fb@redis", "redis://u:p@r/15"]
+)
+def test_addresses_of_redis(load, url: str):
+    assert load(**{**WORKING, "REDIS_URL": url})["CELERY_BROKER_URL"] == url
+
+
+def test_the_one_process_needs_no_database_and_no_redis(load):
+    loaded = load(**{**WORKING, "ONE_PROCESS": "1", "DATABASE_URL": None, "REDIS_URL": None})
+    assert "sqlite3" in loaded["DATABASES"]["default"]["ENGINE"]
+
+
+# .env ---------------------------------------------------------------------------------------------
+
+DOTENV = "\n".join(f"{name}={value}" for name, value in WORKING.items())
+
+
+@pytest.mark.parametrize(
+    ("line", "password"),
+    [
+        ("ODOO_PASSWORD=a", "a"),
+        ("ODOO_PASSWORD=a b ", "a b"),
+        ("ODOO_PASSWORD= a # a comment", "a"),
+        ("ODOO_PASSWORD=a#b", "a#b"),
+        ("ODOO_PASSWORD=$a", "$a"),
+        ("ODOO_PASSWORD=a'b\"c", "a'b\"c"),
+        ("ODOO_PASSWORD=' a # b '", " a # b "),
+        ("ODOO_PASSWORD='a' # a comment", "a"),
+        (r"ODOO_PASSWORD='a\n'", r"a\n"),
+        (r'ODOO_PASSWORD="a\"b\\c" # a comment', 'a"b\\c'),
+        ("  export ODOO_PASSWORD=ä€", "ä€"),
+        ("ODOO_PASSWORD=a\nODOO_PASSWORD=b", "b"),
+        ("ODOO_PASSWORD=a\n  # a comment\n\n", "a"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("end", "mark"), [("\n", ""), ("\r\n", "\ufeff")], ids=["Unix", "Windows with a mark"]
+)
+def test_lines_of_dotenv(load, line: str, password: str, end: str, mark: str):
+    text = mark + f"{line}\n{DOTENV.replace('ODOO_PASSWORD', '#')}\nODOO_DB=\n"
+    loaded = load(text.replace("\n", end).encode())
+    assert (loaded["ODOO_PASSWORD"], loaded["ODOO_DB"]) == (password, "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ODOO_DB = secret-of",
+        "ODOO_DB",
+        "ODOO_DB='secret-of",
+        'ODOO_DB="secret-of" x',
+        "ODOO_DB=a\0b",
+    ],
+)
+def test_a_line_of_dotenv_that_is_none_is_named_by_its_number(load, line: str):
+    assert list(problems(load, f"{DOTENV}\n{line}\n".encode())) == [".env, line 8,"]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfeO\x00D\x00", b"ODOO_DB=\xe4"])
+def test_a_dotenv_that_is_not_utf_8_is_named(load, content: bytes):
+    assert "UTF-8" in problems(load, content, **WORKING)[".env"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "loop"])
+def test_a_dotenv_that_cannot_be_read_is_named(load, tmp_path: Path, kind: str):
+    if kind == "folder":
+        (tmp_path / ".env").mkdir()
+    else:
+        (tmp_path / ".env").symlink_to(".env")
+    assert "cannot be read" in problems(load, **WORKING)[".env"]
+
+
+def test_the_environment_wins_and_an_empty_variable_there_too(load):
+    loaded = load(f"{DOTENV}\nODOO_DB=a\nODOO_API_KEY=b\n".encode(), ODOO_DB="c", ODOO_API_KEY="")
+    assert (loaded["ODOO_DB"], loaded["ODOO_API_KEY"]) == ("c", "")
+
+
+def test_the_demos_login_is_not_used_for_another_odoo(load, tmp_path: Path):
+    (tmp_path / "var").mkdir()
+    kept = f"ONE_PROCESS=1\nODOO_DB=demo\n{DOTENV.replace('odoo.example.com', 'demo')}"
+    (tmp_path / "var" / "one-process.env").write_text(kept)
+    assert load()["ODOO_DB"] == "demo"
+    assert set(problems(load, b"ODOO_URL=https://mine.example.com\nSECRET_KEY=\n")) == {
+        "ODOO_USERNAME"
+    }

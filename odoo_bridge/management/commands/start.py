@@ -10,11 +10,12 @@ import time
 import urllib.error
 import urllib.request
 import warnings
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+import redis
 from celery import signals
 from celery.beat import Service
 from celery.worker import WorkController
@@ -51,7 +52,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="A loopback address; no other.")
-        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one")
         parser.add_argument(
             "--demo", action="store_true", help="Also serve the demo Odoo, at ODOO_URL."
         )
@@ -96,6 +97,11 @@ class Command(BaseCommand):
             "[bold]One-process mode[/bold]: web, worker and beat are threads of this process, the "
             "queue is in its memory. For trying the bridge out, not for work.",
         )
+        # Before the rest: a port that is taken, or a Redis that is not there, costs nothing then.
+        web = _bind_web(host, 0 if check else port)
+        running.callback(web.server_close)
+        if settings.REDIS_URL:
+            redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5).ping()
         if demo:
             _serve_demo(running, any_port=check)
             self.console.print(f"Demo Odoo with made-up data: {settings.ODOO_URL}")
@@ -111,7 +117,7 @@ class Command(BaseCommand):
                 soft_wrap=True,
             )
 
-        self.address = _serve_web(running, host, 0 if check else port)
+        self.address = _serve_web(running, web)
         _start_worker(running)
         good = self._first_copy()
         if stopping.is_told():
@@ -284,23 +290,34 @@ def _make_admin() -> str | None:
     return password
 
 
-def _serve_web(running: ExitStack, host: str, port: int) -> str:
-    """Serve the web in a thread. Returns its address."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+    return int(text)
+
+
+def _bind_web(host: str, port: int) -> ThreadedWSGIServer:
+    """Take the address; nothing is served yet."""
     try:
-        web = ThreadedWSGIServer(
-            (host, port), _QuietHandler, ipv6=family == socket.AF_INET6, allow_reuse_address=True
+        return ThreadedWSGIServer(
+            (host, port), _QuietHandler, ipv6=":" in host, allow_reuse_address=True
         )
     except OSError as exc:
         raise CommandError(
-            f"Port {port} cannot be had ({exc.strerror}). Choose another one: --port 8001"
+            f"Port {port} on {host} is not available ({exc.strerror}). "
+            f"Choose another one: --port {port + 1 if 1024 <= port < 65_535 else 8001}"
         ) from exc
+
+
+def _serve_web(running: ExitStack, web: ThreadedWSGIServer) -> str:
+    """Serve the web in a thread. Returns its address."""
     web.daemon_threads = True
     web.set_app(get_wsgi_application())
     threading.Thread(target=web.serve_forever, name="web", daemon=True).start()
     running.callback(web.shutdown)
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{web.server_address[1]}"
+    host, port = web.server_address[:2]
+    shown = f"[{host!s}]" if web.address_family == socket.AF_INET6 else f"{host!s}"
+    return f"http://{shown}:{port}"
 
 
 class _QuietHandler(WSGIRequestHandler):
