@@ -26,9 +26,17 @@ class Silence:
 
     code: str
     since: datetime | None
+    # A last tick that lies in the future, which tells nothing.
+    ahead: datetime | None = None
 
     @property
     def message(self) -> str:
+        if self.ahead:
+            name = "beat" if self.code == "beat_silent" else "a worker"
+            return (
+                f"The last tick of {name} is dated {self.ahead:%Y-%m-%d %H:%M} UTC, in the future: "
+                "the clock of its machine is or was wrong."
+            )
         heard = f"since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else "yet"
         if self.code == "beat_silent":
             return f"Beat has sent nothing {heard}: no schedule is followed."
@@ -47,13 +55,21 @@ def worker_was_here() -> None:
 
 
 def silences(now: datetime) -> list[Silence]:
-    """What has been silent for too long. While beat is, nobody can tell about the workers."""
+    """What has been silent for too long. While beat is, nobody can tell about the workers.
+
+    A tick further in the future than two clocks may differ counts as none.
+    """
     ticked_at = (
         PeriodicTask.objects.filter(name=SWEEP).values_list("last_run_at", flat=True).first()
     )
-    if ticked_at is None or ticked_at < now - PATIENCE:
-        return [Silence("beat_silent", ticked_at)]
+    if silence := _silence("beat_silent", ticked_at, now):
+        return [silence]
     seen_at = Heartbeat.objects.filter(name=WORKER).values_list("seen_at", flat=True).first()
-    if seen_at is None or seen_at < now - PATIENCE:
-        return [Silence("worker_silent", seen_at)]
-    return []
+    silence = _silence("worker_silent", seen_at, now)
+    return [silence] if silence else []
+
+
+def _silence(code: str, heard_at: datetime | None, now: datetime) -> Silence | None:
+    if heard_at is None or heard_at < now - PATIENCE:
+        return Silence(code, heard_at)
+    return Silence(code, None, ahead=heard_at) if heard_at > now + PATIENCE else None

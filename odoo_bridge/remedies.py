@@ -83,7 +83,8 @@ REMEDIES = {
     ),
     "beat_silent": (
         "Start the beat process, or look into its log. If the schedule of the sweep was paused or "
-        "deleted, resume it: it runs every minute and tells that beat and workers are alive."
+        "deleted, resume it: it runs every minute and tells that beat and workers are alive. If the "
+        "last tick lies in the future, correct the clock of beat's machine and restart beat."
     ),
     "worker_silent": (
         "Start a worker, or look into its log; check that Redis (REDIS_URL) can be reached. If all "

@@ -184,12 +184,17 @@ def duration_in_words(seconds: int) -> str:
     return f"{seconds} second" + ("s" if seconds != 1 else "")
 
 
+def past(moment: datetime | None, now: datetime) -> datetime | None:
+    """``moment``, or None if it lies in the future: then a clock was wrong when it was noted."""
+    return moment if moment and moment <= now else None
+
+
 def next_run(task: PeriodicTask, now: datetime) -> datetime | None:
-    """When beat sends ``task`` next, as beat itself reckons; ``now`` if it is due, None if paused."""
+    """When beat sends ``task`` next, calculated as beat does; ``now`` if it is due, None if paused."""
     if not task.enabled:
         return None
     # Never sent since it was changed or resumed: beat counts from then.
-    last = task.last_run_at or task.date_changed
+    last = past(task.last_run_at, now) or past(task.date_changed, now) or now
     schedule = task.schedule
     schedule.nowfun = lambda: now
     left: timedelta = schedule.remaining_estimate(last)

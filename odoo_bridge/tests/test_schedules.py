@@ -14,7 +14,12 @@ from django.core.checks import run_checks
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import (
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    PeriodicTasks,
+)
 from django_celery_beat.schedulers import ModelEntry
 
 from odoo_bridge import schedules
@@ -242,6 +247,83 @@ def test_the_sweep_is_the_heartbeat():
     PeriodicTask.objects.filter(name=SWEEP).update(last_run_at=now)
     sweep()
     assert silences(now) == []
+
+
+AHEAD = [timedelta(hours=1), timedelta(days=1), timedelta(days=3650)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ahead", AHEAD, ids=str)
+def test_a_tick_in_the_future_is_a_silence_of_beat_not_of_the_workers(ahead):
+    PeriodicTask.objects.filter(name=SWEEP).update(last_run_at=NOON + ahead)
+    (silence,) = silences(NOON)
+    assert (silence.code, silence.since) == ("beat_silent", None)
+    assert f"{NOON + ahead:%Y-%m-%d %H:%M} UTC, in the future" in silence.message
+    PeriodicTask.objects.filter(name=SWEEP).update(last_run_at=NOON)
+    Heartbeat.objects.create(name="worker", seen_at=NOON + ahead, holder="w1")
+    assert [silence.code for silence in silences(NOON)] == ["worker_silent"]
+
+
+@pytest.mark.django_db
+def test_clocks_may_differ_a_little():
+    PeriodicTask.objects.filter(name=SWEEP).update(last_run_at=NOON + timedelta(minutes=2))
+    Heartbeat.objects.create(name="worker", seen_at=NOON + timedelta(minutes=2), holder="w1")
+    assert silences(NOON) == []
+
+
+# A clock that was wrong ------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ahead", AHEAD, ids=str)
+@pytest.mark.parametrize("name", ["contacts: changes", "contacts: reconcile", "contacts: full"])
+@pytest.mark.parametrize("changed_too", [False, True], ids=["ticked", "ticked and changed"])
+def test_a_tick_in_the_future_counts_as_none(name, ahead, changed_too):
+    now = timezone.now()
+    rows = PeriodicTask.objects.filter(name=name)
+    rows.update(last_run_at=now + ahead, date_changed=now - timedelta(days=2))
+    if changed_too:
+        rows.update(date_changed=now + ahead)
+    task = rows.get()
+    longest = timedelta(days=1) if task.crontab else task.interval.schedule.run_every
+    expected = now if not changed_too else None
+    next_run = schedules.next_run(task, now)
+    assert next_run == expected or now < next_run <= now + longest
+    due, again_in = Scheduler.Entry(task, app=app).is_due()
+    assert due is not changed_too
+    assert again_in <= longest.total_seconds()
+
+
+@pytest.fixture
+def scheduler(monkeypatch) -> Scheduler:
+    """The scheduler of the settings, which leaves the connection of the test's transaction open."""
+    monkeypatch.setattr("django_celery_beat.schedulers.close_old_connections", lambda: None)
+    return Scheduler(app=app, lazy=True)
+
+
+@pytest.mark.django_db
+def test_a_pause_saved_by_a_clock_that_is_behind_is_seen_at_once(changes, scheduler):
+    assert changes.name in scheduler.schedule
+    assert scheduler.schedule_changed() is False
+    PeriodicTasks.objects.update(last_update=timezone.now())
+    assert scheduler.schedule_changed() is True
+    schedules.pause(changes)
+    PeriodicTasks.objects.update(last_update=timezone.now() - timedelta(hours=1))
+    assert changes.name not in scheduler.schedule
+    assert scheduler.schedule_changed() is False
+
+
+@pytest.mark.django_db
+def test_a_clock_that_is_set_back_silences_nothing_in_memory(changes, scheduler, monkeypatch):
+    real = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: real() + timedelta(hours=3))
+    PeriodicTask.objects.filter(pk=changes.pk).update(
+        last_run_at=real() + timedelta(hours=3), date_changed=real() - timedelta(days=1)
+    )
+    assert scheduler.schedule[changes.name].is_due().is_due is False
+    scheduler.schedule_changed()
+    monkeypatch.setattr(timezone, "now", real)
+    assert scheduler.schedule[changes.name].is_due().is_due is True
 
 
 # The real scheduler -----------------------------------------------------------------------------------
