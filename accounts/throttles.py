@@ -6,12 +6,11 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
-from odoo_bridge.api.throttles import WhileTheCacheAnswers
+from odoo_bridge.api.throttles import RateThrottle
 
 
-class AuthThrottle(WhileTheCacheAnswers, AnonRateThrottle):
-    """The lockout after wrong passwords is kept in the database and still holds without the cache;
-    a limit that failed closed would let nobody log in at all."""
+class AuthThrottle(RateThrottle, AnonRateThrottle):
+    """Guessing, per address. The lockout after wrong passwords is kept in the database besides."""
 
     scope = "anonymous-auth"
 
@@ -20,7 +19,7 @@ class AuthThrottle(WhileTheCacheAnswers, AnonRateThrottle):
         return str(self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)})
 
 
-class LiveThrottle(WhileTheCacheAnswers, UserRateThrottle):
+class LiveThrottle(RateThrottle, UserRateThrottle):
     """Reads that ask Odoo itself."""
 
     scope = "live"
@@ -29,7 +28,7 @@ class LiveThrottle(WhileTheCacheAnswers, UserRateThrottle):
         return request.method not in SAFE_METHODS or super().allow_request(request, view)
 
 
-class WriteThrottle(WhileTheCacheAnswers, UserRateThrottle):
+class WriteThrottle(RateThrottle, UserRateThrottle):
     """Records made or posted in Odoo."""
 
     scope = "writes"

@@ -14,7 +14,6 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponseBase
-from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
@@ -127,19 +126,12 @@ class ProxyWatch:
             first, self._logged = not self._logged, True
         if first:
             logger.warning("%s %s", *_words())
-        try:
-            cache.set(_key(), True, _NOTE_LASTS)
-        except RedisError:
-            # The log has it; the overview will in an hour.
-            return
+        cache.set(_key(), True, _NOTE_LASTS)
 
 
 def proxy_mismatch() -> tuple[str, str] | None:
     """What is wrong with ``NUM_PROXIES`` and what to do, if requests showed it in the last hours."""
-    try:
-        return _words() if cache.get(_key()) else None
-    except RedisError:
-        return None
+    return _words() if cache.get(_key()) is True else None
 
 
 def _words() -> tuple[str, str]:

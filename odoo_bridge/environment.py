@@ -249,6 +249,15 @@ class Environment:
         return value
 
 
+def next_database(redis_url: str) -> str:
+    """The address of another database on the same server, which has 16 unless told otherwise."""
+    if not redis_url:
+        return ""
+    parts = urlsplit(redis_url)
+    number = int(parts.path.strip("/") or 0)
+    return parts._replace(path=f"/{number + 1 if number != 15 else 14}").geturl()
+
+
 def _assignment(line: str) -> dict[str, str]:
     """``NAME=value`` as a dict, which is empty for a comment. Raises ValueError for another line."""
     if not line or line.startswith("#"):

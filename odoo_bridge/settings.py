@@ -10,7 +10,7 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
-from odoo_bridge.environment import Environment
+from odoo_bridge.environment import Environment, next_database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -158,8 +158,9 @@ CELERY_BROKER_URL = REDIS_URL or "memory://"
 # A message is a hint: acknowledged early and without a result. What must not be lost is a row.
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
+# JSON alone, in tasks, events and remote control: whoever can write to Redis must not run code here.
+CELERY_TASK_SERIALIZER = CELERY_EVENT_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = CELERY_RESULT_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SOFT_TIME_LIMIT = 6 * 3600
 CELERY_TASK_TIME_LIMIT = 6 * 3600 + 300
 CELERY_WORKER_DISABLE_PREFETCH = bool(REDIS_URL)  # known to the Redis transport only
@@ -193,19 +194,28 @@ CELERY_BEAT_SCHEDULER = "odoo_bridge.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SYNC_EVERY = 1
 
+# Limits are counted here. Apart from Celery's messages, so that either can be emptied or moved alone.
+CACHE_URL = env.redis_url("CACHE_URL", required=False) or next_database(REDIS_URL)
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},
+        "BACKEND": "odoo_bridge.cache.SharedCache",
+        "LOCATION": CACHE_URL,
+        # Where the server has one database only, names keep ours apart.
+        "KEY_PREFIX": "odoo-bridge",
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     }
-    if REDIS_URL
+    if CACHE_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     # The numbers of rows in lists, each process its own.
     "counts": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": "counts",
         "OPTIONS": {"MAX_ENTRIES": 2000},
+    },
+    # The charts of the overview, each process its own.
+    "charts": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "charts",
     },
 }
 

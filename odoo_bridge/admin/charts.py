@@ -1,28 +1,24 @@
 """Charts of the overview. ``settings.DASHBOARD_CHARTS`` names them; an app brings its own.
 
-What a chart shows is reckoned at most once a minute, however many people look.
+Each process calculates a chart at most once a minute, however many people look.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db.models import DurationField, F, Max, Sum
 from django.db.models.functions import TruncHour
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from redis.exceptions import RedisError
 
 from odoo_bridge.models import SyncRun
 from odoo_bridge.sync.streams import all_streams
-
-logger = logging.getLogger(__name__)
 
 KEPT_SECONDS = 60
 HOURS = 48
@@ -86,12 +82,8 @@ def charts_for(request: HttpRequest) -> list[Chart]:
 
 
 def _kept(key: str, make: Make) -> Any:
-    try:
-        return cache.get_or_set(key, make, KEPT_SECONDS)
-    except RedisError as exc:
-        # Then they are reckoned anew each time: the desk is most wanted when something is down.
-        logger.warning("No cache for charts: %s", type(exc).__name__)
-        return make()
+    # In this process's memory: what other programs can write must not end up on the page.
+    return caches["charts"].get_or_set(key, make, KEPT_SECONDS)
 
 
 def _hours(now: datetime) -> list[datetime]:

@@ -86,6 +86,7 @@ WRONG = {
         "sqlite:bridge.sqlite3",
         "sqlite://bridge.sqlite3",
     ],
+    "CACHE_URL": ["memcached://cache", "redis://:secret-of/cache@redis:6379/1"],
     "REDIS_URL": [
         "memory://",
         "redis.example.com",
