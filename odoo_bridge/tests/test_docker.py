@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import entry_points
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import redis
 import yaml
 from celery.app.utils import find_app
 from celery.bin.celery import celery
@@ -20,6 +22,8 @@ from django.conf import settings
 from django.core.management import get_commands
 from django.urls import resolve
 from django.utils.module_loading import import_string
+
+from odoo_bridge.tests.programs import eventually, free_port
 
 ROOT = settings.BASE_DIR
 OURS = ("migrate", "web", "worker", "beat")
@@ -165,14 +169,88 @@ def test_all_of_ours_run_one_image_with_the_addresses_of_their_neighbours():
     for name in OURS:
         assert services[name]["image"] == "odoo-bridge"
         assert services[name]["env_file"] == ".env"
-        for variable in ("DATABASE_URL", "REDIS_URL"):
-            assert urlsplit(services[name]["environment"][variable]).hostname in services
-    database = urlsplit(services["web"]["environment"]["DATABASE_URL"])
-    assert services["postgres"]["environment"] == {
-        "POSTGRES_USER": database.username,
-        "POSTGRES_PASSWORD": database.password,
-        "POSTGRES_DB": database.path[1:],
-    }
+        for variable in ("DATABASE_URL", "REDIS_URL", "CACHE_URL"):
+            address = re.sub(r"\$\{[^}]*\}", "x", services[name]["environment"][variable])
+            assert urlsplit(address).hostname in services
+
+
+def test_no_password_is_in_the_file_and_a_missing_one_stops_compose():
+    text = (ROOT / "docker-compose.yml").read_text()
+    services = compose()["services"]
+    for name in OURS:
+        for url in services[name]["environment"].values():
+            assert re.match(r"\w+://\w*:\$\{", url), url
+    for use in re.findall(r"\$\{[^}]*\}", text):
+        assert re.fullmatch(r"\$\{(POSTGRES|REDIS)_PASSWORD:\?.+\}", use), use
+    assert services["postgres"]["environment"].keys() == {"POSTGRES_PASSWORD"}
+    assert "requirepass" in " ".join(services["redis"]["command"])
+
+
+def test_the_demo_odoo_reaches_neither_of_the_bridges_stores():
+    document = compose()
+    services, networks = document["services"], document["networks"]
+    reached = {name: set(service["networks"]) for name, service in services.items()}
+    for store in ("postgres", "redis"):
+        assert reached[store] == {"stores"}
+        assert not reached[store] & (reached["odoo"] | reached["odoo-postgres"])
+        for name in OURS:
+            assert reached[name] & reached[store] and "default" in reached[name]
+    assert reached["odoo-postgres"] & reached["odoo"] == {"odoo-stores"}
+    assert networks["stores"] == networks["odoo-stores"] == {"internal": True}
+
+
+@pytest.mark.parametrize("service", [*OURS, "redis"])
+def test_a_container_has_no_privilege_and_no_disk(service: str):
+    given = compose()["services"][service]
+    assert given["cap_drop"] == ["ALL"]
+    assert given["security_opt"] == ["no-new-privileges:true"]
+    assert given["read_only"] is True
+    assert given["tmpfs"] == ["/tmp"]
+    assert given["pids_limit"] <= 256
+    assert re.fullmatch(r"\d+[mg]", given["mem_limit"])
+
+
+@pytest.mark.processes
+@pytest.mark.redis
+def test_redis_takes_its_password_as_a_configuration(tmp_path):
+    """What the container runs, with a port of its own."""
+    [shell, option, script] = compose()["services"]["redis"]["command"]
+    port = free_port()
+    script = script.replace("$$", "$") + f" --port {port} --dir {tmp_path}"
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    script = script.replace("redis-server", str(program))
+    environment = {"PATH": os.environ["PATH"], "REDISCLI_AUTH": "s3cret"}
+    server = subprocess.Popen([shell, option, script], env=environment, stdout=subprocess.DEVNULL)
+    try:
+
+        def answers(url: str) -> bool:
+            with suppress(redis.ConnectionError), redis.Redis.from_url(url) as client:
+                return bool(client.ping())
+            return False
+
+        eventually(lambda: answers(f"redis://:s3cret@127.0.0.1:{port}/0"), 30)
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis.from_url(f"redis://127.0.0.1:{port}/0").ping()
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def test_the_bridges_role_owns_its_database_and_is_no_superuser():
+    service = compose()["services"]["postgres"]
+    assert (
+        "./bin/lib/bridge-role.sh:/docker-entrypoint-initdb.d/bridge-role.sh:ro"
+        in (service["volumes"])
+    )
+    lines = (ROOT / "bin" / "lib" / "bridge-role.sh").read_text().splitlines()
+    [role] = [line for line in lines if line.startswith("CREATE ROLE")]
+    assert role == "CREATE ROLE bridge LOGIN PASSWORD :'password';"
+    assert "CREATE DATABASE bridge OWNER bridge;" in lines
+    # The image's superuser, whose password would be the same one.
+    assert "ALTER ROLE CURRENT_USER PASSWORD NULL;" in lines
+    for name in OURS:
+        url = urlsplit(compose()["services"][name]["environment"]["DATABASE_URL"].split("$")[0])
+        assert url.netloc == "bridge:"
 
 
 def test_the_stores_are_kept_checked_and_not_published():
@@ -181,11 +259,10 @@ def test_the_stores_are_kept_checked_and_not_published():
         service = document["services"][name]
         assert "ports" not in service
         assert service["healthcheck"]["test"]
-        [volume] = service["volumes"]
-        assert volume.split(":")[0] in document["volumes"]
-    redis = document["services"]["redis"]["command"]
-    assert "--appendonly yes" in redis
-    assert "--maxmemory-policy noeviction" in redis
+        assert service["volumes"][0].split(":")[0] in document["volumes"]
+    script = document["services"]["redis"]["command"][-1]
+    assert "--appendonly yes" in script
+    assert "--maxmemory-policy noeviction" in script
 
 
 def test_only_the_profile_brings_odoo_and_its_own_database():
