@@ -1,8 +1,10 @@
-"""Who asks: the user of an access token."""
+"""Who asks: the user of an access token, or the one who is logged in with this browser."""
 
 from typing import Any
 
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.settings import api_settings
@@ -32,6 +34,22 @@ class TokenAuthentication(JWTAuthentication):
                 code="token_revoked",
             )
         return user
+
+
+class BrowserSession(SessionAuthentication):
+    """The user of the session, as the admin and ``auth/session/login`` begin it.
+
+    It ends with what ends tokens: see ``User._get_session_auth_hash``. A locked user has none. Every
+    request that may change something must carry the CSRF token.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        # Not Django's lazy object, and with rights and scope in one query, as for a token.
+        user = with_access(found[0].pk)
+        return (user, None) if user and user.is_active else None
 
 
 def is_current(token: Token, user: User) -> bool:

@@ -138,6 +138,12 @@ class User(AbstractUser):
             if name in self.__dict__:
                 setattr(self, name, normal(getattr(self, name)))
 
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session carries, and ends when it changes: the password, and what ends tokens."""
+        of_password = super()._get_session_auth_hash(secret)  # type: ignore[misc]
+        # As Django has it before anything ended: an upgrade logs nobody out.
+        return f"{of_password}.{self.token_version}" if self.token_version else of_password
+
     def save(self, **options: Any) -> None:
         """A new password, and being locked, end the user's tokens."""
         self._normalize()

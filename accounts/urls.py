@@ -1,3 +1,4 @@
+from accounts.session import SessionLoginView, SessionLogoutView
 from accounts.views import LogoutView, MeView, RefreshView, RegisterView, TokenView, VerifyView
 from odoo_bridge.api.routes import both
 
@@ -8,4 +9,6 @@ urlpatterns = [
     *both("auth/token/verify", VerifyView, name="token-verify"),
     *both("auth/logout", LogoutView, name="logout"),
     *both("auth/me", MeView, name="me"),
+    *both("auth/session/login", SessionLoginView, name="session-login"),
+    *both("auth/session/logout", SessionLogoutView, name="session-logout"),
 ]

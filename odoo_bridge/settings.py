@@ -273,9 +273,15 @@ AXES_ENABLE_ACCESS_FAILURE_LOG = False
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.authentication.TokenAuthentication",
+        "accounts.authentication.BrowserSession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsReader"],
-    "DEFAULT_RENDERER_CLASSES": ["odoo_bridge.api.renderers.Json"],
+    # JSON first: it answers every client that does not ask for HTML.
+    "DEFAULT_RENDERER_CLASSES": [
+        "odoo_bridge.api.renderers.Json",
+        "odoo_bridge.api.browse.page.Page",
+    ],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "odoo_bridge.api.browse.negotiation.Negotiation",
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "odoo_bridge.api.openapi.Schema",
     "DEFAULT_PAGINATION_CLASS": "odoo_bridge.api.pagination.Pages",
@@ -290,7 +296,7 @@ REST_FRAMEWORK = {
     },
     "EXCEPTION_HANDLER": "odoo_bridge.api.failures.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
-    # Answers are JSON whatever is asked for; where there are several formats, the view says so.
+    # The header Accept decides: ``format`` is a parameter of exports and of the schema.
     "URL_FORMAT_OVERRIDE": None,
     "COERCE_DECIMAL_TO_STRING": True,
 }
@@ -313,6 +319,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    # Sessions are for the pages in a browser; programs log in with tokens.
+    "AUTHENTICATION_WHITELIST": ["accounts.authentication.TokenAuthentication"],
 }
 
 # The admin ----------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 
 from odoo_bridge.admin import dashboard
 from odoo_bridge.api.docs import RedocView, SchemaView, SwaggerView
+from odoo_bridge.api.root import RootView
 from odoo_bridge.api.routes import both
 from odoo_bridge.api.sync_views import IssuesView, RunsView, RunView, StartRunView, SyncView
 from odoo_bridge.views import LiveView, ReadyView, favicon
@@ -33,6 +34,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("favicon.ico", favicon, name="favicon"),
+    *both("api", RootView, name="root"),
     path("api/", include(api)),
     path("docs", RedirectView.as_view(pattern_name="docs"), name="docs-short"),
     path("docs/", RedirectView.as_view(pattern_name="docs"), name="docs-short-slash"),

@@ -14,11 +14,13 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.utils.cache import patch_vary_headers
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from odoo_bridge.api.browse.negotiation import prefers_page
 from odoo_bridge.odoo.errors import (
     BridgeError,
     OdooBusy,
@@ -113,22 +115,29 @@ def _failure(status: int, code: str, message: str) -> Response:
 # Where no view was reached, or one broke ---------------------------------------------------------
 
 
-def _page(request: HttpRequest, status: int, code: str, message: str) -> JsonResponse | None:
+def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpResponseBase | None:
     if not request.path.startswith("/api/"):
         return None
-    return JsonResponse({"error": {"code": code, "message": message}}, status=status)
+    if prefers_page(request):
+        # Not at the top: DRF's settings name the pages as well as what is here.
+        from odoo_bridge.api.browse.page import failure
+
+        return failure(request, status, code, message)
+    answer = JsonResponse({"error": {"code": code, "message": message}}, status=status)
+    patch_vary_headers(answer, ["Accept"])
+    return answer
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    answer = _page(request, 404, "not_found", "There is nothing at this address.")
+    answer = _answer(request, 404, "not_found", "There is nothing at this address.")
     return answer or defaults.page_not_found(request, exception)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    answer = _page(request, 400, "bad_request", "The request cannot be understood.")
+    answer = _answer(request, 400, "bad_request", "The request cannot be understood.")
     return answer or defaults.bad_request(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    answer = _page(request, 500, "server_error", "An error on our side; it is in the log.")
+    answer = _answer(request, 500, "server_error", "An error on our side; it is in the log.")
     return answer or defaults.server_error(request)

@@ -111,11 +111,13 @@ def conditional(
     """``response`` with its ETag and its date, or 304 if the client has the same.
 
     The ETag is of the bytes: nothing that shows in an answer, be it the name of a journal or a
-    change of rights, can leave it as it was.
+    change of rights, can leave it as it was. A page has none: it is another one each time.
     """
+    if response.accepted_renderer.media_type == "text/html":
+        return response
     response["ETag"] = quote_etag(blake2b(response.content, digest_size=16).hexdigest())
     patch_cache_control(response, private=True, no_cache=True)
-    patch_vary_headers(response, ["Authorization"])
+    patch_vary_headers(response, ["Authorization", "Cookie"])
     date = None
     if modified_at is not None and marks.now - modified_at > _REST:
         date = int(modified_at.timestamp())

@@ -1,0 +1,114 @@
+"""Logging in and out with a browser: pages, for the API as it looks there."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from django.contrib.auth import get_user, login, logout
+from django.http import HttpRequest, HttpResponseRedirect, QueryDict
+from django.http.response import HttpResponseBase
+from django.template import loader
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.csrf import csrf_protect
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.throttles import AuthThrottle
+from accounts.views import log_in
+from odoo_bridge.api.browse.page import not_to_be_kept, person, shell
+from odoo_bridge.api.strict import StrictQuery
+
+_BACKEND = "accounts.backends.EmailOrUsernameBackend"
+_LONGEST = {"username": 254, "password": 1024}
+
+
+class _Page(BaseRenderer):
+    """The template of the view, around what the view or a failure says."""
+
+    media_type = "text/html"
+    format = "html"
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> str:
+        asked = renderer_context or {}
+        request, response, view = asked["request"], asked["response"], asked["view"]
+        not_to_be_kept(response)
+        context = {**shell(request._request, person(request)), **(data or {})}
+        context["next"] = _next(request._request)
+        return loader.get_template(view.template_name).render(context)
+
+
+# DRF leaves CSRF to its authentication, and there is none before logging in.
+@method_decorator(csrf_protect, name="dispatch")
+class _PageView(StrictQuery, APIView):
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
+    renderer_classes = [_Page]
+    parser_classes = [FormParser, MultiPartParser]
+    query_parameters = ("next",)
+    template_name = ""
+
+    def get_authenticate_header(self, request: Request) -> str:
+        # Without it a refused login would be a 403.
+        return 'Bearer realm="api"'
+
+
+@extend_schema(exclude=True)
+class SessionLoginView(_PageView):
+    """Begin a session: the one of the admin, with the same accounts, limits and lockout."""
+
+    template_name = "accounts/login.html"
+
+    def get_throttles(self) -> list[Any]:
+        return [AuthThrottle()] if self.request.method == "POST" else []
+
+    def get(self, request: Request) -> Response:
+        return Response({})
+
+    def post(self, request: Request) -> HttpResponseBase:
+        # A form, and nothing else is parsed here.
+        given = cast(QueryDict, request.data)
+        typed = {name: given.get(name, "") for name in _LONGEST}
+        if not all(0 < len(typed[name]) <= most for name, most in _LONGEST.items()) or (
+            "\x00" in typed["username"]  # PostgreSQL has no texts with it
+        ):
+            raise AuthenticationFailed("Enter your name or e-mail address, and your password.")
+        user = log_in(request, typed["username"], typed["password"])
+        login(request._request, user, backend=_BACKEND)
+        return HttpResponseRedirect(_next(request._request))
+
+
+@extend_schema(exclude=True)
+class SessionLogoutView(_PageView):
+    """End the session of this browser. Tokens are ended by ``auth/logout``."""
+
+    template_name = "accounts/logout.html"
+
+    def get(self, request: Request) -> Response:
+        return Response({})
+
+    def post(self, request: Request) -> HttpResponseBase:
+        # DRF put nobody in the place of the session's user, of whom Django tells its signal.
+        request._request.user = get_user(request._request)
+        logout(request._request)
+        return HttpResponseRedirect(reverse("root"))
+
+
+def _next(request: HttpRequest) -> str:
+    """Where to go on after logging in: an address of this site, the root of the API without one."""
+    given = request.POST.get("next") or request.GET.get("next", "")
+    here = {request.get_host()}
+    if url_has_allowed_host_and_scheme(given, here, require_https=request.is_secure()):
+        return given
+    return reverse("root")

@@ -1,0 +1,75 @@
+"""The root of the API: what the user who asks may use."""
+
+from itertools import groupby
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from odoo_bridge.api.browse.operations import Operation, operations
+from odoo_bridge.api.strict import StrictQuery
+
+
+class RouteSerializer(serializers.Serializer):
+    method = serializers.ChoiceField(choices=["GET", "POST", "PATCH"])
+    path = serializers.CharField(
+        help_text="With the names of what it needs: /api/contacts/{odoo_id}."
+    )
+    summary = serializers.CharField()
+    urls = serializers.ListField(
+        child=serializers.CharField(), help_text="Its addresses. Empty where an id is needed."
+    )
+
+
+class GroupSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    routes = RouteSerializer(many=True)
+
+
+class RootSerializer(serializers.Serializer):
+    documentation = serializers.DictField(
+        child=serializers.CharField(), help_text="The addresses of the schema and its pages."
+    )
+    groups = GroupSerializer(many=True)
+
+
+class RootView(StrictQuery, APIView):
+    """Every route that your account may use, in groups. Without a login: those open to all."""
+
+    permission_classes = [AllowAny]
+
+    @extend_schema(
+        summary="The routes of the API",
+        operation_id="root",
+        tags=["root"],
+        responses=RootSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        pages = {
+            name: request.build_absolute_uri(reverse(name)) for name in ("docs", "redoc", "schema")
+        }
+        allowed = [one for one in operations().values() if one.is_allowed(request)]
+        others = sorted((one for one in allowed if one.group != "root"), key=_group)
+        groups = [
+            {"name": name, "routes": [_described(one, request) for one in routes]}
+            for name, routes in groupby(others, key=_group)
+        ]
+        return Response({"documentation": pages, "groups": groups})
+
+
+def _group(operation: Operation) -> str:
+    return operation.group
+
+
+def _described(operation: Operation, request: Request) -> dict[str, Any]:
+    return {
+        "method": operation.method,
+        "path": operation.path,
+        "summary": operation.summary,
+        "urls": [request.build_absolute_uri(address) for address in operation.addresses()],
+    }
