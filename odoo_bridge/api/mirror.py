@@ -54,7 +54,7 @@ class MirrorViewSet(viewsets.GenericViewSet):
         return self.get_paginated_response(self.finished(page))
 
     def retrieve(self, request: Request, odoo_id: int) -> Response:
-        """Raises Http404, also for a row that is gone or not for this user."""
+        """A row that is gone, or outside your scope, is answered with 404."""
         if self.is_too_old:
             self.synced_at = self.refresh(odoo_id)
         filters = RowFilters(request.query_params, self.get_queryset(), request=request)

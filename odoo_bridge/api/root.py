@@ -54,12 +54,21 @@ class RootView(StrictQuery, APIView):
             name: request.build_absolute_uri(reverse(name)) for name in ("docs", "redoc", "schema")
         }
         allowed = [one for one in operations().values() if one.is_allowed(request)]
-        others = sorted((one for one in allowed if one.group != "root"), key=_group)
+        others = sorted((one for one in allowed if one.group != "root"), key=_rank)
         groups = [
             {"name": name, "routes": [_described(one, request) for one in routes]}
             for name, routes in groupby(others, key=_group)
         ]
         return Response({"documentation": pages, "groups": groups})
+
+
+# What a bridge is for comes first: the nouns, whatever they are.
+_LAST = ("sync", "utils", "auth", "health")
+
+
+def _rank(operation: Operation) -> tuple[int, str]:
+    place = _LAST.index(operation.group) + 1 if operation.group in _LAST else 0
+    return place, operation.group
 
 
 def _group(operation: Operation) -> str:

@@ -123,8 +123,7 @@ def _context(request: Request, response: Response, view: Any, data: Any) -> dict
     described = operation or getting or next(iter(_here(path)), None)
     return {
         **shell(request._request, person(request)),
-        "title": described.summary if described else view.get_view_name(),
-        "description": described.description if described else "",
+        **_heading(path, described, plain, response.status_code),
         "method": request.method,
         "status": response.status_code,
         "reason": response.reason_phrase,
@@ -147,6 +146,20 @@ def _context(request: Request, response: Response, view: Any, data: Any) -> dict
         "curl": _curl(request),
         "response_lines": _response_lines(response),
     }
+
+
+def _heading(
+    path: str, described: Operation | None, plain: Any, status: int
+) -> dict[str, str | None]:
+    """A row is headed by its name, anything else by what the operation does."""
+    found = {
+        "title": described.summary if described else "",
+        "description": described.description if described else "",
+    }
+    name = plain.get("name") if isinstance(plain, dict) and path.endswith("}") else None
+    if status == 200 and isinstance(name, str) and name:
+        return found | {"title": name, "kind": found["title"]}
+    return found
 
 
 def _json(data: Any) -> str:
@@ -326,8 +339,11 @@ def _filters(request: Request, getting: Operation | None) -> dict[str, Any] | No
     if not fields:
         return None
     given = request.query_params
+    inputs = {one.name: _Input(one, given.get(one.name, "")) for one in fields}
     return {
-        "inputs": [_Input(one, given.get(one.name, "")) for one in fields],
+        "search": inputs.pop("search", None),
+        "ordering": inputs.pop("ordering", None),
+        "inputs": list(inputs.values()),
         "active": [
             (name, value, _address(request, **{name: None}))
             for name, value in given.items()

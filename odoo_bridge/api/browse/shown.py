@@ -65,7 +65,8 @@ def _cell(name: str, value: Any, links: Links) -> str:
         # A text is cut off where the column ends; the title has it all.
         title = f' title="{text}"' if not kind and len(value) > 30 else ""
         return f"<td{kind}{title}><div>{text}</div></td>"
-    number = name not in links and not isinstance(value, bool | list | dict)
+    is_id = name == "id" or name.endswith("_id")
+    number = not is_id and not isinstance(value, bool | list | dict)
     kind = ' class="ob-number"' if number else ""
     return f"<td{kind}><div>{text}</div></td>"
 
