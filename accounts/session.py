@@ -20,13 +20,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.hashers import LONGEST_PASSWORD
 from accounts.throttles import AuthThrottle
 from accounts.views import log_in
 from odoo_bridge.api.browse.page import not_to_be_kept, person, shell
 from odoo_bridge.api.strict import StrictQuery
 
 _BACKEND = "accounts.backends.EmailOrUsernameBackend"
-_LONGEST = {"username": 254, "password": 1024}
+_LONGEST = {"username": 254, "password": LONGEST_PASSWORD}
 
 
 class _Page(BaseRenderer):

@@ -260,7 +260,7 @@ def test_wrong_passwords_lock_the_page_and_the_tokens_together():
     client, api = browser(), APIClient()
     for number in range(5):
         if number % 2:
-            log_in(client, "ann@example.com", "wrong")
+            log_in(client, "ANN", "wrong")
         else:
             api.post("/api/auth/token", {"username": "ann", "password": "wrong"}, format="json")
     locked = log_in(client)

@@ -148,9 +148,7 @@ def _context(request: Request, response: Response, view: Any, data: Any) -> dict
     }
 
 
-def _heading(
-    path: str, described: Operation | None, plain: Any, status: int
-) -> dict[str, str | None]:
+def _heading(path: str, described: Operation | None, plain: Any, status: int) -> dict[str, str]:
     """A row is headed by its name, anything else by what the operation does."""
     found = {
         "title": described.summary if described else "",
