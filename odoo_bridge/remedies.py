@@ -22,6 +22,27 @@ REMEDIES = {
         "intervals under Schedules."
     ),
     "odoo_refused": _LOGIN,
+    "odoo_tls": (
+        "Check whether ODOO_URL must begin with http:// or https://, and that Odoo's certificate is "
+        "valid for this host name and trusted on this machine."
+    ),
+    "not_odoo": (
+        "Check ODOO_URL: another web server answers there, or a proxy in front of Odoo. If Odoo is "
+        "served below a path, ODOO_URL needs that path."
+    ),
+    "odoo_moved": "Set ODOO_URL to the address of the redirect, without the page that follows it.",
+    "odoo_too_old": "Use Odoo 14 or later.",
+    "no_rpc": (
+        "In Odoo 19 and later set ODOO_API_KEY, or install the module rpc. In older versions let the "
+        "proxy in front of Odoo pass /jsonrpc on."
+    ),
+    "wrong_database": "Set ODOO_DB to the name of a database of this Odoo.",
+    "wrong_company": (
+        "Correct ODOO_COMPANY_IDS, or give the user of the bridge these companies in Odoo."
+    ),
+    "odoo_portal": (
+        "In Odoo make an internal user for the bridge, with Invoicing: Read-only (or Billing)."
+    ),
     "odoo_forbidden": (
         "The login is good, its rights are not enough. In Odoo, give the user of the bridge "
         "Invoicing: Read-only (or Billing); any internal user reads contacts. Check its allowed "

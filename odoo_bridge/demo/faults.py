@@ -30,7 +30,8 @@ class Fault:
 
     ``model`` and ``method`` None match any. ``skip`` lets that many matching calls through first,
     ``times`` is how many then fail (None: until cleared). Calls that are not on a model are named
-    ``common.login``, ``common.version``, ``web.version`` and ``web.version_info``.
+    ``common.login``, ``common.version``, ``web.version``, ``web.version_info`` and
+    ``web.database_list``.
     The options of each kind are in ``KINDS``.
     """
 

@@ -75,6 +75,8 @@ def read_request(demo: DemoOdoo, request: Request) -> Question | Answer:
         return _jsonrpc(demo, request)
     if request.method == "POST" and path == "/web/webclient/version_info":
         return _version_info(demo, request)
+    if request.method == "POST" and path == "/web/database/list":
+        return _database_list(demo, request)
     if demo.major >= 19:
         if request.method == "GET" and path in ("/web/version", "/json/version"):
             version = {"version_info": demo.version_info, "version": demo.version}
@@ -148,6 +150,21 @@ def _version_info(demo: DemoOdoo, request: Request) -> Question | Answer:
         "version_info",
         {},
         demo.version_answer,
+        _jsonrpc_result(call_id),
+        _jsonrpc_error(demo, call_id),
+    )
+
+
+def _database_list(demo: DemoOdoo, request: Request) -> Question | Answer:
+    envelope = _envelope(request)
+    if isinstance(envelope, Answer):
+        return envelope
+    call_id = envelope.get("id")
+    return Question(
+        "web",
+        "database_list",
+        {},
+        lambda: [demo.database],
         _jsonrpc_result(call_id),
         _jsonrpc_error(demo, call_id),
     )

@@ -435,6 +435,7 @@ MODELS: dict[str, _Source] = {
             many2one("partner_id", "Related Partner", "res.partner", required=True, indexed=True),
             many2one("company_id", "Company", "res.company", required=True),
             many2many("company_ids", "Companies", "res.company"),
+            boolean("share", "Share User"),
             _active,
         ),
     ),

@@ -1,5 +1,7 @@
 """What can go wrong with Odoo: one class per decision of the caller."""
 
+import re
+
 
 class BridgeError(Exception):
     """Anything the bridge says in a sentence. Never holds a password, a key or a traceback.
@@ -18,6 +20,18 @@ class OdooUnavailable(BridgeError):
 
 class OdooUnreachable(OdooUnavailable):
     """No connection was made: Odoo has not seen the call."""
+
+
+class OdooUntrusted(OdooUnavailable):
+    """The TLS connection failed: a certificate we do not trust, or a server that speaks no TLS."""
+
+    code = "odoo_tls"
+
+
+class OdooForeign(OdooUnavailable):
+    """Something answered that is no Odoo. Perhaps the page of a proxy while Odoo restarts."""
+
+    code = "not_odoo"
 
 
 class OdooTimeout(OdooUnavailable):
@@ -53,6 +67,30 @@ class OdooForbidden(OdooRefused):
     """The login is good, but may not read this model or one of these records."""
 
     code = "odoo_forbidden"
+
+
+class OdooMoved(OdooRefused):
+    """The server redirects; followed, a redirect would carry the password to another address."""
+
+    code = "odoo_moved"
+
+
+class OdooTooOld(OdooRefused):
+    """An Odoo before 14."""
+
+    code = "odoo_too_old"
+
+
+class OdooWithoutRpc(OdooRefused):
+    """The server has no /jsonrpc."""
+
+    code = "no_rpc"
+
+
+class OdooWrongDatabase(OdooRefused):
+    """ODOO_DB names a database that is not there, or none where there are several."""
+
+    code = "wrong_database"
 
 
 class OdooRejected(BridgeError):
@@ -94,6 +132,10 @@ def changed_nothing(exc: BridgeError) -> bool:
     return isinstance(exc, OdooUnreachable) or not isinstance(exc, OdooUnavailable)
 
 
+# PostgreSQL's words, which Odoo passes on from the login to a database that is not there.
+_NO_DATABASE = re.compile(r'database ".*" does not exist')
+
+
 def from_exception_name(name: str, reason: str, where: str) -> BridgeError:
     """The error for an exception raised inside Odoo.
 
@@ -112,6 +154,8 @@ def from_exception_name(name: str, reason: str, where: str) -> BridgeError:
             return OdooForbidden(sentence)
         case "MissingError" | "NotFound":
             return OdooMissing(sentence)
+        case "OperationalError" if _NO_DATABASE.search(reason):
+            return OdooWrongDatabase(sentence)
         case "SerializationFailure" | "OperationalError" | "LockError" | "LockNotAvailable":
             return OdooUnavailable(sentence)
         case "PoolError" | "InterfaceError":

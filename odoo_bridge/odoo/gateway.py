@@ -22,11 +22,14 @@ from odoo_bridge.odoo.errors import (
     BridgeError,
     OdooBusy,
     OdooForbidden,
+    OdooForeign,
     OdooMissing,
     OdooRefused,
     OdooRejected,
     OdooTimeout,
+    OdooTooOld,
     OdooUnavailable,
+    OdooWrongDatabase,
 )
 from odoo_bridge.odoo.http import Client
 
@@ -70,6 +73,9 @@ class Transport(Protocol):
         self, model: str, method: str, *, ids: Sequence[int] | None, **arguments: Any
     ) -> Any:
         """Return what Odoo's method returned. ``arguments`` carry Odoo's own parameter names."""
+
+    def user_id(self) -> int:
+        """The id of our user in ``res.users``."""
 
 
 class Gateway(Protocol):
@@ -351,6 +357,17 @@ class OdooGateway:
         moments = (values.moment(key["expiration_date"]) for key in keys)
         return min((moment for moment in moments if moment), default=None)
 
+    def is_internal_user(self) -> bool:
+        """Whether our user is one of the staff. A user of the portal reads its own records alone.
+
+        Source: ``share`` of ``res.users``, which each user may read of itself, 14 to 19.
+        """
+        user = _reading(self._transport.user_id)
+        rows = (
+            self.read("res.users", [user], ["share"]) if "share" in self.fields("res.users") else []
+        )
+        return not any(row["share"] for row in rows)
+
     def _context(self, company: Company = None) -> Record:
         # Archived records are records. Without a language names come as they were typed.
         context: Record = {"active_test": False}
@@ -454,7 +471,36 @@ def ask_version(client: Client) -> Version:
     try:
         return _version(json.loads(answer.body)["result"], "server_version_info", "server_version")
     except (ValueError, KeyError, TypeError) as exc:
-        raise OdooUnavailable(f"{client.base_url} does not answer like an Odoo") from exc
+        raise OdooForeign(
+            f"{client.base_url} does not answer like an Odoo ({answer.status}{_title(answer.body)})"
+        ) from exc
+
+
+def ask_databases(client: Client) -> list[str]:
+    """The databases that this address serves; empty where Odoo does not list them (``list_db``).
+
+    Source: ``/web/database/list``, which needs no login, 14 to 19.
+    """
+    with suppress(BridgeError, ValueError, KeyError, TypeError):
+        answer = client.call(
+            "POST",
+            "/web/database/list",
+            b'{"jsonrpc": "2.0", "method": "call", "params": {}}',
+            {"Content-Type": "application/json"},
+        )
+        return [str(name) for name in json.loads(answer.body)["result"]]
+    return []
+
+
+def databases() -> list[str]:
+    """The databases at ODOO_URL, as ``ask_databases`` finds them."""
+    return ask_databases(_client())
+
+
+def _title(page: bytes) -> str:
+    found = re.search(rb"<title>\s*(.{1,80}?)\s*</title>", page, re.IGNORECASE | re.DOTALL)
+    text = found[1].decode(errors="replace") if found else ""
+    return f", {text}" if text.isprintable() and text else ""
 
 
 def _version(answer: Mapping[str, Any], info: str, text: str) -> Version:
@@ -494,26 +540,31 @@ def disconnect() -> None:
         _gateways.clear()
 
 
-def _connect() -> OdooGateway:
-    from odoo_bridge.odoo.json2 import Json2Transport
-    from odoo_bridge.odoo.rpc import RpcTransport
-
-    client = Client(
+def _client() -> Client:
+    return Client(
         settings.ODOO_URL,
         connections=settings.ODOO_CONNECTIONS,
         timeout_seconds=settings.ODOO_TIMEOUT_SECONDS,
     )
+
+
+def _connect() -> OdooGateway:
+    from odoo_bridge.odoo.json2 import Json2Transport
+    from odoo_bridge.odoo.rpc import RpcTransport
+
+    client = _client()
     version = _reading(lambda: ask_version(client))
     if version.major < 14:
-        raise OdooRefused(f"{settings.ODOO_URL} is Odoo {version.text}; the oldest known is 14")
+        raise OdooTooOld(f"{settings.ODOO_URL} is Odoo {version.text}; the oldest known is 14")
     transport: Transport
     if version.major >= 19 and settings.ODOO_API_KEY:
         transport = Json2Transport(client, settings.ODOO_API_KEY, settings.ODOO_DB)
     else:
         missing = [name for name in ("ODOO_DB", "ODOO_USERNAME") if not getattr(settings, name)]
         if missing:
-            raise OdooRefused(
-                f"{settings.ODOO_URL} is Odoo {version.text}, spoken to by JSON-RPC: "
+            error = OdooWrongDatabase if missing == ["ODOO_DB"] else OdooRefused
+            raise error(
+                f"{settings.ODOO_URL} is Odoo {version.text}, which is asked over JSON-RPC: "
                 f"set {' and '.join(missing)}"
             )
         transport = RpcTransport(

@@ -21,14 +21,15 @@ import orjson
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, SSLError, TimeoutError
 
 from odoo_bridge.odoo.errors import (
     OdooBusy,
-    OdooRefused,
+    OdooMoved,
     OdooTimeout,
     OdooUnavailable,
     OdooUnreachable,
+    OdooUntrusted,
 )
 
 # A page of a few thousand records is some megabytes. More than this is not an answer to us.
@@ -157,7 +158,7 @@ class Client:
         """Send one request and return its whole answer, whatever its status below 300 or 4xx.
 
         Raises OdooTimeout, OdooBusy (429, 503) or OdooUnavailable (network, other 5xx without a
-        JSON body, a cut or oversized body), OdooRefused for a redirect.
+        JSON body, a cut or oversized body), OdooMoved for a redirect.
         """
         # Each call ahead of this one ends by its own deadline, so this long a queue has no good end.
         if not self._slots.acquire(timeout=self.timeout_seconds):
@@ -198,6 +199,8 @@ class Client:
             except NewConnectionError as exc:
                 # A timeout by inheritance only: refused, or no such host.
                 raise OdooUnreachable(f"{self.host} cannot be reached: {_cause(exc)}") from exc
+            except SSLError as exc:
+                raise OdooUntrusted(f"{self.host}: no TLS connection: {_cause(exc)}") from exc
             except (HTTPError, OSError, ValueError, OdooUnavailable) as exc:
                 if deadline.passed or isinstance(exc, TimeoutError):
                     raise OdooTimeout(
@@ -264,10 +267,10 @@ class Client:
     def _check_status(self, answer: Answer, path: str) -> None:
         status = answer.status
         if 300 <= status < 400:
-            raise OdooRefused(
-                f"{self.host} answers {path} with a redirect to "
-                f"{answer.headers.get('Location', 'nowhere')}: correct ODOO_URL"
-            )
+            target = answer.headers.get("Location", "nowhere")
+            moved = target.startswith(("http://", "https://")) and target.endswith(path)
+            hint = f"set ODOO_URL={target.removesuffix(path)}" if moved else "correct ODOO_URL"
+            raise OdooMoved(f"{self.host} answers {path} with a redirect to {target}: {hint}")
         if status in (429, 503):
             raise OdooBusy(
                 f"{self.host} asks us to wait ({status})",

@@ -12,6 +12,7 @@ from odoo_bridge.odoo.errors import (
     OdooRefused,
     OdooRejected,
     OdooUnavailable,
+    OdooWrongDatabase,
     from_exception_name,
 )
 from odoo_bridge.odoo.http import Answer, Client, json_value
@@ -29,6 +30,9 @@ class Json2Transport:
         # Needed where one host serves several databases; Odoo Online answers it with 404.
         if database and not client.online:
             self._headers["X-Odoo-Database"] = database
+
+    def user_id(self) -> int:
+        return int(self.invoke("res.users", "context_get", ids=None)["uid"])
 
     def invoke(
         self, model: str, method: str, *, ids: Sequence[int] | None, **arguments: Any
@@ -49,6 +53,8 @@ class Json2Transport:
 
 
 def _foreign_body(answer: Answer, where: str) -> Exception:
+    if answer.status == 404 and b"No database is selected" in answer.body:
+        return OdooWrongDatabase(f"{where}: Odoo found no database to use")
     if answer.status == 404:
         return OdooRefused(f"{where}: no such page; check ODOO_URL and ODOO_DB")
     if answer.status in (401, 403):

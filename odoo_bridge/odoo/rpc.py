@@ -19,6 +19,7 @@ from odoo_bridge.odoo.errors import (
     OdooMissing,
     OdooRefused,
     OdooUnavailable,
+    OdooWithoutRpc,
     from_exception_name,
 )
 from odoo_bridge.odoo.http import Client, json_value
@@ -80,7 +81,7 @@ class RpcTransport:
             return self._json(
                 "object",
                 "execute_kw",
-                [self._database, self._user_id(), self._password, model, method, args, arguments],
+                [self._database, self.user_id(), self._password, model, method, args, arguments],
                 where,
             )
         except OdooRefused as exc:
@@ -88,7 +89,7 @@ class RpcTransport:
                 self._uid = None  # log in anew next time: the password may have been changed
             raise
 
-    def _user_id(self) -> int:
+    def user_id(self) -> int:
         with self._login:
             if self._uid is None:
                 if self._refused and time.monotonic() < self._refused[1]:
@@ -117,9 +118,8 @@ class RpcTransport:
         try:
             answer = self._post("/jsonrpc", {"service": service, "method": method, "args": args})
         except OdooMissing as exc:
-            raise OdooRefused(
-                f"{self._client.host} has no /jsonrpc: RPC is switched off there; use an API key "
-                "with Odoo 19 or later"
+            raise OdooWithoutRpc(
+                f"{self._client.host} has no /jsonrpc: RPC is switched off there"
             ) from exc
         try:
             envelope = json_value(answer.read())

@@ -10,6 +10,7 @@ import odoorpc
 import psycopg
 import pytest
 
+from odoo_bridge.odoo import gateway
 from odoo_bridge.tests.real_odoo import RealOdoo
 
 
@@ -195,3 +196,54 @@ def test_a_new_users_key_opens_a_copy_over_json2(real_odoo):
     with pytest.raises(urllib.error.HTTPError) as refused:
         json2(limited, "account.move", "search_count", domain=[])
     assert refused.value.code == 403
+
+
+@pytest.mark.django_db
+def test_check_odoo_says_what_stands_in_the_way(odoo, settings, monkeypatch):
+    """The demo stands in for most of this in test_check_odoo.py; here are Odoo's own words."""
+    from odoo_bridge.tests.test_check_odoo import report_of_check
+
+    monkeypatch.setattr(gateway, "READ_ATTEMPTS", 1)
+
+    def given(database: str = odoo.database, user: RealOdoo = odoo, key: str = "") -> None:
+        settings.ODOO_URL, settings.ODOO_DB, settings.ODOO_API_KEY = odoo.url, database, key
+        settings.ODOO_USERNAME, settings.ODOO_PASSWORD = user.username, user.password
+        settings.ODOO_COMPANY_IDS = []
+        gateway.disconnect()
+
+    def stopped_by(code: str) -> str:
+        problems = report_of_check()["problems"]
+        assert code in {problem["code"] for problem in problems}, problems
+        return problems[0]["message"] + problems[0]["remedy"]
+
+    groups = [(6, 0, [odoo.xml_id("base.group_portal")])]
+    odoo.create(
+        "res.users",
+        name="Portal",
+        login="portal-user",
+        password="portal-of-tests",
+        **{"group_ids" if odoo.version >= 19 else "groups_id": groups},
+    )
+    for key in ["", odoo.api_key] if odoo.version >= 19 else [""]:
+        given(key=key)
+        assert report_of_check()["ready"]
+        given("no_such_db", key=key)
+        assert odoo.database in stopped_by("wrong_database")
+        given(key=key)
+        settings.ODOO_COMPANY_IDS = [999]
+        assert "the Odoo user may act for" in stopped_by("wrong_company")
+    given("")
+    assert "set ODOO_DB" in stopped_by("wrong_database")
+    given(user=odoo.as_user("portal-user", "portal-of-tests", ""))
+    stopped_by("odoo_portal")
+    given(user=odoo.as_user(*odoo.user_without_invoicing()))
+    stopped_by("odoo_forbidden")
+    # Five bad logins would lock our address out.
+    given(user=odoo.as_user("admin", "wrong", ""))
+    stopped_by("odoo_refused")
+    if odoo.version >= 19:
+        given(key="wrong")
+        stopped_by("odoo_refused")
+    else:
+        given(user=odoo.as_user("", "", ""), key="key")
+        assert "set ODOO_USERNAME" in stopped_by("odoo_refused")

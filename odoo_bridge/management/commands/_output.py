@@ -2,11 +2,18 @@
 
 import json
 import sys
+import textwrap
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    DjangoHelpFormatter,
+)
 
 from odoo_bridge.models import SyncRun
 from odoo_bridge.sync.execution import Progress
@@ -15,7 +22,35 @@ from odoo_bridge.sync.streams import all_streams
 EXIT_FAILED = 1
 
 
-class StreamCommand(BaseCommand):
+class _HelpFormatter(RawDescriptionHelpFormatter, DjangoHelpFormatter):
+    """Django's, which leaves the lines of the examples as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if text.startswith("Examples:"):
+            return super()._fill_text(text, width, indent)
+        return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent)
+
+
+class BridgeCommand(BaseCommand):
+    """A command with ``examples`` below its ``--help``, and ``print_json``."""
+
+    examples = ""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        lines = textwrap.indent(textwrap.dedent(self.examples).strip(), "  ")
+        return super().create_parser(
+            prog_name,
+            subcommand,
+            epilog=f"Examples:\n{lines}" if lines else None,
+            formatter_class=_HelpFormatter,
+            **kwargs,
+        )
+
+    def print_json(self, document: Any) -> None:
+        self.stdout.write(json.dumps(document, default=str, indent=2))
+
+
+class StreamCommand(BridgeCommand):
     """A command over streams, with ``--json``."""
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,9 +71,6 @@ class StreamCommand(BaseCommand):
                 returncode=2,
             )
         return [name for name in all_streams() if not names or "all" in names or name in names]
-
-    def print_json(self, document: Any) -> None:
-        self.stdout.write(json.dumps(document, default=str, indent=2))
 
     @contextmanager
     def progress(self, quiet: bool) -> Iterator[Progress | None]:

@@ -1,78 +1,116 @@
 """``check_odoo``: can we sync from this Odoo, and if not, why and what to do."""
 
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
-from odoo_bridge.management.commands._output import StreamCommand
-from odoo_bridge.odoo.errors import BridgeError, OdooForbidden
-from odoo_bridge.odoo.gateway import OdooGateway, connect
+from odoo_bridge.management.commands._output import BridgeCommand
+from odoo_bridge.odoo.errors import (
+    BridgeError,
+    OdooForbidden,
+    OdooMissing,
+    OdooRejected,
+    OdooWrongDatabase,
+)
+from odoo_bridge.odoo.gateway import OdooGateway, connect, databases
 from odoo_bridge.remedies import remedy
 from odoo_bridge.sync.references import References
 from odoo_bridge.sync.streams import Stream, all_streams
 
-# Rows a second that a two-worker Odoo serves with our fields; see docs/performance.md.
+# Records read to measure how fast Odoo serves them.
+SAMPLE = 500
+# Rows a second where nothing could be measured: a two-worker Odoo, see docs/performance.md.
 ROWS_PER_SECOND = 12_000
 
 
-class Command(BaseCommand):
+@dataclass(frozen=True)
+class Problem:
+    """Something that stops a sync, and what to do about it."""
+
+    code: str
+    message: str
+    remedy: str
+
+
+class Command(BridgeCommand):
     help = (
-        "Looks at Odoo as a sync would and says what stands in the way. "
+        "Looks at Odoo as a sync would and ends with a verdict: ready, and how long the first copy "
+        "takes, or what stands in the way and what to do about it. "
         "Exit codes: 0 a sync can run, 1 something stops it."
     )
+    examples = """
+        manage.py check_odoo           what it found, and a verdict
+        manage.py check_odoo --json    the same for a program: "ready", "verdict", "problems"
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
         report: dict[str, Any] = {"address": settings.ODOO_URL}
-        problems: list[str] = []
+        problems: list[Problem] = []
         try:
             gateway = connect()
-            report |= self._server(gateway)
-            report["streams"] = [
-                self._stream(gateway, stream, problems) for stream in all_streams().values()
-            ]
-            rows = sum(stream.get("rows", 0) for stream in report["streams"])
-            report["first_copy_seconds"] = round(rows / ROWS_PER_SECOND)
+            self._look(gateway, report, problems)
         except BridgeError as exc:
-            problems.append(_with_remedy(exc))
-        report["problems"] = problems
+            problems.append(_problem(exc))
+        report["warnings"] = _extra_fields(report.get("streams", []))
+        report["problems"] = [vars(problem) for problem in problems]
+        report["ready"] = not problems
+        report["verdict"] = _verdict(problems, report.get("first_copy_seconds", 0))
         if options["json"]:
-            StreamCommand.print_json(self, report)  # type: ignore[arg-type]
+            self.print_json(report)
         else:
-            self._print(report)
+            self._print(report, problems)
         if problems:
             raise SystemExit(1)
 
-    def _server(self, gateway: OdooGateway) -> dict[str, Any]:
-        companies = gateway.read("res.company", gateway.search("res.company", []), ["name"])
-        return {
+    def _look(self, gateway: OdooGateway, report: dict[str, Any], problems: list[Problem]) -> None:
+        report |= {
             "version": gateway.version().text,
             "transport": gateway.transport,
             "database": settings.ODOO_DB or "(the only one)",
             "user": settings.ODOO_USERNAME or "(of the API key)",
-            "companies": [row["name"] for row in companies],
-            "clock_difference_seconds": round(
-                (datetime.now(UTC) - gateway.server_time()).total_seconds()
-            ),
         }
+        companies, problem = _companies(gateway)
+        report["companies"] = companies
+        problem = problem or _portal(gateway)
+        if problem:
+            problems.append(problem)
+            return
+        report["clock_difference_seconds"] = round(
+            (datetime.now(UTC) - gateway.server_time()).total_seconds()
+        )
+        report["streams"] = [
+            self._stream(gateway, stream, problems) for stream in all_streams().values()
+        ]
+        seconds = sum(stream.pop("seconds", 0) for stream in report["streams"])
+        report["first_copy_seconds"] = max(1, round(seconds))
 
-    def _stream(self, gateway: OdooGateway, stream: Stream, problems: list[str]) -> dict[str, Any]:
+    def _stream(
+        self, gateway: OdooGateway, stream: Stream, problems: list[Problem]
+    ) -> dict[str, Any]:
         found: dict[str, Any] = {"stream": stream.name, "model": stream.odoo_model}
         try:
             available = gateway.fields(stream.odoo_model)
-            found["rows"] = gateway.totals(stream.odoo_model, stream.domain(available)).rows
-            found["unavailable_fields"] = stream.bind(available, References()).unavailable
-        except OdooForbidden as exc:
-            problems.append(_with_remedy(exc))
+            domain = stream.domain(available)
+            found["rows"] = gateway.totals(stream.odoo_model, domain).rows
+            mapper = stream.bind(available, References())
+            found["unavailable_fields"] = sorted(mapper.unavailable)
+            found["seconds"] = _seconds(gateway, stream, domain, mapper.fields, found["rows"])
+        except (OdooForbidden, OdooMissing, OdooRejected) as exc:
+            problems.append(_problem(exc))
         return found
 
-    def _print(self, report: dict[str, Any]) -> None:
+    def _print(self, report: dict[str, Any], problems: Sequence[Problem]) -> None:
         for name, value in report.items():
-            if name not in ("streams", "problems"):
+            if name not in ("streams", "warnings", "problems", "ready", "verdict"):
                 shown = ", ".join(value) if isinstance(value, list) else value
                 self.stdout.write(f"{name.replace('_', ' ')}: {shown}")
         for stream in report.get("streams", []):
@@ -86,9 +124,97 @@ class Command(BaseCommand):
                     f"  stay empty, not there or not readable: "
                     f"{', '.join(stream['unavailable_fields'])}"
                 )
-        for problem in report["problems"]:
-            self.stderr.write(self.style.ERROR(problem))
+        for warning in report["warnings"]:
+            self.stdout.write(self.style.WARNING(f"Warning: {warning}"))
+        for problem in problems[1:]:
+            self.stdout.write(self.style.ERROR(f"{problem.message}\n  {problem.remedy}"))
+        self.stdout.write((self.style.ERROR if problems else self.style.SUCCESS)(report["verdict"]))
 
 
-def _with_remedy(exc: BridgeError) -> str:
-    return f"{exc}. {remedy(exc.code)}"
+def _problem(exc: BridgeError) -> Problem:
+    what_to_do = remedy(exc.code)
+    if isinstance(exc, OdooWrongDatabase):
+        names = databases()
+        if len(names) == 1:
+            what_to_do = f"This Odoo has one database: set ODOO_DB={names[0]}"
+        elif names:
+            what_to_do = f"Set ODOO_DB to one of the databases there: {', '.join(names)}."
+        else:
+            what_to_do += " The server does not list them: your Odoo administrator knows its name."
+        if settings.ODOO_DB:
+            return Problem(exc.code, f"ODOO_DB={settings.ODOO_DB} is not there: {exc}", what_to_do)
+    return Problem(exc.code, str(exc), what_to_do)
+
+
+def _companies(gateway: OdooGateway) -> tuple[list[str], Problem | None]:
+    """The names of the companies the user may act for, and what is wrong with ODOO_COMPANY_IDS."""
+    # Any call for a company that is not the user's is refused, this one too.
+    of_user = replace(gateway, company_ids=())
+    rows = of_user.read("res.company", of_user.search("res.company", []), ["name"])
+    names = {row["id"]: row["name"] for row in rows}
+    absent = [str(company) for company in settings.ODOO_COMPANY_IDS if company not in names]
+    if not absent:
+        return list(names.values()), None
+    known = ", ".join(f"{company} ({name})" for company, name in sorted(names.items()))
+    message = f"ODOO_COMPANY_IDS names {', '.join(absent)}; the Odoo user may act for {known}"
+    return list(names.values()), Problem("wrong_company", message, remedy("wrong_company"))
+
+
+def _portal(gateway: OdooGateway) -> Problem | None:
+    if gateway.is_internal_user():
+        return None
+    message = "The Odoo user is a portal user: it sees its own records and nothing else"
+    return Problem("odoo_portal", message, remedy("odoo_portal"))
+
+
+def _seconds(
+    gateway: OdooGateway, stream: Stream, domain: Sequence[Any], fields: Sequence[str], rows: int
+) -> float:
+    """How long the first copy of the stream takes, from a read of some of its records."""
+    connections = 1 if gateway.client.online else settings.ODOO_CONNECTIONS
+    ids = list(gateway.search(stream.odoo_model, domain, limit=SAMPLE * connections))
+    if not ids:
+        return 0.0
+    try:
+        # The first read fills Odoo's caches.
+        gateway.read(stream.odoo_model, ids[:1], fields)
+        parts = [ids[start::connections] for start in range(connections) if ids[start:]]
+        started = time.monotonic()
+        # At once, as the copy reads: two connections are not twice as fast where Odoo is busy.
+        with ThreadPoolExecutor(connections) as threads:
+            list(threads.map(lambda part: gateway.read(stream.odoo_model, part, fields), parts))
+        measured = (time.monotonic() - started) / len(ids)
+    except (OdooForbidden, OdooMissing, OdooRejected):
+        # One record of them cannot be read, which stops no sync.
+        measured = 1 / ROWS_PER_SECOND
+    waiting = rows / settings.ODOO_PAGE_SIZE if gateway.client.online else 0.0
+    return rows * measured + waiting
+
+
+def _extra_fields(streams: Sequence[dict[str, Any]]) -> list[str]:
+    """What ODOO_EXTRA_FIELDS names in vain."""
+    models = {stream["model"]: set(stream.get("unavailable_fields", ())) for stream in streams}
+    found = []
+    for model, names in settings.ODOO_EXTRA_FIELDS.items():
+        if streams and model not in models:
+            found.append(f"ODOO_EXTRA_FIELDS names {model}, which is not copied.")
+        for name in sorted(models.get(model, set()).intersection(names)):
+            found.append(
+                f"ODOO_EXTRA_FIELDS names {model}:{name}, which this Odoo does not have or the user "
+                "may not read. It stays empty: correct the name, or give the user the right."
+            )
+    return found
+
+
+def _verdict(problems: Sequence[Problem], seconds: int) -> str:
+    if not problems:
+        return f"Ready: first copy in about {_in_words(seconds)}. Next: manage.py sync_odoo"
+    more = f" ({len(problems) - 1} more above)" if len(problems) > 1 else ""
+    message = problems[0].message.strip().rstrip(".")
+    return f"Not ready: {message}.{more}\nTo do: {problems[0].remedy}"
+
+
+def _in_words(seconds: int) -> str:
+    if seconds < 100:
+        return f"{seconds} s"
+    return f"{round(seconds / 60)} min" if seconds < 6000 else f"{round(seconds / 3600)} h"
