@@ -188,7 +188,8 @@ def _country(contact: Contact, names: Names) -> str:
 
 
 def _tags(contact: Contact, names: Names) -> SafeString | str:
-    known = [names.name(Reference.Kind.TAG, tag) or f"tag {tag}" for tag in contact.tag_ids]
+    # By name, as Odoo shows them.
+    known = sorted(names.name(Reference.Kind.TAG, tag) or f"tag {tag}" for tag in contact.tag_ids)
     return in_a_row(badge(tag, QUIET) for tag in known)
 
 

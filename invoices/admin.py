@@ -142,7 +142,9 @@ def _line(line: InvoiceLine, names: Names, places: int) -> Line:
             f"{_measure(line.quantity)} {unit}".strip(),
             _measure(line.price_unit, places),
             f"{_measure(line.discount)} %" if line.discount else "",
-            ", ".join(names.name(Reference.Kind.TAX, tax) or f"tax {tax}" for tax in line.tax_ids),
+            ", ".join(
+                sorted(names.name(Reference.Kind.TAX, tax) or f"tax {tax}" for tax in line.tax_ids)
+            ),
             amount(line.price_subtotal, places),
             amount(line.price_total, places),
         )

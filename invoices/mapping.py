@@ -64,6 +64,7 @@ INVOICES = Stream(
     references=("res.currency", "res.company", "account.journal", "res.users"),
     points_to={
         "contacts": ("contact_id", "commercial_contact_id", "shipping_contact_id"),
+        "invoices": ("reversed_entry_id",),
     },
     owns={"invoice_lines": ("line_ids", "invoice_id")},
 )

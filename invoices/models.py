@@ -138,7 +138,7 @@ class Invoice(MirroredModel):
     amount_total_signed = money()
     amount_residual_signed = money()
     reversed_entry_id = models.BigIntegerField(null=True, help_text="The invoice this one refunds.")
-    line_ids = IdsField(default=list, blank=True, help_text="Ids of its lines, in order.")
+    line_ids = IdsField(default=list, blank=True, help_text="Ids of its lines, ascending.")
     created_by = created_here()
 
     objects = InvoiceQuerySet.as_manager()  # type: ignore[misc]  # a ClassVar in the stubs

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
 from odoo_bridge.demo.database import Row
 from odoo_bridge.demo.domain import NUMBERS, combine
-from odoo_bridge.demo.errors import value_error
+from odoo_bridge.demo.errors import OdooError, value_error
 from odoo_bridge.demo.records import Environment
 from odoo_bridge.demo.values import spell
 
@@ -41,15 +42,24 @@ Group = tuple[tuple[Any, ...], list[Row]]
 def group_rows(env: Environment, model: str, ids: Iterable[int], names: list[str]) -> list[Group]:
     """Return the groups in order of their values; without names there is one, even if empty."""
     for name in names:
-        if name not in env.fields(model):
+        known = env.fields(model).get(name)
+        if known is None:
             raise value_error(f"Invalid field {name!r} on model {model!r}")
+        if known.type == "many2many" and env.major < 15:
+            raise OdooError(
+                "builtins.AssertionError",
+                "Fields in 'groupby' must be regular database-persisted fields (no function or "
+                "related fields), or function fields with store=True",
+            )
     rows = env.tx.rows(model)
     if not names:
         return [((), [rows[each] for each in ids])]
     found: dict[tuple[Any, ...], list[Row]] = {}
     for each in ids:
         row = rows[each]
-        found.setdefault(tuple(row[name] for name in names), []).append(row)
+        # A record with two tags is in the groups of both.
+        for group in product(*(_values(env, model, name, row) for name in names)):
+            found.setdefault(group, []).append(row)
 
     def order(group: Group) -> list[tuple[bool, Any]]:
         parts: list[tuple[bool, Any]] = []
@@ -63,6 +73,13 @@ def group_rows(env: Environment, model: str, ids: Iterable[int], names: list[str
         return parts
 
     return sorted(found.items(), key=order)
+
+
+def _values(env: Environment, model: str, name: str, row: Row) -> list[Any]:
+    known = env.fields(model)[name]
+    if known.type == "many2many":
+        return env.linked(known, row) or [False]
+    return [row[name]]
 
 
 def aggregate(env: Environment, model: str, name: str, function: str, rows: list[Row]) -> Any:
@@ -91,7 +108,7 @@ def parse_spec(env: Environment, model: str, spec: str) -> tuple[str, str, str]:
 
 def _group_value(env: Environment, model: str, name: str, value: Any) -> Any:
     known = env.fields(model)[name]
-    if known.type == "many2one" and value is not False:
+    if known.type in ("many2one", "many2many") and value is not False:
         return [value, env.label(known.relation, value)]
     return spell(value) if isinstance(value, date | datetime) else value
 

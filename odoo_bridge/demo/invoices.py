@@ -378,6 +378,8 @@ def _balance(
     owed = sum((to_decimal(row["balance"]) for row in rows), Decimal(0))
     total = sum((to_decimal(row["amount_currency"]) for row in rows), Decimal(0))
     for tax, amount in taxes.items():
+        if not env.tx.row("account.tax", tax)["amount"]:
+            continue
         booked = -sign * in_company(amount)
         name = env.tx.row("account.tax", tax)["name"]
         wanted[tax] = _hidden(env, "tax", name, base.TAX_ACCOUNT, -sign * amount, booked)

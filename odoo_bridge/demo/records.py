@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from odoo_bridge.demo import contacts, invoices
+from odoo_bridge.demo import base, contacts, invoices
 from odoo_bridge.demo.database import Row, Transaction
 from odoo_bridge.demo.domain import Test, compile_domain, mentions, parse_moment, wanted_ids
 from odoo_bridge.demo.errors import (
@@ -177,6 +177,8 @@ class Environment:
         known = self.models[model].fields[name]
         if known.type == "one2many":
             return lambda row: self.children(model, known, row["id"])
+        if known.type == "many2many":
+            return lambda row: self.linked(known, row)
         if name == "display_name" and not known.store:
             return lambda row: self.label(model, row["id"])
         return lambda row: row[name]
@@ -191,6 +193,30 @@ class Environment:
             ids = [each for each in ids if rows[each]["active"]]
         visible = self.visible(known.relation)
         return ids if visible is None else [each for each in ids if visible(rows[each])]
+
+    def linked(self, known: Field, row: Row) -> Any:
+        """Return the ids of a many2many field, in the order of the other model."""
+        ids = self._other_side(known, row["id"]) if known.inverse else row[known.name]
+        others = self.tx.rows(known.relation)
+        if not isinstance(ids, list) or not others.keys() >= set(ids):
+            return ids  # made wrong on purpose
+        visible = self.visible(known.relation)
+        if visible is not None:
+            ids = [each for each in ids if visible(others[each])]
+        return self.sort(known.relation, list(ids), None) if len(ids) > 1 else ids
+
+    def _other_side(self, known: Field, record_id: int) -> list[int]:
+        rows = self.tx.rows(known.relation)
+        return [key for key, row in rows.items() if record_id in row[known.inverse]]
+
+    def link_other_side(self, known: Field, record_id: int, commands: Any) -> None:
+        """Change a many2many from its other side: the rows there keep their stamps."""
+        held = self._other_side(known, record_id)
+        wanted = apply_links(held, commands)
+        for each in {*held} ^ {*wanted}:
+            row = self.existing(known.relation, each)
+            links = {*row[known.inverse]} ^ {record_id}
+            self.put(known.relation, {**row, known.inverse: sorted(links)})
 
     def label(self, model: str, record_id: int) -> str:
         """Return a record's display name."""
@@ -227,7 +253,7 @@ class Environment:
         commands = {
             name: values.pop(name)
             for name in list(values)
-            if self.models[model].fields[name].type == "one2many"
+            if not self.models[model].fields[name].has_column
         }
         row = self.blank(model)
         row["id"] = self.tx.database.next_id(model, record_id)
@@ -241,9 +267,20 @@ class Environment:
             case "account.move.line":
                 invoices.create_line(self, row)
             case _:
+                self._fill_in(model, row)
                 self._check_required(model, row)
                 self.put(model, row)
+                self._link_other_sides(model, row["id"], commands)
         return int(row["id"])
+
+    def _fill_in(self, model: str, row: Row) -> None:
+        """Set what Odoo sets by itself in a record that says nothing of it."""
+        if model == "res.users":
+            row["company_id"] = row["company_id"] or base.COMPANY
+            if not row["partner_id"]:
+                row["partner_id"] = self.create("res.partner", {"name": row["name"]})
+        if model == "account.fiscal.position":
+            row["company_id"] = row["company_id"] or base.COMPANY
 
     def blank(self, model: str) -> Row:
         """Return a row with Odoo's defaults and this transaction's stamps."""
@@ -251,7 +288,7 @@ class Environment:
             self._blanks[model] = {
                 name: EMPTY.get(known.type, False) if known.default is None else known.default
                 for name, known in self.models[model].fields.items()
-                if known.type != "one2many" and (known.store or name != "display_name")
+                if known.has_column and (known.store or name != "display_name")
             } | {"create_uid": ADMIN, "write_uid": ADMIN}
         stamps = {"create_date": self.tx.stamp, "write_date": self.tx.stamp}
         return self._blanks[model] | stamps
@@ -263,12 +300,14 @@ class Environment:
         commands = {
             name: values.pop(name)
             for name in list(values)
-            if self.models[model].fields[name].type == "one2many"
+            if not self.models[model].fields[name].has_column
         }
         fields = self.models[model].fields
         changes = {name: self.convert(model, fields[name], each) for name, each in values.items()}
+        links = [name for name in changes if fields[name].type == "many2many"]
         for record_id in ids:
-            self.existing(model, record_id)
+            row = self.existing(model, record_id)
+            changes |= {name: apply_links(row[name], values[name]) for name in links}
             match model:
                 case "res.partner":
                     contacts.write(self, record_id, changes)
@@ -278,6 +317,11 @@ class Environment:
                     invoices.write_line(self, record_id, changes)
                 case _:
                     self.touch(model, record_id, **changes)
+                    self._link_other_sides(model, record_id, commands)
+
+    def _link_other_sides(self, model: str, record_id: int, commands: Mapping[str, Any]) -> None:
+        for name, links in commands.items():
+            self.link_other_side(self.models[model].fields[name], record_id, links)
 
     def unlink(self, model: str, ids: Iterable[int]) -> None:
         ids = list(ids)
@@ -291,7 +335,24 @@ class Environment:
             case "account.move.line":
                 invoices.unlink_lines(self, ids)
             case _:
+                self._check_unused(model, set(ids))
                 self.drop(model, ids)
+
+    def _check_unused(self, model: str, ids: set[int]) -> None:
+        for name, holder in self.models.items():
+            for known in holder.fields.values():
+                if known.relation != model or not known.restricts:
+                    continue
+                if not any(row[known.name] in ids for row in self.tx.rows(name).values()):
+                    continue
+                if model == "account.payment.term":
+                    raise user_error("Those payment terms are still used by some records.")
+                raise validation_error(
+                    "The operation cannot be completed: Another model is using the record you are "
+                    f"trying to delete.\n\nThe troublemaker is: '{holder.label}' ({name})\n"
+                    f"Thanks to the following constraint: '{known.string}' ({known.name})\n"
+                    "How about archiving the record instead?"
+                )
 
     def existing(self, model: str, record_id: int) -> Row:
         row = self.tx.get(model, record_id)
@@ -326,7 +387,7 @@ class Environment:
                 self.tx.drop("ir.model.data", each)
         for name, holder in self.models.items():
             for known in holder.fields.values():
-                if known.relation != model or known.type == "one2many":
+                if known.relation != model or not known.has_column:
                     continue
                 if known.indexed:
                     pointing = [i for each in gone for i in self.tx.linked(name, known.name, each)]
@@ -407,7 +468,7 @@ class Environment:
 
 def apply_links(held: list[int], commands: Any) -> list[int]:
     """Return a many2many's ids after Odoo's commands, or after a plain list of ids."""
-    ids = list(held)
+    ids = [] if all(isinstance(each, int) for each in commands or [0]) else list(held)
     for command in commands or []:
         match command:
             case int():

@@ -22,7 +22,9 @@ class Field:
     name: str
     string: str
     relation: str = ""
-    inverse: str = ""  # one2many only: the many2one of ``relation`` that points back
+    # Of a one2many the many2one of ``relation`` that points back; of a many2many that is the other
+    # side of another one, that one.
+    inverse: str = ""
     store: bool = True
     required: bool = False
     readonly: bool = False
@@ -30,8 +32,15 @@ class Field:
     default: Any = None
     # Kept in an index because deletes, merges or one2many fields look rows up by it.
     indexed: bool = False
+    # A record that such a many2one names cannot be deleted. The other fields are emptied then.
+    restricts: bool = False
     since: int = OLDEST
     until: int = NEWEST
+
+    @property
+    def has_column(self) -> bool:
+        """Whether its values are in the record's own row."""
+        return not self.inverse
 
     def attributes(self) -> dict[str, Any]:
         """What ``fields_get`` says of this field."""
@@ -51,7 +60,7 @@ class Field:
         }
         if self.relation:
             answer["relation"] = self.relation
-        if self.inverse:
+        if self.type == "one2many":
             answer["relation_field"] = self.inverse
         if self.type == "selection":
             answer["selection"] = [list(option) for option in self.selection]
@@ -199,8 +208,8 @@ PARTNER_FIELDS = (
     char("street2", "Street2"),
     char("city", "City"),
     char("zip", "Zip"),
-    many2one("state_id", "State", "res.country.state"),
-    many2one("country_id", "Country", "res.country"),
+    many2one("state_id", "State", "res.country.state", restricts=True),
+    many2one("country_id", "Country", "res.country", restricts=True),
     selection("lang", "Language", ("en_US", "English (US)"), ("fr_FR", "French"), default="en_US"),
     selection("tz", "Timezone", *((zone, zone) for zone in TIMEZONES)),
     boolean("active", "Active", default=True),
@@ -257,12 +266,16 @@ MOVE_FIELDS = (
     char("ref", "Reference"),
     char("payment_reference", "Payment Reference"),
     char("invoice_origin", "Origin", readonly=True),
-    *_by_state(many2one, "currency_id", "Currency", "res.currency", required=True),
+    *_by_state(many2one, "currency_id", "Currency", "res.currency", required=True, restricts=True),
     many2one("company_currency_id", "Company Currency", "res.currency", readonly=True, store=False),
     *_by_state(many2one, "company_id", "Company", "res.company"),
-    *_by_state(many2one, "journal_id", "Journal", "account.journal", required=True),
-    *_by_state(many2one, "fiscal_position_id", "Fiscal Position", "account.fiscal.position"),
-    *_by_state(many2one, "invoice_payment_term_id", "Payment Terms", "account.payment.term"),
+    *_by_state(many2one, "journal_id", "Journal", "account.journal", required=True, restricts=True),
+    *_by_state(
+        many2one, "fiscal_position_id", "Fiscal Position", "account.fiscal.position", restricts=True
+    ),
+    *_by_state(
+        many2one, "invoice_payment_term_id", "Payment Terms", "account.payment.term", restricts=True
+    ),
     many2one("invoice_user_id", "Salesperson", "res.users"),
     monetary("amount_untaxed", "Untaxed Amount", readonly=True),
     monetary("amount_tax", "Tax", readonly=True),
@@ -304,14 +317,15 @@ LINE_FIELDS = (
     ),
     boolean("exclude_from_invoice_tab", "Exclude From Invoice Tab", until=15),
     char("name", "Label"),
-    many2one("product_id", "Product", "product.product"),
+    many2one("product_id", "Product", "product.product", until=15),
+    many2one("product_id", "Product", "product.product", restricts=True, since=16),
     float_("quantity", "Quantity"),
     many2one("product_uom_id", "Unit of Measure", "uom.uom", until=17),
     many2one("product_uom_id", "Unit", "uom.uom", since=18),
     float_("price_unit", "Unit Price"),
     float_("discount", "Discount (%)"),
     many2many("tax_ids", "Taxes", "account.tax"),
-    many2one("tax_line_id", "Originator Tax", "account.tax", readonly=True),
+    many2one("tax_line_id", "Originator Tax", "account.tax", readonly=True, restricts=True),
     many2one("account_id", "Account", "account.account"),
     monetary("price_subtotal", "Subtotal", readonly=True),
     monetary("price_total", "Total", readonly=True),
@@ -408,9 +422,10 @@ MODELS: dict[str, _Source] = {
     ),
     "account.tax": _Source(
         "Tax",
-        "id",
+        "sequence, id",
         (
             char("name", "Tax Name", required=True),
+            integer("sequence", "Sequence", required=True, default=1),
             float_("amount", "Amount", required=True),
             selection(
                 "amount_type", "Tax Computation", *TAX_KINDS, required=True, default="percent"
@@ -422,8 +437,13 @@ MODELS: dict[str, _Source] = {
     ),
     "res.partner.category": _Source(
         "Partner Tags",
-        "name",
-        (char("name", "Name", required=True), integer("color", "Color"), _active),
+        "name, id",
+        (
+            char("name", "Name", required=True),
+            integer("color", "Color"),
+            many2many("partner_ids", "Partners", "res.partner", inverse="category_id"),
+            _active,
+        ),
     ),
     "res.users": _Source(
         "User",

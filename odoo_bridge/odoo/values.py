@@ -63,11 +63,15 @@ def many2one(value: Any) -> int | None:
 
 
 def ids(value: Any) -> list[int]:
-    """The ids of a one2many or many2many, in Odoo's order."""
+    """The ids of a one2many or many2many, ascending.
+
+    Odoo lists them in the order of the other model: by name or sequence, and so in another one as
+    soon as a tag is renamed, which moves no stamp of the records that have it.
+    """
     if value is False or value is None:
         return []
     if isinstance(value, list) and set(map(type, value)) <= {int}:
-        return value
+        return sorted(value)
     raise ValueError(f"{_short(value)} is not a list of ids")
 
 
@@ -159,7 +163,7 @@ def _many2ones(_convert: Convert, column: Column) -> list[int | None]:
 
 def _ids(_convert: Convert, column: Column) -> Column:
     if set(map(type, column)) == {list} and set(map(type, chain.from_iterable(column))) <= {int}:
-        return column
+        return [value if len(value) < 2 else sorted(value) for value in column]
     return list(map(ids, column))
 
 

@@ -29,6 +29,7 @@ from odoo_bridge.sync.plan import Plan, Stamp, compare, totals_agree, union
 from odoo_bridge.sync.references import References, UnknownReference
 from odoo_bridge.sync.store import Stored, mark_gone, store
 from odoo_bridge.sync.streams import Row, Stream, all_streams
+from odoo_bridge.sync.unstamped import Unstamped
 
 logger = logging.getLogger(__name__)
 
@@ -276,7 +277,7 @@ class Execution:
         watermark = state.watermark
         model, domain, gateway = self.stream.odoo_model, self._domain, self.gateway
         known = issues.open_ids(self.stream.name)
-        plan, totals, astray = Plan(), None, set[int]()
+        plan, totals, astray, digests = Plan(), None, set[int](), None
         clock_went_back = watermark is not None and odoo_now < watermark - settings.ODOO_OVERLAP
         mark = self._copy_began_at(odoo_now) if watermark is None else min(watermark, odoo_now)
         since = (mark - settings.ODOO_OVERLAP).strftime("%Y-%m-%d %H:%M:%S")
@@ -296,6 +297,9 @@ class Execution:
             plan = Plan(theirs, array("q"), len(theirs))
             self._make_way(len(theirs))
         elif not changes:
+            digests = Unstamped(
+                self.stream, self._mapper, domain, self._present(), gateway, self.fetcher
+            )
             plan = compare(self._their_stamps(), self._our_stamps(), since)
             astray = self._pointing_to_nothing()
         else:
@@ -321,6 +325,8 @@ class Execution:
         extra = [*known, *astray, *self._rereads, *self._with_another_code()]
         if extra:
             plan.read = union(plan.read, extra)
+        if digests is not None and (drifted := digests.different(union(plan.read, plan.absent))):
+            plan.read = union(plan.read, drifted)
         return plan
 
     def _begin_copy(self) -> None:

@@ -1,6 +1,6 @@
 """A stream: one Odoo model copied into one Django model, column by column."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from operator import itemgetter
@@ -199,6 +199,7 @@ class Mapper:
         ]
         unavailable |= set(settings.ODOO_EXTRA_FIELDS.get(stream.odoo_model, [])) - set(available)
         fields |= {name for name, _type in self._extra}
+        self._available = available
         self.fields = sorted(fields)
         self.unavailable = sorted(unavailable)
         self.columns = (
@@ -207,6 +208,15 @@ class Mapper:
             + [name for name, _compute in self._derived]
             + ["extra"]
         )
+
+    def copied(self) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+        """Yield what is copied one for one: our column (``extra__x_plan`` for an extra), the Odoo
+        field, and what ``fields_get`` returned about the field."""
+        for column, source, _convert in self._plain:
+            if source in self._available:
+                yield column, source, self._available[source]
+        for source, _type in self._extra:
+            yield f"extra__{source}", source, self._available[source]
 
     def to_rows(self, records: Sequence[Record]) -> list[Row]:
         """Return the values of ``columns`` for each of ``records``.

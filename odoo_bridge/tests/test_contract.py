@@ -341,6 +341,136 @@ def formatted(odoo: Target) -> Any:
     return answer
 
 
+def unmoved(odoo: Target, act: Callable[[], Any], *fields: str) -> Any:
+    """The fields of the company itself before and after, and whether its stamp stayed.
+
+    Its stamp is from before these tests, so a new one is another one.
+    """
+    *before, stamp = odoo.one(PARTNER, 1, *fields, "write_date")
+    act()
+    *after, new_stamp = odoo.one(PARTNER, 1, *fields, "write_date")
+    return [before, after, new_stamp == stamp]
+
+
+def tag_set_from_its_side(odoo: Target) -> Any:
+    made: list[int] = []
+
+    def tag() -> None:
+        values = {"name": "Contract", "partner_ids": [[4, 1, 0]]}
+        made.append(odoo.call("res.partner.category", "create", values))
+
+    [before], [after], stayed = unmoved(odoo, tag, "category_id")
+    had = set(after) - set(before) == set(made)
+    delete = lambda: odoo.call("res.partner.category", "unlink", made)  # noqa: E731
+    _, [last], still = unmoved(odoo, delete, "category_id")
+    return [had, stayed, last == before, still]
+
+
+def order_of_tags(odoo: Target) -> Any:
+    """Of a contact's tags, as they are named first and as they are renamed."""
+    tags = [odoo.call("res.partner.category", "create", {"name": f"Contract {n}"}) for n in "BA"]
+    made = odoo.call(PARTNER, "create", {"name": "Tagged", "category_id": [[6, 0, tags]]})
+    first = odoo.one(PARTNER, made, "category_id")
+    odoo.call("res.partner.category", "write", tags[1:], {"name": "Contract C"})
+    then = odoo.one(PARTNER, made, "category_id")
+    groups = _groups_of_tags(odoo, made, tags)
+    odoo.call(PARTNER, "unlink", [made])
+    odoo.call("res.partner.category", "unlink", tags)
+    return [[tags.index(tag) for tag in order] for order in (first, then)] + [groups]
+
+
+def _groups_of_tags(odoo: Target, contact: int, tags: list[int]) -> Any:
+    domain = [["id", "=", contact], ["category_id", "!=", False]]
+    if odoo.major < 19:
+        return odoo.call(
+            PARTNER, "read_group", domain, ["ids:array_agg(id)"], ["category_id"], lazy=False
+        )
+    answer = odoo.call(PARTNER, "formatted_read_group", domain, ["category_id"], ["id:array_agg"])
+    return {
+        tags.index(group["category_id"][0]): group["id:array_agg"] == [contact] for group in answer
+    }
+
+
+def digest(odoo: Target) -> Any:
+    """Count and sum of the parents of three contacts, two of which have one."""
+    domain = [["id", "in", [odoo.ids[name] for name in ("company", "person", "address")]]]
+    if odoo.major < 19:
+        named = ["n0:count(parent_id)", "s0:sum(parent_id)", "n1:count(user_id)", "s1:sum(user_id)"]
+        [row] = odoo.call(PARTNER, "read_group", domain, named, [], lazy=False)
+        return [row["n0"], row["s0"], row["n1"], row["s1"]]
+    named = ["parent_id:count", "parent_id:sum", "user_id:count", "user_id:sum"]
+    [row] = odoo.call(PARTNER, "formatted_read_group", domain, [], named)
+    return [row[name] for name in named]
+
+
+def rank_of_a_customer(odoo: Target) -> Any:
+    """How a posted invoice counts for its contact."""
+
+    def post() -> None:
+        odoo.call(MOVE, "action_post", [odoo.call(MOVE, "create", _invoice(
+            odoo, "out_invoice", partner_id=1))])  # fmt: skip
+
+    [before], [after], stayed = unmoved(odoo, post, "customer_rank")
+    return [after - before, stayed]
+
+
+def origin_of_a_credit_note(odoo: Target) -> Any:
+    """What is left of it when the invoice is deleted."""
+    origin = odoo.call(MOVE, "create", _invoice(odoo, "out_invoice"))
+    note = odoo.call(MOVE, "create", _invoice(odoo, "out_refund", reversed_entry_id=origin))
+    named = odoo.one(MOVE, note, "reversed_entry_id") == origin
+    odoo.call(MOVE, "unlink", [origin])
+    answer = [named, odoo.one(MOVE, note, "reversed_entry_id")]
+    odoo.call(MOVE, "unlink", [note])
+    return answer
+
+
+def salesperson_who_goes(odoo: Target) -> Any:
+    user = odoo.call("res.users", "create", {"name": "Goes", "login": "contract-goes"})
+    made = odoo.call(PARTNER, "create", {"name": "Sold", "user_id": user})
+    named = odoo.one(PARTNER, made, "user_id") == user
+    odoo.call("res.users", "unlink", [user])
+    answer = [named, odoo.one(PARTNER, made, "user_id")]
+    odoo.call(PARTNER, "unlink", [made])
+    return answer
+
+
+def tax_of_nothing(odoo: Target) -> Any:
+    """What a line has left of two taxes without a percentage when one is deleted."""
+    company = odoo.one("account.tax", odoo.ids["tax"], "company_id")
+    taxes = [
+        odoo.call(
+            "account.tax",
+            "create",
+            {"name": f"Nothing {n}", "amount": 0, "company_id": company, "type_tax_use": "sale"},
+        )
+        for n in range(2)
+    ]
+    line = {"name": "A", "quantity": 1, "price_unit": 5, "tax_ids": [[6, 0, taxes]]}
+    move = odoo.call(MOVE, "create", _invoice(odoo, "out_invoice", invoice_line_ids=[[0, 0, line]]))
+    [made] = odoo.one(MOVE, move, "invoice_line_ids")
+    had = len(odoo.one(LINE, made, "tax_ids"))
+    answer = [had, odoo.call("account.tax", "unlink", taxes[:1])]
+    answer.append(odoo.one(LINE, made, "tax_ids") == taxes[1:])
+    odoo.call(MOVE, "unlink", [move])
+    odoo.call("account.tax", "unlink", taxes[1:])
+    return answer
+
+
+def what_is_used(model: str, field: str) -> Callable[[Target], Any]:
+    """Deleting what an invoice names."""
+
+    def ask(odoo: Target) -> Any:
+        made = odoo.call(model, "create", {"name": "Contract"})
+        move = odoo.call(MOVE, "create", _invoice(odoo, "out_invoice", **{field: made}))
+        answer = odoo.call(model, "unlink", [made])
+        odoo.call(MOVE, "unlink", [move])
+        odoo.call(model, "unlink", [made])
+        return answer
+
+    return ask
+
+
 def kinds_of_lines(odoo: Target) -> Any:
     """Which lines are on the invoice, and which only balance it."""
     made = odoo.ids["out_invoice"]
@@ -633,6 +763,21 @@ QUESTIONS = [
     Ask("formatted_read_group before 19",
         call(PARTNER, "formatted_read_group", [], [], ["__count"]),
         Refused("builtins.AttributeError"), until=18),
+    # What moves no stamp
+    Ask("count and sum of a many2one", digest,
+        lambda o: [2, 2 * o.ids["company"], 0, o.by_version(None, False)]),
+    Ask("a tag set from its own side and deleted", tag_set_from_its_side, [True] * 4),
+    Ask("the order of tags and their groups", order_of_tags,
+        lambda o: [[1, 0], [0, 1],
+                   o.by_version(Refused("builtins.AssertionError"), {0: True, 1: True})]),
+    Ask("the rank of a customer", rank_of_a_customer, lambda o: [1, o.by_version(True, False)]),
+    Ask("the origin of a credit note", origin_of_a_credit_note, [True, False]),
+    Ask("a salesperson who goes", salesperson_who_goes, [True, False]),
+    Ask("a tax of nothing that is deleted", tax_of_nothing, [2, True, True]),
+    Ask("a payment term in use",
+        what_is_used("account.payment.term", "invoice_payment_term_id"), Refused(USER_ERROR)),
+    Ask("a fiscal position in use",
+        what_is_used("account.fiscal.position", "fiscal_position_id"), Refused(VALIDATION_ERROR)),
     # Contacts
     Ask("a new contact's defaults",
         created({"name": "New"}, "name", "active", "type", "is_company", "lang", "tz", "email",
@@ -863,8 +1008,8 @@ MIRRORED = {
     "res.country.state": "name char; code char; country_id many2one > res.country",
     "res.company": "name char; currency_id many2one > res.currency",
     "account.journal": "name char; code char; type selection; active boolean",
-    "account.tax": "name char; amount float; amount_type selection; active boolean",
-    "res.partner.category": "name char; active boolean",
+    "account.tax": "name char; sequence integer; amount float; amount_type selection; active boolean",
+    "res.partner.category": "name char; active boolean; partner_ids many2many > res.partner",
     "res.users": "login char; active boolean; partner_id many2one > res.partner",
     "uom.uom": "name char; active boolean",
     "account.payment.term": "name char; active boolean",

@@ -440,15 +440,20 @@ def test_a_renamed_company_moves_the_stamps_of_those_below_it(odoo):
 
 
 def test_deleting_what_others_point_to_empties_them_without_a_stamp(odoo):
-    country = odoo.add("res.country", name="Atlantis", code="AT")
+    user = odoo.add("res.users", name="Short-lived", login="short")
     tag = odoo.add("res.partner.category", name="Short-lived")
-    odoo.add(
-        "res.partner", id=7, name="Acme", country_id=country, category_id=[1, tag], write_date=NOON
-    )
-    odoo.unlink("res.country", [country])
+    odoo.add("res.partner", id=7, name="Acme", user_id=user, category_id=[1, tag], write_date=NOON)
+    odoo.unlink("res.users", [user])
     odoo.unlink("res.partner.category", [tag])
     row = odoo.rows("res.partner")[7]
-    assert (row["country_id"], row["category_id"], row["write_date"]) == (False, [1], NOON)
+    assert (row["user_id"], row["category_id"], row["write_date"]) == (False, [1], NOON)
+
+
+def test_what_others_hold_on_to_cannot_be_deleted(odoo):
+    country = odoo.add("res.country", name="Atlantis", code="AT")
+    odoo.add("res.partner", name="Acme", country_id=country)
+    with pytest.raises(OdooError, match="Another model is using the record"):
+        odoo.unlink("res.country", [country])
 
 
 @pytest.mark.parametrize(

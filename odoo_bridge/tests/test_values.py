@@ -22,7 +22,7 @@ from odoo_bridge.odoo.http import json_value
         (values.many2one, False, None),
         (values.many2one, 7, 7),
         (values.many2one, [7, "Acme"], 7),
-        (values.ids, [3, 1], [3, 1]),
+        (values.ids, [3, 1], [1, 3]),
         (values.moment, "2026-02-01 09:30:00", datetime(2026, 2, 1, 9, 30, tzinfo=UTC)),
         (values.moment, False, None),
         (values.day, "0001-01-01", date(1, 1, 1)),

@@ -35,6 +35,8 @@ class World:
     doer: Any
     contacts: list[int] = field(default_factory=list)
     invoices: list[int] = field(default_factory=list)
+    tags: list[int] = field(default_factory=list)
+    users: list[int] = field(default_factory=list)
     # How many changes of each kind Odoo accepted.
     made: Counter[str] = field(default_factory=Counter)
 
@@ -145,12 +147,66 @@ class World:
     def _edit_lines(self, change: Change, commands: list[Any]) -> None:
         self.doer.write("account.move", [self._invoice(change.which)], invoice_line_ids=commands)
 
+    # What moves no stamp ------------------------------------------------------------------------
+
+    def tag(self, change: Change) -> None:
+        """A new tag on a contact and, from the tag's own side, on others."""
+        others = {self._contact(change.which + n) for n in range(change.value % 3)}
+        links = [[4, contact, 0] for contact in sorted(others)]
+        tag = self.new("res.partner.category", name=f"Tag {change.value}", partner_ids=links)
+        self.tags.append(tag)
+        self.doer.write("res.partner", [self._contact(change.which)], category_id=[[4, tag, 0]])
+
+    def give_tag(self, change: Change) -> None:
+        """A tag has other contacts: said of the tag, so no contact gets a stamp."""
+        chosen = {self._contact(change.which + n) for n in range(change.value % 4)}
+        links = [[6, 0, sorted(chosen)]]
+        tag = _one_of(self.tags, change.value)
+        self.doer.write("res.partner.category", [tag], partner_ids=links)
+
+    def rename_tag(self, change: Change) -> None:
+        """Odoo lists the tags of a contact by their names."""
+        tag = _one_of(self.tags, change.which)
+        self.doer.write("res.partner.category", [tag], name=f"{change.value % 9} renamed")
+
+    def delete_tag(self, change: Change) -> None:
+        tag = _one_of(self.tags, change.which)
+        self.doer.unlink("res.partner.category", [tag])
+        self.tags.remove(tag)
+
+    def sell(self, change: Change) -> None:
+        """A new salesperson gets a contact and an invoice."""
+        name = f"user-{self.new_login()}"
+        user = self.new("res.users", name=name, login=name)
+        self.users.append(user)
+        self.doer.write("res.partner", [self._contact(change.which)], user_id=user)
+        self.doer.write("account.move", [self._invoice(change.value)], invoice_user_id=user)
+
+    def delete_user(self, change: Change) -> None:
+        """The database lets go of the salesperson wherever it is named."""
+        user = _one_of(self.users, change.which)
+        self.doer.unlink("res.users", [user])
+        self.users.remove(user)
+
+    def refund(self, change: Change) -> None:
+        """A credit note of an invoice, which may be deleted later."""
+        lines = [{"name": "Back", "quantity": 1, "price_unit": 1.0}]
+        origin = self._invoice(change.which)
+        note = self.new_invoice(
+            self._contact(change.value), lines, move_type="out_refund", reversed_entry_id=origin
+        )
+        self.invoices.append(note)
+
     # Where the two Odoos differ -----------------------------------------------------------------
+
+    def new_login(self) -> str:
+        """Unique in Odoo, and the same each time a history is replayed."""
+        return f"{id(self):x}-{self.made.total()}"
 
     def new(self, model: str, **values: Any) -> int:
         raise NotImplementedError
 
-    def new_invoice(self, contact: int, lines: list[Any]) -> int:
+    def new_invoice(self, contact: int, lines: list[Any], **values: Any) -> int:
         raise NotImplementedError
 
     def lines_of(self, invoice: int) -> list[int]:
@@ -171,7 +227,11 @@ INVOICE_CHANGES = (
     *("invoice", "post", "pay", "cancel", "delete_invoice"),
     *("add_line", "edit_line", "remove_line"),
 )
-CHANGES = CONTACT_CHANGES + INVOICE_CHANGES
+UNSTAMPED_CHANGES = (
+    *("tag", "give_tag", "rename_tag", "delete_tag"),
+    *("sell", "delete_user", "refund"),
+)
+CHANGES = CONTACT_CHANGES + INVOICE_CHANGES + UNSTAMPED_CHANGES
 
 
 class DemoWorld(World):
@@ -180,8 +240,8 @@ class DemoWorld(World):
     def new(self, model: str, **values: Any) -> int:
         return self.doer.add(model, **values)
 
-    def new_invoice(self, contact: int, lines: list[Any]) -> int:
-        return self.doer.add_invoice(contact=contact, lines=lines)
+    def new_invoice(self, contact: int, lines: list[Any], **values: Any) -> int:
+        return self.doer.add_invoice(contact=contact, lines=lines, **values)
 
     def lines_of(self, invoice: int) -> list[int]:
         asked = {"fields": ["invoice_line_ids"], "load": ""}
@@ -203,8 +263,8 @@ class RealWorld(World):
     def new(self, model: str, **values: Any) -> int:
         return self.doer.create(model, **values)
 
-    def new_invoice(self, contact: int, lines: list[Any]) -> int:
-        return self.doer.invoice(contact, lines=lines)
+    def new_invoice(self, contact: int, lines: list[Any], **values: Any) -> int:
+        return self.doer.invoice(contact, lines=lines, **values)
 
     def lines_of(self, invoice: int) -> list[int]:
         [move] = self.doer.read("account.move", [invoice], "invoice_line_ids")

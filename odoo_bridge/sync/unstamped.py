@@ -1,0 +1,248 @@
+"""Find rows whose references, tags or counters changed in Odoo while the record's stamp stayed.
+
+Odoo's database empties or rewrites a reference when its target is deleted or merged, drops a tag
+with its relation rows, and Odoo itself counts ``customer_rank`` in SQL up to 18: none of these
+moves ``write_date``. ``reconcile`` therefore compares both sides by digests:
+
+- a many2one or an integer by how many rows have a value and the sum of the values. Where these
+  differ, the rows are divided into eighths by id until few are left, whose values are compared;
+- a many2many by which ids have which value, a block of rows at a time.
+
+Rows that are read again anyway are left out of the digests. What changes in Odoo between two of
+the questions may look like a difference: then a row is read again that did not need it.
+"""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from django.db.models import BigIntegerField, Count, F, Sum, Window
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, RowNumber
+
+from odoo_bridge.models import MirroredQuerySet
+from odoo_bridge.odoo import values
+from odoo_bridge.odoo.gateway import FieldDigest, Gateway
+from odoo_bridge.sync.fetch import Fetcher, read_page
+from odoo_bridge.sync.streams import Mapper, Stream
+
+# So many rows are summed at once, and the ids of so many are grouped at once.
+SUMMED_AT_ONCE, GROUPED_AT_ONCE = 250_000, 50_000
+# Where a digest differs: into so many parts, down to so many rows.
+_PARTS, _FEW = 8, 1_000
+_IDS_PER_QUERY = 10_000
+
+Digest = dict[str, FieldDigest]  # by Odoo's field
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """One Odoo field, and our column with its value."""
+
+    field: str
+    column: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """Ids from ``first`` to before ``end``; None: as far as there are any."""
+
+    first: int | None = None
+    end: int | None = None
+
+    def domain(self) -> list[Any]:
+        limits = [("id", ">=", self.first), ("id", "<", self.end)]
+        return [limit for limit in limits if limit[2] is not None]
+
+    def rows(self, rows: MirroredQuerySet) -> MirroredQuerySet:
+        if self.first is not None:
+            rows = rows.filter(pk__gte=self.first)
+        return rows if self.end is None else rows.filter(pk__lt=self.end)
+
+    def among(self, ids: Sequence[int]) -> list[int]:
+        return [
+            i
+            for i in ids
+            if (self.first is None or i >= self.first) and (self.end is None or i < self.end)
+        ]
+
+
+def tracked(mapper: Mapper) -> Iterator[Tracked]:
+    """The fields of ``mapper`` that can change without a stamp: all with a column or a relation
+    table in Odoo that holds ids or whole numbers, whichever Odoo or module writes them.
+
+    A computed field that is not stored cannot be digested, nor can one that each company has its
+    own value of.
+    """
+    for column, name, about in mapper.copied():
+        kept_in_table = about.get("store") and not about.get("company_dependent")
+        if kept_in_table and about["type"] in ("many2one", "integer", "many2many"):
+            yield Tracked(name, column, about["type"])
+
+
+class Unstamped:
+    """One comparison of a stream's unstamped fields: begun before the inventory, ended after it."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        mapper: Mapper,
+        domain: Sequence[Any],
+        rows: MirroredQuerySet,
+        gateway: Gateway,
+        fetcher: Fetcher,
+    ) -> None:
+        """``rows``: those that are present. Starts asking Odoo for the sums."""
+        self._model, self._domain, self._rows = stream.odoo_model, list(domain), rows.order_by()
+        self._gateway, self._fetcher = gateway, fetcher
+        fields = list(tracked(mapper))
+        self._summed = [one for one in fields if one.type != "many2many"]
+        self._grouped = [one for one in fields if one.type == "many2many"]
+        self._blocks = _cut(self._rows, Block(), SUMMED_AT_ONCE)
+        # On a connection of its own while the inventory is taken on another.
+        self._coming: Future[list[Digest]] = fetcher.begin(self._ask_digests)
+
+    def different(self, stale: Sequence[int]) -> set[int]:
+        """Ids of rows that differ in an unstamped field. ``stale``: those that are read anyway, and
+        those that are no longer in Odoo."""
+        found: set[int] = set()
+        known = self._fetcher.answer(self._coming)
+        for block, theirs in zip(self._blocks, known, strict=True):
+            found |= self._look_into(block, self._summed, block.among(stale), theirs)
+        for one in self._grouped:
+            found |= self._differently_grouped(one)
+        return found.difference(stale)
+
+    # Sums ---------------------------------------------------------------------------------------
+
+    def _ask_digests(self) -> list[Digest]:
+        return [self._ask_digest(block.domain(), self._summed) for block in self._blocks]
+
+    def _ask_digest(self, more: Sequence[Any], fields: Sequence[Tracked]) -> Digest:
+        if not fields:
+            return {}
+        names = [one.field for one in fields]
+        digest = self._gateway.digest(self._model, [*self._domain, *more], names)
+        for one in fields:
+            if one.type == "integer":
+                # Nothing and nought are the same here.
+                digest[one.field] = digest[one.field]._replace(filled=0)
+        return digest
+
+    def _look_into(
+        self,
+        block: Block,
+        fields: Sequence[Tracked],
+        stale: list[int],
+        theirs: Digest | None = None,
+    ) -> set[int]:
+        """Ids in ``block`` whose value of one of ``fields`` differs."""
+        if theirs is None:
+            theirs = self._fetcher.ask(self._ask_digest, block.domain(), fields)
+        rows = block.rows(self._rows)
+        count, ours = _our_digest(rows, fields)
+        for part in _parts(stale):
+            not_ours, passed_over = _our_digest(rows.filter(pk__in=part), fields)
+            count -= not_ours
+            ours = _without(ours, passed_over)
+            left_out = self._fetcher.ask(self._ask_digest, [("id", "in", part)], fields)
+            theirs = _without(theirs, left_out)
+        differing = [one for one in fields if ours[one.field] != theirs[one.field]]
+        if not differing or not count:
+            return set()
+        if count <= _FEW:
+            return self._compare(block, differing, stale)
+        found: set[int] = set()
+        for eighth in _cut(rows, block, -(-rows.count() // _PARTS)):
+            found |= self._look_into(eighth, differing, eighth.among(stale))
+        return found
+
+    def _compare(self, block: Block, fields: Sequence[Tracked], stale: Sequence[int]) -> set[int]:
+        passed_over = set(stale)
+        columns = [one.column for one in fields]
+        ours = {
+            row[0]: row[1:]
+            for row in block.rows(self._rows).values_list("pk", *columns)
+            if row[0] not in passed_over
+        }
+        names = [one.field for one in fields]
+        page = self._fetcher.ask(read_page, self._gateway, self._model, sorted(ours), names)
+        return {
+            record["id"]
+            for record in page.records
+            if any(
+                _differs(one, record[one.field], here)
+                for one, here in zip(fields, ours[record["id"]], strict=True)
+            )
+        }
+
+    # Groups -------------------------------------------------------------------------------------
+
+    def _differently_grouped(self, one: Tracked) -> set[int]:
+        """Ids whose values of a many2many are others than ours."""
+        blocks = _cut(self._rows, Block(), GROUPED_AT_ONCE)
+
+        def ask() -> Iterator[dict[int, Sequence[int]]]:
+            for block in blocks:
+                yield self._gateway.members(
+                    self._model, [*self._domain, *block.domain()], one.field
+                )
+
+        found: set[int] = set()
+        for block, theirs in zip(blocks, self._fetcher.each(ask()), strict=True):
+            ours: dict[int, array[int]] = {}
+            rows = block.rows(self._rows).exclude(**{one.column: []})
+            for odoo_id, held in rows.values_list("pk", one.column):
+                for value in held or ():
+                    ours.setdefault(value, array("q")).append(odoo_id)
+            for value in ours.keys() | theirs.keys():
+                found |= set(ours.get(value, ())) ^ set(theirs.get(value, ()))
+        return found
+
+
+def _our_digest(rows: MirroredQuerySet, fields: Sequence[Tracked]) -> tuple[int, Digest]:
+    """How many rows there are, and the digests of ``fields`` over them."""
+    wanted: dict[str, Any] = {"rows": Count("pk")}
+    for at, one in enumerate(fields):
+        value: Any = F(one.column)
+        if one.column.startswith("extra__"):
+            value = Cast(KT(one.column), BigIntegerField())
+        wanted[f"sum{at}"] = Sum(value)
+        if one.type != "integer":
+            wanted[f"count{at}"] = Count(value)
+    row = rows.aggregate(**wanted)
+    return row["rows"], {
+        one.field: FieldDigest(row.get(f"count{at}", 0), int(row[f"sum{at}"] or 0))
+        for at, one in enumerate(fields)
+    }
+
+
+def _without(digest: Digest, less: Digest) -> Digest:
+    return {name: value - less[name] for name, value in digest.items()}
+
+
+def _differs(one: Tracked, there: Any, here: Any) -> bool:
+    try:
+        if one.type == "integer":
+            return values.integer(there) != (here or 0)
+        return values.many2one(there) != here
+    except ValueError:
+        return True  # reading the row again says why
+
+
+def _cut(rows: MirroredQuerySet, block: Block, size: int) -> list[Block]:
+    """Divide ``block`` into blocks of ``size`` of ``rows``; together they have the same limits."""
+    place = Window(RowNumber(), order_by="pk")
+    first_of_each = block.rows(rows).annotate(at=(place - 1) % size).filter(at=0)
+    later = list(first_of_each.order_by("pk").values_list("pk", flat=True))[1:]
+    limits = [block.first, *later, block.end]
+    return [Block(first, end) for first, end in pairwise(limits)]
+
+
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), _IDS_PER_QUERY):
+        yield ids[start : start + _IDS_PER_QUERY]
