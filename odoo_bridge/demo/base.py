@@ -83,8 +83,9 @@ def account_for(move_type: str) -> int:
     return EXPENSE if move_type.startswith("in_") else INCOME
 
 
-def fill(env: Environment) -> None:
-    """Create the records every database has. Their ids are the ones above."""
+def fill(env: Environment, uuid: str) -> None:
+    """Create the records every database has. Their ids are the ones above; ``uuid`` is its own."""
+    env.create("ir.config_parameter", {"key": "database.uuid", "value": uuid})
     for key, (code, name, symbol, places, rate) in CURRENCIES.items():
         values = {"name": code, "symbol": symbol, "decimal_places": places, "rate": rate}
         if env.major >= 16:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Row = dict[str, Any]  # never changed in place: a new value is a new dict
+# The rows of each model by id, and the last id that each model has drawn.
+Backup = tuple[dict[str, dict[int, Row]], dict[str, int]]
 Links = dict[Any, dict[int, None]]  # the ids that hold a value, in the order they took it
 
 
@@ -92,6 +94,21 @@ class Database:
             drawn = wanted or self._last_ids[model] + 1
             self._last_ids[model] = max(drawn, self._last_ids[model])
             return drawn
+
+    def backup(self) -> Backup:
+        with self.lock:
+            rows = {model: dict(table.rows) for model, table in self.tables.items()}
+            return rows, dict(self._last_ids)
+
+    def restore(self, backup: Backup) -> None:
+        rows, last_ids = backup
+        with self.lock:
+            for model, table in self.tables.items():
+                for record_id in list(table.rows):
+                    table.drop(record_id)
+                for record_id, row in rows[model].items():
+                    table.put(record_id, row)
+            self._last_ids = dict(last_ids)
 
 
 class Transaction:

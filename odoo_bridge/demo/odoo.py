@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from odoo_bridge.demo import base, contacts, invoices, methods
-from odoo_bridge.demo.database import Clock, Database, Row, Transaction
+from odoo_bridge.demo.database import Backup, Clock, Database, Row, Transaction
 from odoo_bridge.demo.domain import parse_moment
 from odoo_bridge.demo.errors import OdooError, access_error
 from odoo_bridge.demo.faults import Faults
@@ -154,6 +155,8 @@ class DemoOdoo:
         username: str = "admin",
         password: str = "admin",  # noqa: S107 - a made-up server's
         api_key: str = "demo-api-key",
+        uuid: str = "",
+        made_at: datetime = base.MOMENT,
     ) -> None:
         self.version = version
         self.major = int(version.partition(".")[0])
@@ -174,8 +177,11 @@ class DemoOdoo:
         }
         self._data = Database(self.clock, indexed)
         self.lock = self._data.lock
-        with self.transaction(base.MOMENT) as tx:
-            base.fill(tx.env)
+        # Another one for other data, the same at each start: the demo forgets when it stops.
+        data = f"{database}, {contacts} contacts, {invoices} invoices, seed {seed}"
+        self.uuid = uuid or str(uuid5(NAMESPACE_URL, data))
+        with self.transaction(made_at) as tx:
+            base.fill(tx.env, self.uuid)
         if contacts or invoices:
             # Late, because the seed is written with this class.
             from odoo_bridge.demo.seed import fill
@@ -308,6 +314,16 @@ class DemoOdoo:
     def write_raw(self, model: str, ids: Iterable[int], **values: Any) -> None:
         with self.transaction() as tx:
             tx.write_raw(model, ids, **values)
+
+    # Backups
+
+    def backup(self) -> Backup:
+        """Return the committed rows and the last ids as they are now, for ``restore``."""
+        return self._data.backup()
+
+    def restore(self, backup: Backup) -> None:
+        """Go back to ``backup``. The clock runs on, and ids drawn since are drawn again."""
+        self._data.restore(backup)
 
     # What the user may see
 

@@ -489,6 +489,10 @@ MODELS: dict[str, _Source] = {
         boolean("deprecated", "Deprecated", until=18),
         boolean("active", "Active", default=True, since=19),
     )),
+    "ir.config_parameter": _Source("System Parameter", "key", (
+        char("key", "Key", required=True),
+        char("value", "Value", required=True),
+    )),
     "ir.model.data": _Source("Model Data", "module, model, name", (
         char("module", "Module", required=True, default=""),
         char("name", "External Identifier", required=True, indexed=True),

@@ -591,7 +591,28 @@ def call(model: str, method: str, *args: Any, **kwargs: Any) -> Callable[[Target
     )
 
 
+def _uuids(odoo: Target) -> list[bool]:
+    rows = odoo.call(
+        "ir.config_parameter", "search_read", [["key", "=", "database.uuid"]], ["value"], limit=1
+    )
+    shape = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+    return [row.keys() == {"id", "value"} and bool(shape.fullmatch(row["value"])) for row in rows]
+
+
+def _first_users(odoo: Target) -> list[bool]:
+    context = {"active_test": False}
+    rows = odoo.call(
+        "res.users", "search_read", [], ["create_date"], order="id", limit=1, context=context
+    )
+    shape = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+    return [row["id"] < 3 and bool(shape.fullmatch(row["create_date"])) for row in rows]
+
+
 QUESTIONS = [
+    # Which Odoo it is
+    Ask("the database has a uuid", _uuids, [True]),
+    Ask("the first users were made with the database, to the second",
+        _first_users, [True]),
     # Who asks
     Ask("login gives a user id", lambda o: o.rpc("common", "login", *_login(o)), lambda o: o.uid),
     Ask("a wrong password logs nobody in", lambda o: o.rpc("common", "login", *_login(o, "no")), False),
