@@ -210,6 +210,10 @@ class InvoiceLine(MirroredModel):
 
     class Meta:
         ordering = ["invoice_id", "sequence", "odoo_id"]
+        indexes = [
+            # Each run looks at the newest ones.
+            models.Index(fields=["write_date", "odoo_id"], name="invoice_line_write_date"),
+        ]
 
     def __str__(self) -> str:
         return self.name or f"line {self.odoo_id}"

@@ -201,6 +201,35 @@ class SyncState(models.Model):
         return self.stream
 
 
+class OdooIdentity(models.Model):
+    """Which Odoo this mirror copies: one row, made by the first run. See ``sync/identity.py``."""
+
+    # There is one mirror in a database, and it has one Odoo.
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    url = models.CharField(max_length=500, blank=True, help_text="ODOO_URL at the last run.")
+    database = models.CharField(
+        max_length=200, blank=True, help_text="ODOO_DB at the last run; empty if it names none."
+    )
+    company = models.TextField(blank=True, help_text="The name of the first company we may see.")
+    uuid = models.CharField(
+        max_length=64, blank=True, help_text="database.uuid; empty if our user may not read it."
+    )
+    users = models.JSONField(
+        default=dict, help_text="The id of each of the first users -> its create_date."
+    )
+    known_at = models.DateTimeField(db_default=Now(), help_text="Since when it is this one.")
+    other = models.TextField(
+        blank=True, help_text="Why the last run refused the Odoo it found; empty if it did not."
+    )
+
+    class Meta:
+        verbose_name = "mirrored Odoo"
+        verbose_name_plural = "mirrored Odoo"
+
+    def __str__(self) -> str:
+        return self.company or self.database or self.url
+
+
 class Reread(models.Model):
     """A row to read again although its own stamp may not tell. See ``sync/rereads.py``."""
 
@@ -302,6 +331,13 @@ class SyncRun(models.Model):
     )
     error = models.TextField(blank=True, help_text="Why it failed, was skipped, or waits.")
     error_code = models.CharField(max_length=32, blank=True, help_text="The kind of error.")
+    note = models.TextField(
+        blank=True,
+        default="",
+        # Workers of the version before insert runs beside those of this one.
+        db_default="",
+        help_text="What it noticed about Odoo: moved, or restored from a backup.",
+    )
 
     class Meta:
         ordering = ["-id"]

@@ -43,6 +43,11 @@ REMEDIES = {
     "odoo_portal": (
         "In Odoo make an internal user for the bridge, with Invoicing: Read-only (or Billing)."
     ),
+    "other_odoo": (
+        "If the settings are wrong, correct ODOO_URL and ODOO_DB. If your Odoo moved, or you want to "
+        "go on from this copy of it, run adopt_odoo, which shows what differs. For any other Odoo "
+        "use a new mirror database (DATABASE_URL)."
+    ),
     "odoo_forbidden": (
         "The login is good, its rights are not enough. In Odoo, give the user of the bridge "
         "Invoicing: Read-only (or Billing); any internal user reads contacts. Check its allowed "

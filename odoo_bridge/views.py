@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from odoo_bridge.api.strict import StrictQuery
-from odoo_bridge.models import SyncState
+from odoo_bridge.models import OdooIdentity, SyncState
 from odoo_bridge.sync.streams import all_streams
 
 STALE_SECONDS = 15 * 60
@@ -34,7 +34,7 @@ class FreshnessSerializer(serializers.Serializer):
 
 
 class ReadySerializer(serializers.Serializer):
-    status = serializers.ChoiceField(choices=["ready", "stale", "no database"])
+    status = serializers.ChoiceField(choices=["ready", "stale", "other_odoo", "no database"])
     one_process = serializers.BooleanField(
         required=False, help_text="For trying out: SQLite, and everything in one process."
     )
@@ -55,6 +55,8 @@ class LiveView(StrictQuery, APIView):
 class ReadyView(StrictQuery, APIView):
     """200 when the database answers and each stream is fresh; 503 with the reason otherwise.
 
+    ``other_odoo``: the last run found another Odoo than the one that is mirrored, and refused it.
+
     Odoo is not asked: the mirror serves on while it is down, and says how old it is.
     """
 
@@ -67,7 +69,8 @@ class ReadyView(StrictQuery, APIView):
             200: ReadySerializer,
             503: OpenApiResponse(
                 ReadySerializer,
-                description="A stream is stale, or the database does not answer.",
+                description="A stream is stale, the settings lead to another Odoo than the mirrored "
+                "one, or the database does not answer.",
                 examples=[OpenApiExample("no database", {"status": "no database"})],
             ),
         },
@@ -81,11 +84,12 @@ class ReadyView(StrictQuery, APIView):
                 for stream, watermark, now in states.values_list("stream", "watermark", "now")
                 if watermark
             }
+            other_odoo = OdooIdentity.objects.exclude(other="").exists()
         except DatabaseError:
             return Response({"status": "no database"}, status=503)
         streams = {name: _freshness(ages.get(name)) for name in all_streams()}
-        ready = all(stream["fresh"] for stream in streams.values())
-        status = "ready" if ready else "stale"
+        ready = all(stream["fresh"] for stream in streams.values()) and not other_odoo
+        status = "ready" if ready else "other_odoo" if other_odoo else "stale"
         return Response(
             {"status": status, "one_process": settings.ONE_PROCESS, "streams": streams},
             status=200 if ready else 503,

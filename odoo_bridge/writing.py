@@ -25,6 +25,7 @@ from odoo_bridge.api.renderers import Json
 from odoo_bridge.models import OdooWrite, SyncRun
 from odoo_bridge.odoo.errors import BridgeError, OdooRejected, OdooUnavailable, changed_nothing
 from odoo_bridge.odoo.gateway import Gateway, connect
+from odoo_bridge.sync import identity
 from odoo_bridge.sync.run import run
 
 logger = logging.getLogger(__name__)
@@ -171,7 +172,7 @@ def carry_out(write: OdooWrite) -> OdooWrite:
         return write
     action = all_actions()[write.action]
     with _released(write):
-        odoo = connect()
+        odoo = _ours()
         odoo_id = _made(odoo, action, write)
         if odoo_id is not None:
             _finish(odoo, action, write, odoo_id)
@@ -189,7 +190,7 @@ def settle(write: OdooWrite) -> None:
     with _released(write):
         odoo_id = write.odoo_id
         if write.state == State.SENT:
-            odoo_id = action.find(connect(), write)
+            odoo_id = action.find(_ours(), write)
             if odoo_id is None:
                 _keep(write, state=State.ASKED, error="Odoo has nothing of it.")
                 return
@@ -245,6 +246,13 @@ def mirrored(stream: str, ids: list[int], write: OdooWrite) -> None:
         )
     if done.status != SyncRun.Status.SUCCEEDED:
         raise OdooUnavailable(f"{stream}: {done.error or done.status}")
+
+
+def _ours() -> Gateway:
+    """The Odoo that is mirrored. Raises OtherOdoo: nothing is made in another one."""
+    odoo = connect()
+    identity.check(odoo)
+    return odoo
 
 
 def _made(odoo: Gateway, action: Action, write: OdooWrite) -> int | None:

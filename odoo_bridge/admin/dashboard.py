@@ -21,6 +21,7 @@ from odoo_bridge.heartbeat import silences
 from odoo_bridge.models import GoneReview, SyncRun, SyncState
 from odoo_bridge.remedies import remedy
 from odoo_bridge.standing import Standing, all_standing
+from odoo_bridge.sync import identity
 from odoo_bridge.sync.streams import Stream, all_streams
 from odoo_bridge.views import STALE_SECONDS
 
@@ -106,16 +107,26 @@ def urls() -> list[URLPattern]:
 
 def _now(request: HttpRequest) -> dict[str, Any]:
     if not request.user.has_perm("odoo_bridge.view_syncstate"):
-        return {"cards": [], "banners": [], "busy": False, "look_again_seconds": None}
+        return {"cards": [], "banners": [], "odoo": "", "busy": False, "look_again_seconds": None}
     now = timezone.now()
     cards = _cards(now)
     busy = any(card.standing.current_run for card in cards)
     return {
         "cards": cards,
         "banners": _banners(cards, now),
+        "odoo": _odoo(cards),
         "busy": busy,
         "look_again_seconds": BUSY_SECONDS if busy else IDLE_SECONDS,
     }
+
+
+def _odoo(cards: Sequence[Card]) -> str:
+    """The mirrored Odoo: name, database, version. Empty before the first run."""
+    known = identity.recorded()
+    if known is None:
+        return ""
+    versions = [card.standing.odoo_version for card in cards if card.standing.odoo_version]
+    return ", ".join(filter(None, [known.company, identity.place(known), *versions[:1]]))
 
 
 # Streams ---------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from odoo_bridge.odoo.errors import (
     OdooRejected,
     OdooUnavailable,
 )
+from odoo_bridge.sync.identity import OtherOdoo
 from odoo_bridge.writing import WriteError
 
 logger = logging.getLogger(__name__)
@@ -103,6 +104,8 @@ def _odoo_failure(exc: BridgeError) -> Response:
         return response
     if isinstance(exc, OdooMissing):
         return _failure(404, "odoo_missing", str(exc))
+    if isinstance(exc, OtherOdoo):
+        return _failure(503, exc.code, str(exc))
     if isinstance(exc, OdooRejected):
         return _failure(422, "odoo_rejected", exc.reason)
     return _failure(502, "odoo_refused", str(exc))

@@ -37,7 +37,7 @@ class RunSerializer(serializers.ModelSerializer):
     remedy = serializers.SerializerMethodField(help_text="What a person can do about the error.")
 
     # Names of people and machines, and what Odoo said, are for those who run the bridge.
-    for_operators = ("requested_by", "holder", "error")
+    for_operators = ("requested_by", "holder", "error", "note")
 
     class Meta:
         model = SyncRun
@@ -68,6 +68,7 @@ class RunSerializer(serializers.ModelSerializer):
             "phase",
             "error_code",
             "error",
+            "note",
             "remedy",
         ]
         read_only_fields = fields
@@ -76,6 +77,11 @@ class RunSerializer(serializers.ModelSerializer):
             "error": {
                 "allow_null": True,
                 "help_text": "Why it failed, was skipped, or waits. For operators.",
+            },
+            "note": {
+                "allow_null": True,
+                "help_text": "What it noticed about Odoo: moved, or restored from a backup. "
+                "For operators.",
             },
         }
 

@@ -126,6 +126,8 @@ class Gateway(Protocol):
         **arguments: Any,
     ) -> Any: ...
     def key_expires_at(self) -> datetime | None: ...
+    def database_uuid(self, forbidden_before: bool = False) -> str: ...
+    def first(self, model: str, fields: Sequence[str], limit: int) -> list[Record]: ...
     def usage(self) -> tuple[int, float]: ...
 
 
@@ -142,6 +144,7 @@ class OdooGateway:
     def __post_init__(self) -> None:
         self.transport = self._transport.name
         self._fields: dict[str, dict[str, dict[str, Any]]] = {}
+        self._uuid_is_forbidden = False
 
     def version(self) -> Version:
         return self._version
@@ -464,6 +467,37 @@ class OdooGateway:
             self.read("res.users", [user], ["share"]) if "share" in self.fields("res.users") else []
         )
         return not any(row["share"] for row in rows)
+
+    def database_uuid(self, forbidden_before: bool = False) -> str:
+        """Return the UUID that Odoo gave its database; empty where our user may not read it.
+
+        Only administrators may. Once refused, it is asked for again with ``forbidden_before`` alone.
+        Odoo's own "duplicate" gives the copy another UUID, a restored dump has the same.
+        Source: ``ir.config_parameter``, key ``database.uuid``, 14 to 19.
+        """
+        if self._uuid_is_forbidden and not forbidden_before:
+            return ""
+        try:
+            rows = self._ask(
+                "ir.config_parameter",
+                "search_read",
+                list,
+                domain=[("key", "=", "database.uuid")],
+                fields=["value"],
+                limit=1,
+            )
+        except (OdooForbidden, OdooMissing, OdooRejected):
+            self._uuid_is_forbidden = True
+            return ""
+        self._uuid_is_forbidden = False
+        return str(rows[0].get("value") or "") if rows and isinstance(rows[0], dict) else ""
+
+    def first(self, model: str, fields: Sequence[str], limit: int) -> list[Record]:
+        """Return the first records by id, archived ones included."""
+        rows: list[Record] = self._ask(
+            model, "search_read", list, domain=[], fields=list(fields), order="id", limit=limit
+        )
+        return rows
 
     def _context(self, company: Company = None) -> Record:
         # Archived records are records. Without a language names come as they were typed.

@@ -22,7 +22,16 @@ from psycopg.errors import ProgramLimitExceeded
 from odoo_bridge.models import MirroredModel, MirroredQuerySet, SyncRun, SyncState
 from odoo_bridge.odoo.errors import BridgeError, OdooTimeout, RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, Record, connect
-from odoo_bridge.sync import backfill, gone, issues, references, rereads, stopping
+from odoo_bridge.sync import (
+    backfill,
+    gone,
+    identity,
+    issues,
+    references,
+    rereads,
+    stopping,
+    undone,
+)
 from odoo_bridge.sync.fetch import Fetcher, Page
 from odoo_bridge.sync.lease import Lease, locked_state, note_life
 from odoo_bridge.sync.plan import Plan, Stamp, compare, totals_agree, union
@@ -106,6 +115,8 @@ class Execution:
         # What a look for changes counted before it began, and what Odoo has.
         self._rows_before: int | None = None
         self._odoo_row_count = 0
+        # Odoo has older versions of what is here.
+        self.went_back = False
         # Rows stored from here on may be newer than a page that is on its way.
         self._since: Any = row.started_at
         self.gateway: Gateway
@@ -117,12 +128,14 @@ class Execution:
         self._lease = Lease.take(self.stream.name, self.row)
         with self._connected():
             self._enter(Phase.INVENTORY)
+            self._check_identity()
             if self.row.kind != Kind.CHANGES:
                 self.gateway.forget_fields(self.stream.odoo_model)
             state = SyncState.objects.get(stream=self.stream.name)
             self.row.watermark_before = state.watermark
             # Before the inventory, on Odoo's clock: what is written from here on is for next time.
             odoo_now = self.fetcher.ask(self.gateway.server_time)
+            self._look_back(state.watermark, odoo_now)
             self._bind()
             # Of the whole bridge, not of a stream: the first asks for all.
             asks_for_key = self.row.kind != Kind.CHANGES and self.stream is _first_stream()
@@ -151,6 +164,7 @@ class Execution:
         ids = union(self.row.requested_ids)
         with self._connected():
             self._enter(Phase.INVENTORY)
+            self._check_identity()
             self._bind()
             domain = self._domain
             visible = self._visible(ids, domain)
@@ -236,6 +250,32 @@ class Execution:
         self.row.phase = phase
         self._save_row()
 
+    def _check_identity(self) -> None:
+        """Before anything is stored, references included: is this the Odoo that we copy?"""
+        thorough = self.row.kind in (Kind.RECONCILE, Kind.FULL)
+        self._note_of_odoo(identity.check(self.gateway, self.fetcher.ask, thorough=thorough))
+
+    def _look_back(self, watermark: datetime | None, odoo_now: datetime) -> None:
+        """Look whether Odoo undid what is copied here: then every stamp is compared."""
+        if watermark is None:
+            return
+        known = issues.open_ids(self.stream.name)
+        back = undone.find(self.gateway, self.stream, self.fetcher.ask, known)
+        if back is None:
+            return
+        if back.reused:
+            identity.check_rows(self.gateway, self.fetcher.ask)
+        self.went_back = True
+        clock = "Its clock was set back" if odoo_now < watermark else "A backup was restored there"
+        self._note_of_odoo(f"{back} {clock}: every stamp is compared.")
+
+    def _note_of_odoo(self, note: str) -> None:
+        """Keep on the run what it noticed about Odoo."""
+        if note:
+            logger.warning("%s: %s", self.row, note)
+            self.row.note = f"{self.row.note} {note}".strip()
+            self.row.save(update_fields=["note"])
+
     def _bind(self) -> None:
         """Fit the mapping to what this Odoo has and our user may read."""
         self._rereads = rereads.noted(self.stream.name)
@@ -281,7 +321,8 @@ class Execution:
         clock_went_back = watermark is not None and odoo_now < watermark - settings.ODOO_OVERLAP
         mark = self._copy_began_at(odoo_now) if watermark is None else min(watermark, odoo_now)
         since = (mark - settings.ODOO_OVERLAP).strftime("%Y-%m-%d %H:%M:%S")
-        changes = self.row.kind == Kind.CHANGES and watermark is not None and not clock_went_back
+        changes = self.row.kind == Kind.CHANGES and watermark is not None
+        changes = changes and not clock_went_back and not self.went_back
         first = not changes and not self._present().exists()
         # Fields that came or went move no stamp: an upgrade of Odoo, of the bridge, other rights.
         other_fields = not first and state.copied_fields != self._mapper.fields

@@ -98,6 +98,8 @@ def run(
         _finish(row, Status.SUCCEEDED_WITH_ISSUES if row.issue_count else Status.SUCCEEDED)
     finally:
         execution.release()
+    if execution.went_back and row.trigger != Trigger.HINT:
+        _reconcile_others(row)
     # If one of these fails the notes stand, and the next run of that stream reads them again.
     for name, noted in execution.to_follow():
         run(name, Kind.RECORDS, trigger=Trigger.HINT, ids=noted, give_up_at=give_up_at)
@@ -131,6 +133,19 @@ def request(
     )
     transaction.on_commit(lambda: _hint(row.pk), robust=True)
     return row
+
+
+def _reconcile_others(row: SyncRun) -> None:
+    """Odoo went back: have the other streams compared at once, each by its own run.
+
+    A run that was requested for that does not request others in its turn.
+    """
+    for name in all_streams():
+        waiting = SyncRun.objects.filter(
+            stream=name, kind__in=(Kind.RECONCILE, Kind.FULL), status=Status.QUEUED
+        )
+        if name != row.stream and not waiting.exists():
+            request(name, Kind.RECONCILE, trigger=Trigger.HINT)
 
 
 def _go_on_from(row: SyncRun) -> None:

@@ -115,7 +115,10 @@ def _statements(model: type[MirroredModel], columns: tuple[str, ...]) -> _Statem
         "stored_content": _of("t", content),
         "incoming_content": _of("i", content),
         "assignments": sql.SQL(", ").join(
-            sql.SQL("{0} = EXCLUDED.{0}").format(name) for name in [*names[1:], *ours]
+            [
+                *(sql.SQL("{0} = EXCLUDED.{0}").format(name) for name in [*names[1:], *ours]),
+                *([_KEEP_MAKER.format(table=table)] if _has_maker(model) else []),
+            ]
         ),
     }
     make_incoming = sql.SQL(
@@ -132,6 +135,12 @@ def _statements(model: type[MirroredModel], columns: tuple[str, ...]) -> _Statem
     )
 
 
+# After a backup of Odoo was restored, an id may come again with another record: that one was made by
+# somebody else.
+_KEEP_MAKER = sql.SQL(
+    "created_by_id = CASE WHEN {table}.create_date IS NOT DISTINCT FROM EXCLUDED.create_date"
+    " THEN {table}.created_by_id END"
+)
 _NEIGHBOURS = sql.SQL(
     "SELECT EXISTS (SELECT 1 FROM {table} WHERE odoo_id BETWEEN %(first)s AND %(last)s),"
     " clock_timestamp()"
@@ -274,6 +283,8 @@ def _bulk_upsert(
         )
     }
     stored, objects, now = Stored(), [], _now()
+    created_at = columns.index("create_date")
+    reused: list[int] = []
     for row in sorted(rows, key=lambda row: row[0]):
         old = before.get(row[0])
         if old is None:
@@ -295,6 +306,8 @@ def _bulk_upsert(
                 stored.updated += 1
             else:
                 stored.unchanged += 1
+        if old is not None and old[created_at] != row[created_at]:
+            reused.append(row[0])
         if old is None or changed:
             state.change_seq += 1
             change_seq = state.change_seq
@@ -315,6 +328,10 @@ def _bulk_upsert(
             *kept,
         ],
     )
+    if reused and _has_maker(model):
+        # See _KEEP_MAKER.
+        made: Any = model._default_manager.filter(pk__in=reused)
+        made.update(created_by=None)
     return stored
 
 
@@ -339,6 +356,10 @@ def mark_gone(model: type[MirroredModel], ids: Sequence[int], state: SyncState) 
 def _now() -> datetime:
     """The database's clock."""
     return SyncState.objects.values_list(Now(), flat=True)[0]
+
+
+def _has_maker(model: type[MirroredModel]) -> bool:
+    return any(field.name == "created_by" for field in model._meta.fields)
 
 
 def _field(model: type[MirroredModel], name: str) -> "models.Field[Any, Any]":

@@ -20,6 +20,7 @@ from odoo_bridge.odoo.errors import (
 )
 from odoo_bridge.odoo.gateway import OdooGateway, connect, databases
 from odoo_bridge.remedies import remedy
+from odoo_bridge.sync import identity
 from odoo_bridge.sync.references import References
 from odoo_bridge.sync.streams import Stream, all_streams
 
@@ -36,6 +37,14 @@ class Problem:
     code: str
     message: str
     remedy: str
+
+
+_MIRRORS = {
+    "same": "this Odoo",
+    "moved": "this Odoo, at another address until now",
+    "new": "nothing yet",
+    "unrecorded": "this Odoo",
+}
 
 
 class Command(BridgeCommand):
@@ -84,6 +93,7 @@ class Command(BridgeCommand):
         if problem:
             problems.append(problem)
             return
+        report["mirror_of"] = _mirror_of(gateway, problems)
         report["clock_difference_seconds"] = round(
             (datetime.now(UTC) - gateway.server_time()).total_seconds()
         )
@@ -129,6 +139,16 @@ class Command(BridgeCommand):
         for problem in problems[1:]:
             self.stdout.write(self.style.ERROR(f"{problem.message}\n  {problem.remedy}"))
         self.stdout.write((self.style.ERROR if problems else self.style.SUCCESS)(report["verdict"]))
+
+
+def _mirror_of(gateway: OdooGateway, problems: list[Problem]) -> str:
+    """Which Odoo is mirrored here, in words. Another one than this is a problem."""
+    known = identity.recorded()
+    finding = identity.look(gateway, known, thorough=True)
+    if finding.is_refused:
+        problems.append(_problem(identity.OtherOdoo(identity.refusal(finding, known))))
+        return "another Odoo"
+    return _MIRRORS[finding.kind]
 
 
 def _problem(exc: BridgeError) -> Problem:

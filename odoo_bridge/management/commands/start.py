@@ -31,7 +31,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from odoo_bridge.celery import app
 from odoo_bridge.models import SyncRun
-from odoo_bridge.sync import stopping
+from odoo_bridge.odoo.gateway import connect
+from odoo_bridge.sync import identity, stopping
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 
@@ -108,6 +109,8 @@ class Command(BaseCommand):
         if connection.vendor == "sqlite":
             settings.VAR_DIR.mkdir(mode=0o700, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
+        if demo:
+            _refuse_another_mirror()
         password = _make_admin()
         if password:
             # Before the copy: whoever stops that must not be left without a password.
@@ -278,6 +281,21 @@ def _serve_demo(running: ExitStack, *, any_port: bool) -> None:
         ) from exc
     # Set here and not in the environment: worker and engine are threads of this process.
     settings.ODOO_URL = server.url
+
+
+def _refuse_another_mirror() -> None:
+    """The demo's records must not be written over those of an Odoo that is mirrored already."""
+    known = identity.recorded()
+    finding = identity.look(connect(), known)
+    if finding.kind in ("moved", "older"):
+        # The demo itself, on another port: it forgets what was changed whenever it stops.
+        identity.remember(finding.found)
+    elif finding.is_refused:
+        name = f"Odoo {identity.named(known)}" if known else "another Odoo"
+        raise CommandError(
+            f"This database mirrors {name}: the demo would be written over it.\n"
+            "Set ODOO_URL to go on with that Odoo, or DATABASE_URL to an empty database for the demo."
+        )
 
 
 def _make_admin() -> str | None:

@@ -117,7 +117,7 @@ def describe(row: SyncRun) -> str:
         f"{row.stream}: {row.get_status_display()} in {seconds:.1f} s: {counts} "
         f"({row.odoo_calls} Odoo calls)"
     )
-    return "\n  ".join(part for part in (line, row.error, row.remedy) if part)
+    return "\n  ".join(part for part in (line, row.note, row.error, row.remedy) if part)
 
 
 def as_dict(row: SyncRun) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from django.core.management.base import CommandError, CommandParser
 from odoo_bridge.management.commands._output import StreamCommand
 from odoo_bridge.models import SyncRun
 from odoo_bridge.odoo.errors import BridgeError
+from odoo_bridge.odoo.gateway import connect
+from odoo_bridge.sync import identity
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import Verdict, verify
@@ -32,6 +34,10 @@ class Command(StreamCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         names = self.streams(options["streams"])
         try:
+            known = identity.recorded()
+            finding = identity.look(connect(), known, thorough=True)
+            if finding.is_refused:
+                raise identity.OtherOdoo(identity.refusal(finding, known))
             verdicts = [self._verify(name, options) for name in names]
         except BridgeError as exc:
             raise CommandError(str(exc)) from exc

@@ -1,0 +1,107 @@
+"""``adopt_odoo``: accept that the mirrored Odoo moved, or go on from a copy of it."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from odoo_bridge.management.commands._output import BridgeCommand
+from odoo_bridge.odoo.errors import BridgeError
+from odoo_bridge.odoo.gateway import connect
+from odoo_bridge.sync import identity
+
+_OTHER = (
+    "It is another database, so its records would be written over those that are mirrored here. Use "
+    "a new mirror: set DATABASE_URL to an empty database and run migrate. The page on operations says "
+    "how, for a staging server too."
+)
+_QUESTIONS = {
+    "moved": "Go on from this server?",
+    "older": (
+        "Go on from this copy? What it lacks is undone here, and more than ODOO_MAX_GONE_PERCENT "
+        "of vanished rows ask for an answer first."
+    ),
+    "duplicate": (
+        "Go on from this copy? Do so only if it takes the place of the first one, as when Odoo's "
+        "database manager restored it as a copy on a new server."
+    ),
+}
+
+
+class Command(BridgeCommand):
+    help = (
+        "Shows which Odoo this mirror copies and which one the settings lead to. Accepts the second if "
+        "it is the first one at another address, or a copy of it; never another database. "
+        "Exit codes: 0 it is the mirrored Odoo now, 1 it is not, or Odoo did not answer."
+    )
+
+    examples = """
+        manage.py adopt_odoo          both Odoos side by side, and a question
+        manage.py adopt_odoo --yes    adopt it without asking
+    """
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        known = identity.recorded()
+        try:
+            finding = identity.look(connect(), known, thorough=True)
+        except BridgeError as exc:
+            raise CommandError(str(exc)) from exc
+        report = {
+            "finding": finding.kind,
+            "why": finding.why,
+            "mirrored": _shown(known) if known else None,
+            "found": _shown(finding.found),
+            "adopted": False,
+        }
+        if not options["json"]:
+            self._print(report)
+        report["adopted"] = self._decide(finding, options)
+        if report["adopted"]:
+            identity.remember(finding.found)
+        if options["json"]:
+            self.print_json(report)
+        elif report["adopted"]:
+            self.stdout.write("Adopted: the next run goes on from there.")
+        if not report["adopted"] and finding.kind != "same":
+            raise SystemExit(1)
+
+    def _decide(self, finding: identity.Finding, options: dict[str, Any]) -> bool:
+        if finding.kind == "same":
+            if not options["json"]:
+                self.stdout.write("This is the mirrored Odoo: there is nothing to adopt.")
+            return False
+        if finding.kind == "other":
+            self.stderr.write(self.style.ERROR(_OTHER))
+            return False
+        if finding.kind in ("new", "unrecorded") or options["yes"]:
+            return True
+        if not sys.stdin.isatty():
+            self.stderr.write("Nobody to ask: repeat it with --yes to adopt this Odoo.")
+            return False
+        answer = input(f"{_QUESTIONS[finding.kind]} [y/N] ")
+        return answer.strip().lower() in ("y", "yes")
+
+    def _print(self, report: dict[str, Any]) -> None:
+        ours, found = report["mirrored"] or {}, report["found"]
+        self.stdout.write(f"{'':<10} {'mirrored here':<40} settings lead to")
+        for name in found:
+            here, there = str(ours.get(name, "")) or "-", str(found[name]) or "-"
+            mark = "" if here == there else "  (differs)"
+            self.stdout.write(f"{name:<10} {here:<40} {there}{mark}")
+        if report["why"]:
+            self.stdout.write(report["why"])
+
+
+def _shown(odoo: Any) -> dict[str, str]:
+    first = min(odoo.users.values(), default="")
+    return {
+        "url": odoo.url,
+        "database": odoo.database,
+        "company": odoo.company,
+        "uuid": odoo.uuid,
+        "made": f"{first} UTC" if first else "",
+    }

@@ -1,0 +1,85 @@
+"""Whether Odoo went back: a backup was restored there, and undid what is copied here.
+
+Then ids and stamps go back, and a look for what was written lately sees nothing of it. So each run
+compares the newest of our rows: whatever was undone was newer than the backup, so it is among them.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from odoo_bridge.models import OdooMoment
+from odoo_bridge.odoo.gateway import Gateway
+from odoo_bridge.sync.streams import Stream
+
+_AT_ONCE = 100
+# So many times in a row none of our newest rows was found as it is here. Rather compare them all.
+_PAGES = 20
+
+Stamps = dict[int, tuple[str, str]]
+
+
+@dataclass
+class WentBack:
+    """``older``: rows whose record has an older stamp in Odoo. ``reused``: whose id belongs to
+    another record there."""
+
+    stream: str
+    older: list[int] = field(default_factory=list)
+    reused: list[int] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        if not self.older and not self.reused:
+            return f"Odoo has none of the newest {self.stream} as they are here."
+        ids = sorted([*self.older, *self.reused])
+        return (
+            f"Odoo has older versions of {len(ids)} of the newest {self.stream} than this mirror "
+            f"(such as {', '.join(map(str, ids[:3]))})."
+        )
+
+
+def find(
+    gateway: Gateway,
+    stream: Stream,
+    ask: Callable[..., Any],
+    except_ids: Collection[int] = (),
+) -> WentBack | None:
+    """Compare our newest rows with Odoo; None if nothing was undone.
+
+    ``except_ids``: rows that are known to differ. ``ask``: asks Odoo one thing.
+    """
+    rows = stream.model.objects.present().exclude(write_date=None).exclude(pk__in=except_ids)
+    newest = rows.order_by("-write_date", "-pk")
+    columns = ("pk", OdooMoment("create_date"), OdooMoment("write_date"))
+    for page in range(_PAGES):
+        ours = list(newest.values_list(*columns)[page * _AT_ONCE : (page + 1) * _AT_ONCE])
+        if not ours:
+            return None
+        theirs = ask(stamps_of, gateway, stream.odoo_model, [row[0] for row in ours])
+        back, as_here = WentBack(stream.name), 0
+        for pk, created, written in ours:
+            if pk not in theirs:
+                continue  # deleted, or made after the backup: counts and ids tell
+            their_created, their_written = theirs[pk]
+            if created and their_created and created != their_created:
+                back.reused.append(pk)
+            elif their_written < written:
+                back.older.append(pk)
+            elif their_written == written:
+                as_here += 1
+        if back.older or back.reused:
+            return back
+        if as_here or len(ours) < _AT_ONCE:
+            # The backup is at least as new as the one found as it is here, and so than all others.
+            return None
+    return WentBack(stream.name)
+
+
+def stamps_of(gateway: Gateway, model: str, ids: Sequence[int]) -> Stamps:
+    """(create_date, write_date) as Odoo spells them by id, of those of ``ids`` that it shows."""
+    fields = ["create_date", "write_date"]
+    return {
+        row["id"]: (row["create_date"] or "", row["write_date"] or "")
+        for page in gateway.search_read(model, [("id", "in", list(ids))], fields)
+        for row in page
+    }
