@@ -49,6 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = (
             f"{_scratch.name}/test.sqlite3"
         )
+    # As if somebody had run collectstatic.
+    settings.STATIC_ROOT = f"{_scratch.name}/static"
+    (Path(settings.STATIC_ROOT) / "admin").mkdir(parents=True)
     # A live server's thread must not keep its connection when the test database is dropped.
     settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
     # Argon2 is slow on purpose; no test is about that.

@@ -27,9 +27,18 @@ class OdooBridgeConfig(AppConfig):
         # Sent once per app, after the last migration: the tables of django_celery_beat are there
         # unless somebody migrated ours alone, which seed() finds out.
         post_migrate.connect(_seed, sender=self)
+        post_migrate.connect(_tell_how_to_begin, sender=self)
 
 
 def _seed(using: str, **_: Any) -> None:
     from odoo_bridge.schedules import seed
 
     seed(using)
+
+
+def _tell_how_to_begin(using: str, verbosity: int, stdout: Any = None, **_: Any) -> None:
+    """After ``migrate``: nobody can log in before somebody makes the first administrator."""
+    from odoo_bridge.checks import MAKE_ONE, NO_ADMINISTRATOR, administrator_exists
+
+    if verbosity and stdout is not None and not administrator_exists(using):
+        stdout.write(f"{NO_ADMINISTRATOR} {MAKE_ONE}")

@@ -1,9 +1,11 @@
 """System checks: settings that are each possible, but cannot work together."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import connections
 from django.utils.module_loading import import_string
@@ -74,6 +76,33 @@ def proxies_are_counted(**_: Any) -> list[CheckMessage]:
             id="odoo_bridge.I001",
         )
     ]
+
+
+def static_files_are_there() -> bool:
+    """Whether the styles of the admin are where the web server looks for them."""
+    found_in_packages = settings.DEBUG or settings.WHITENOISE_USE_FINDERS
+    return found_in_packages or (Path(settings.STATIC_ROOT) / "admin").is_dir()
+
+
+def administrator_exists(using: str = "default") -> bool:
+    users = get_user_model()._default_manager.using(using)
+    return users.filter(is_superuser=True, is_active=True).exists()
+
+
+NO_STATIC_FILES = (
+    "The static files were not collected: the admin and the API's pages have no styles."
+)
+COLLECT_THEM = "Run manage.py collectstatic --noinput, then restart the web server."
+NO_ADMINISTRATOR = "No administrator exists, so nobody can log in to the admin or approve accounts."
+MAKE_ONE = "Run manage.py createsuperuser."
+
+
+@register(deploy=True)
+def static_files_collected(**_: Any) -> list[CheckMessage]:
+    if static_files_are_there():
+        return []
+    # No warning: the image collects them when it is built, a deployment perhaps after this check.
+    return [Info(NO_STATIC_FILES, hint=COLLECT_THEM, id="odoo_bridge.I002")]
 
 
 @register()

@@ -16,6 +16,7 @@ from django.utils import timezone
 from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, WARNING
 from odoo_bridge.admin.charts import charts_for
 from odoo_bridge.admin.runs import lasted
+from odoo_bridge.checks import COLLECT_THEM, NO_STATIC_FILES, static_files_are_there
 from odoo_bridge.client_address import proxy_mismatch
 from odoo_bridge.heartbeat import silences
 from odoo_bridge.models import GoneReview, SyncRun, SyncState
@@ -202,6 +203,7 @@ def _banners(cards: Sequence[Card], now: datetime) -> list[Banner]:
         *(Banner(BAD, silence.message, silence.remedy) for silence in silences(now)),
         *_key(now),
         *_proxies(),
+        *_styles(),
         *_one_process(),
     ]
 
@@ -261,6 +263,10 @@ def _key(now: datetime) -> list[Banner]:
 def _proxies() -> list[Banner]:
     wrong = proxy_mismatch()
     return [Banner(WARNING, *wrong)] if wrong else []
+
+
+def _styles() -> list[Banner]:
+    return [] if static_files_are_there() else [Banner(WARNING, NO_STATIC_FILES, COLLECT_THEM)]
 
 
 def _one_process() -> list[Banner]:

@@ -221,6 +221,11 @@ def test_silence_of_beat_and_workers_and_the_one_process_mode_are_told(staff, se
     assert banners(staff)[-1].startswith("One-process mode")
 
 
+def test_static_files_that_were_not_collected_are_told(staff, settings, tmp_path):
+    settings.WHITENOISE_USE_FINDERS, settings.STATIC_ROOT = False, tmp_path
+    assert any("static files were not collected" in banner for banner in banners(staff))
+
+
 @pytest.mark.parametrize(
     ("days", "said"), [(-1, "expired on"), (13, "expires on"), (15, None), (None, None)]
 )

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.demo.faults import Fault
@@ -25,6 +26,7 @@ def _afresh(monkeypatch):
     # What is not there is not asked for again and again.
     monkeypatch.setattr(gateway, "READ_ATTEMPTS", 1)
     gateway.disconnect()
+    get_user_model().objects.create_superuser("admin", "admin@example.com")
     yield
     gateway.disconnect()
 
@@ -242,6 +244,15 @@ def test_extra_fields_that_do_not_exist_are_a_warning(demo, settings):
     first, second = report["warnings"]
     assert "res.partner:x_nothing" in first and "stays empty" in first
     assert "sale.order, which is not copied" in second
+
+
+def test_what_the_bridge_itself_lacks_is_a_warning(demo, settings, tmp_path):
+    get_user_model().objects.all().delete()
+    settings.WHITENOISE_USE_FINDERS, settings.STATIC_ROOT = False, tmp_path
+    report = check()
+    assert report["ready"]
+    assert ["collectstatic" in text for text in report["warnings"]] == [True, False]
+    assert "createsuperuser" in report["warnings"][1]
 
 
 def test_a_record_that_cannot_be_read_stops_nothing(demo):

@@ -1,8 +1,11 @@
 """System checks: values that are each possible, but cannot work together."""
 
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
 
 from odoo_bridge import checks
 
@@ -74,3 +77,30 @@ def test_a_stream_that_is_none_is_said(settings: Any):
 def test_two_streams_of_one_name_are_said(settings: Any):
     settings.ODOO_STREAMS = ["contacts.mapping.CONTACTS", "contacts.mapping.CONTACTS"]
     assert found(checks.streams_exist()) == ["E006"]
+
+
+def test_static_files_that_were_not_collected_are_mentioned(settings: Any, tmp_path: Any):
+    settings.DEBUG = settings.WHITENOISE_USE_FINDERS = False
+    settings.STATIC_ROOT = tmp_path
+    [message] = checks.static_files_collected()
+    assert "collectstatic" in (message.hint or "")
+    (tmp_path / "admin").mkdir()
+    assert checks.static_files_collected() == []
+    settings.STATIC_ROOT, settings.WHITENOISE_USE_FINDERS = tmp_path / "none", True
+    assert checks.static_files_collected() == []
+
+
+@pytest.mark.django_db
+def test_migrate_tells_that_there_is_no_administrator(monkeypatch: pytest.MonkeyPatch):
+    def migrate() -> str:
+        out = StringIO()
+        call_command("migrate", stdout=out, verbosity=1)
+        return out.getvalue()
+
+    get_user_model().objects.create_superuser("gone", "gone@example.com", is_active=False)
+    assert "createsuperuser" in migrate()
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "correct horse battery")
+    call_command(
+        "createsuperuser", "--noinput", username="admin", email="a@example.com", verbosity=0
+    )
+    assert "createsuperuser" not in migrate()

@@ -10,6 +10,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
+from odoo_bridge.checks import (
+    COLLECT_THEM,
+    MAKE_ONE,
+    NO_ADMINISTRATOR,
+    NO_STATIC_FILES,
+    administrator_exists,
+    static_files_are_there,
+)
 from odoo_bridge.management.commands._output import BridgeCommand
 from odoo_bridge.odoo.errors import (
     BridgeError,
@@ -69,7 +77,7 @@ class Command(BridgeCommand):
             self._look(gateway, report, problems)
         except BridgeError as exc:
             problems.append(_problem(exc))
-        report["warnings"] = _extra_fields(report.get("streams", []))
+        report["warnings"] = [*_extra_fields(report.get("streams", [])), *_bridge()]
         report["problems"] = [vars(problem) for problem in problems]
         report["ready"] = not problems
         report["verdict"] = _verdict(problems, report.get("first_copy_seconds", 0))
@@ -223,6 +231,16 @@ def _extra_fields(streams: Sequence[dict[str, Any]]) -> list[str]:
                 f"ODOO_EXTRA_FIELDS names {model}:{name}, which this Odoo does not have or the user "
                 "may not read. It stays empty: correct the name, or give the user the right."
             )
+    return found
+
+
+def _bridge() -> list[str]:
+    """What the bridge itself lacks before people can use it."""
+    found = []
+    if not static_files_are_there():
+        found.append(f"{NO_STATIC_FILES} {COLLECT_THEM}")
+    if not administrator_exists():
+        found.append(f"{NO_ADMINISTRATOR} {MAKE_ONE}")
     return found
 
 
