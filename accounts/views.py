@@ -14,6 +14,7 @@ from drf_spectacular.utils import (
     OpenApiResponse,
     PolymorphicProxySerializer,
     extend_schema,
+    extend_schema_view,
 )
 from rest_framework import generics
 from rest_framework.exceptions import AuthenticationFailed, Throttled
@@ -273,7 +274,10 @@ class LogoutView(AnonymousView):
         return Response(status=204)
 
 
-@extend_schema(summary="The user's own account")
+@extend_schema_view(
+    get=extend_schema(summary="The user's own account"),
+    patch=extend_schema(summary="Change the user's own account"),
+)
 class MeView(StrictQuery, generics.RetrieveUpdateAPIView):
     """Groups and scope say what the account may see and do; staff change them in the admin."""
 

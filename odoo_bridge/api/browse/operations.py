@@ -127,7 +127,7 @@ def _operation(
         path,
         (described.get("tags") or [""])[0],
         described.get("summary", ""),
-        described.get("description", ""),
+        _plain(described.get("description", "")),
         view,
         query=placed("query"),
         headers=tuple(one for one in placed("header") if one.required),
@@ -190,12 +190,12 @@ def _field(
     if typed == "json" and example is not None:
         example = json.dumps(example, indent=2, ensure_ascii=False)
     # A list of choices is in the form; OpenAPI repeats it in the text.
-    text = re.split(r"\n+\* `", described.get("description") or "")[0].strip()
+    text = re.split(r"(?:^|\n+)\* `", described.get("description") or "")[0]
     return Field(
         name,
         kind,
         typed,
-        text,
+        _plain(text),
         required,
         tuple(_word(one) for one in choices if one not in (None, "")),
         _word(described.get("default", "")),
@@ -221,6 +221,11 @@ def _kind(described: Mapping[str, Any]) -> tuple[str, str]:
         return "decimal", "text"
     known = {"date": "date", "date-time": "moment", "password": "password", "email": "email"}
     return known.get(str(form), "text"), "text"
+
+
+def _plain(markdown: str) -> str:
+    """A description without the marks of code. Only empty lines end a paragraph."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", markdown.replace("`", "")).strip()
 
 
 def _word(value: Any) -> str:

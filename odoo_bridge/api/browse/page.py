@@ -139,7 +139,8 @@ def _context(request: Request, response: Response, view: Any, data: Any) -> dict
         else _body(request, getting, plain),
         "rows": _rows_of(plain),
         "pages": _pages(request, getting, plain),
-        "filters": _filters(request, getting),
+        # Who may not look has nothing to ask for.
+        "filters": _filters(request, getting) if response.status_code not in (401, 403) else None,
         "links": list(_links(request, path)),
         "forms": [_form(one, request, plain) for one in _here(path) if _may_send(one, request)],
         "request_lines": _request_lines(request),

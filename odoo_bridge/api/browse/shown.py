@@ -17,6 +17,8 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 _LONGEST = 300
+# So many columns have room for whole sentences.
+_FEW = 6
 
 
 def shown(value: Any, links: Links, headings: Mapping[str, str] | None = None) -> SafeString:
@@ -36,18 +38,31 @@ def shown(value: Any, links: Links, headings: Mapping[str, str] | None = None) -
 def _table(
     rows: Sequence[Mapping[str, Any]], links: Links, headings: Mapping[str, str]
 ) -> SafeString:
+    rows = [_flat(row) for row in rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
     # What no row has would only push the rest out of sight.
     filled = [name for name in names if any(row.get(name) not in _EMPTY for row in rows)]
+    few = ' class="ob-few"' if len(filled) <= _FEW else ""
     head = "".join(f'<th scope="col">{_heading(name, headings)}</th>' for name in filled)
     lines = [
         f"<tr>{''.join(_cell(name, row.get(name), links) for name in filled)}</tr>" for row in rows
     ]
     table = (
-        '<div class="ob-scroll" tabindex="0" role="region" aria-label="Rows"><table>'
+        f'<div class="ob-scroll" tabindex="0" role="region" aria-label="Rows"><table{few}>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
     return _safe(table + _without_a_value([name for name in names if name not in filled]))
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """``row`` with what its objects hold as columns of their own."""
+    found: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, Mapping) and value:
+            found |= {f"{name}.{inner}": part for inner, part in value.items()}
+        else:
+            found[name] = value
+    return found
 
 
 def _heading(name: str, headings: Mapping[str, str]) -> str:
