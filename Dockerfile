@@ -31,7 +31,4 @@ EXPOSE 8000
 # restart of this container would help them.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s \
     CMD ["python", "bin/healthy", "http://127.0.0.1:8000/api/health/live"]
-# Threads: a live call may wait for Odoo for a minute, and others are served meanwhile. The workers'
-# heartbeat files go to memory; on a slow disk they make gunicorn kill healthy workers.
-CMD ["gunicorn", "odoo_bridge.wsgi:application", "--bind", "0.0.0.0:8000", \
-     "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm"]
+CMD ["gunicorn", "--config", "odoo_bridge/gunicorn.py", "--bind", "0.0.0.0:8000", "odoo_bridge.wsgi"]

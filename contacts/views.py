@@ -16,6 +16,7 @@ from contacts.filters import ContactFilters
 from contacts.models import Contact
 from contacts.rows import CONTACT_ROWS
 from contacts.serializers import ContactChangesSerializer, ContactSerializer
+from odoo_bridge.api import waiting
 from odoo_bridge.api.changes import changes_schema
 from odoo_bridge.api.export import export_schema
 from odoo_bridge.api.live import (
@@ -63,7 +64,8 @@ class LiveVersionView(StrictQuery, APIView):
 
     @extend_schema(summary="Odoo's version, live", responses=OdooVersionSerializer)
     def get(self, request: Request) -> Response:
-        version = connect().version()
+        with waiting.for_odoo():
+            version = connect().version()
         return Response({"version": version.text, "major": version.major})
 
 

@@ -127,6 +127,8 @@ ODOO_PAGE_SIZE = env.whole("ODOO_PAGE_SIZE", 1, 1000, 10_000)
 ODOO_TIMEOUT_SECONDS = env.number("ODOO_TIMEOUT_SECONDS", 1, 60, 3600)
 # How long a request with max_age waits for Odoo: the longest that a thread of the web server is taken.
 ODOO_REFRESH_SECONDS = env.number("ODOO_REFRESH_SECONDS", 1, 15, 3600)
+# How long any other request to the API waits for Odoo: live reads and writes.
+ODOO_LIVE_SECONDS = env.number("ODOO_LIVE_SECONDS", 1, 30, 3600)
 # Two minutes is Odoo's own limit for a request: what an ordinary transaction can be late by.
 ODOO_OVERLAP = timedelta(seconds=env.whole("ODOO_OVERLAP_SECONDS", 120, 300, 86_400))
 ODOO_MAX_GONE_PERCENT = env.number("ODOO_MAX_GONE_PERCENT", 0, 5, 100)

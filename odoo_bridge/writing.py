@@ -23,6 +23,7 @@ from django.utils.module_loading import import_string
 
 from odoo_bridge.api.renderers import Json
 from odoo_bridge.models import OdooWrite, SyncRun
+from odoo_bridge.odoo import patience
 from odoo_bridge.odoo.errors import BridgeError, OdooRejected, OdooUnavailable, changed_nothing
 from odoo_bridge.odoo.gateway import Gateway, connect
 from odoo_bridge.sync import identity
@@ -237,6 +238,7 @@ def mirrored(stream: str, ids: list[int], write: OdooWrite) -> None:
         trigger=SyncRun.Trigger.API,
         requested_by=write.user,
         ids=ids,
+        give_up_at=patience.give_up_at(),
     )
     if done.status == SyncRun.Status.SUCCEEDED_WITH_ISSUES:
         raise NotAsAsked(

@@ -30,6 +30,7 @@ from odoo_bridge.admin.posting import RUN_SYNC, needs, route
 from odoo_bridge.api.export import export
 from odoo_bridge.api.names import Names
 from odoo_bridge.api.rows import Rows
+from odoo_bridge.api.waiting import Busy, ExportRunning
 from odoo_bridge.models import MirroredModel, Reference, SyncIssue, SyncRun, SyncState
 from odoo_bridge.odoo.links import record_url
 from odoo_bridge.sync.run import request as request_run
@@ -389,15 +390,19 @@ class RecordAdmin(ReadOnlyAdmin):
     # Export --------------------------------------------------------------------------------------
 
     @admin.action(description="Export as CSV", permissions=["view"])
-    def export_csv(self, request: HttpRequest, rows: QuerySet) -> HttpResponseBase:
+    def export_csv(self, request: HttpRequest, rows: QuerySet) -> HttpResponseBase | None:
         return self._export(request, rows, "csv")
 
     @admin.action(description="Export as a workbook (Excel)", permissions=["view"])
-    def export_xlsx(self, request: HttpRequest, rows: QuerySet) -> HttpResponseBase:
+    def export_xlsx(self, request: HttpRequest, rows: QuerySet) -> HttpResponseBase | None:
         return self._export(request, rows, "xlsx")
 
-    def _export(self, request: HttpRequest, rows: QuerySet, form: str) -> HttpResponseBase:
-        answer = export(rows, self.exported, form, name=self.stream.name)
+    def _export(self, request: HttpRequest, rows: QuerySet, form: str) -> HttpResponseBase | None:
+        try:
+            answer = export(rows, self.exported, form, name=self.stream.name, user=request.user)
+        except (Busy, ExportRunning) as exc:
+            self.message_user(request, str(exc.detail), messages.ERROR)
+            return None
         LogEntry.objects.create(
             user_id=int(request.user.pk or 0),
             content_type=ContentType.objects.get_for_model(self.model),

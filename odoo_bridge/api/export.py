@@ -22,6 +22,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 
 from odoo_bridge.api.rows import Row, Rows
+from odoo_bridge.api.waiting import Export
 from odoo_bridge.api.xlsx import workbook
 
 _ROWS_PER_PART = 500
@@ -59,19 +60,25 @@ def export(
     form: str,
     *,
     name: str,
+    user: Any,
     fields: Collection[str] | None = None,
 ) -> StreamingHttpResponse:
     """Answer with ``rows`` as a file called after ``name`` and today.
 
     ``form`` is one of FORMS; ``fields`` are those of ``spelled``, all if none are named. The first
     rows are read at once: what fails then is an error, not a file that breaks off.
+
+    Raises Busy, or ExportRunning while ``user`` has another export.
     """
     chosen = [field for field in spelled.fields if fields is None or field in fields]
     columns = kinds(rows.model, chosen)
     found = spelled.stream(rows, chosen)
-    first = list(islice(found, 1))
-    parts = FORMS[form].write(name, columns, chain(first, found))
-    answer = StreamingHttpResponse(parts, content_type=FORMS[form].content_type)
+
+    def parts() -> Iterator[bytes]:
+        first = list(islice(found, 1))
+        return FORMS[form].write(name, columns, chain(first, found))
+
+    answer = StreamingHttpResponse(Export(user, parts), content_type=FORMS[form].content_type)
     today = timezone.localdate().isoformat()
     answer["Content-Disposition"] = content_disposition_header(True, f"{name}-{today}.{form}")
     # A proxy that waits for the end would hide the progress, and give up before it.

@@ -14,6 +14,7 @@ from django.utils.http import http_date, quote_etag
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 
+from odoo_bridge.api import waiting
 from odoo_bridge.models import SyncRun
 from odoo_bridge.sync.run import run
 
@@ -88,16 +89,17 @@ def read_again(
 ) -> datetime:
     """Read the records ``ids`` from Odoo now, and return when that began.
 
-    Raises TooOld, no later than at ``give_up_at`` on the monotonic clock.
+    Raises Busy, at once, or TooOld, no later than at ``give_up_at`` on the monotonic clock.
     """
-    done = run(
-        stream,
-        SyncRun.Kind.RECORDS,
-        trigger=SyncRun.Trigger.API,
-        requested_by=user,
-        ids=ids,
-        give_up_at=give_up_at,
-    )
+    with waiting.for_odoo():
+        done = run(
+            stream,
+            SyncRun.Kind.RECORDS,
+            trigger=SyncRun.Trigger.API,
+            requested_by=user,
+            ids=ids,
+            give_up_at=give_up_at,
+        )
     if done.status != SyncRun.Status.SUCCEEDED or done.started_at is None:
         # With issues too: then the record itself could not be copied.
         old = "was never complete" if age is None else f"is {age.total_seconds():.0f} seconds old"

@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from odoo_bridge.api import waiting
 from odoo_bridge.api.strict import StrictBody, StrictSerializer, unknown
 from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo import values
@@ -128,15 +129,16 @@ def live_list(
     """What Odoo has this moment, of what ``query`` asks for within ``fixed``."""
     query.is_valid(raise_exception=True)
     given = query.validated_data
-    rows = read(
-        model,
-        fields,
-        [*fixed, *query.domain()],
-        limit=given["limit"],
-        after=given["after"],
-        search=given["search"],
-        searched=searched,
-    )
+    with waiting.for_odoo():
+        rows = read(
+            model,
+            fields,
+            [*fixed, *query.domain()],
+            limit=given["limit"],
+            after=given["after"],
+            search=given["search"],
+            searched=searched,
+        )
     return Response({"count": len(rows), "results": rows})
 
 
@@ -279,9 +281,11 @@ class WriteView(APIView):
         digest = _digest(action.name, odoo_id, request.data)
         write = recall(request.user, key, digest)
         replayed = write is not None and write.state not in OPEN
-        if write is None:
-            write = ask(action, request.user, key, digest, wish(), odoo_id)
-        write = carry_out(write)
+        if write is None or not replayed:
+            with waiting.for_odoo():
+                if write is None:
+                    write = ask(action, request.user, key, digest, wish(), odoo_id)
+                write = carry_out(write)
         headers = {"Idempotency-Key": key}
         if write.answer_status == 201:
             headers["Location"] = reverse(action.route, kwargs={"odoo_id": write.odoo_id})

@@ -98,9 +98,10 @@ class MirrorViewSet(viewsets.GenericViewSet):
         place = last_change(stream)
         rows = self.filter_queryset(self.get_queryset())
         form = query.validated_data["format"]
-        answer = export(rows, self.rows, form, name=stream, fields=self.fields)
+        answer = export(rows, self.rows, form, name=stream, user=request.user, fields=self.fields)
         answer["X-Changes-After"] = str(place)
         if request.method == "HEAD":
+            answer.close()
             answer.streaming_content = ()  # the server would make it all and send nothing
         return answer
 

@@ -29,9 +29,11 @@ from odoo_bridge.odoo.errors import (
     OdooTimeout,
     OdooTooOld,
     OdooUnavailable,
+    OdooUnreachable,
     OdooWrongDatabase,
 )
 from odoo_bridge.odoo.http import Client
+from odoo_bridge.odoo.patience import at_most
 
 T = TypeVar("T")
 Record = dict[str, Any]
@@ -571,7 +573,10 @@ def _enough(state: tenacity.RetryCallState) -> bool:
     error = state.outcome.exception() if state.outcome else None
     # Each timeout cost a whole minute, and whoever reads a page has a better idea: half of it.
     attempts = 2 if isinstance(error, OdooTimeout) else READ_ATTEMPTS
-    return state.attempt_number >= attempts
+    if state.attempt_number >= attempts:
+        return True
+    # Whoever waits will not be here for another answer.
+    return at_most(state.upcoming_sleep + 0.1) < state.upcoming_sleep + 0.1
 
 
 def _reading(question: Callable[[], T]) -> T:
@@ -659,10 +664,14 @@ def connect() -> OdooGateway:
         settings.ODOO_CONNECTIONS,
         settings.ODOO_TIMEOUT_SECONDS,
     )
-    with _connecting:
+    if not _connecting.acquire(timeout=at_most(threading.TIMEOUT_MAX)):
+        raise OdooUnreachable(f"{settings.ODOO_URL}: no connection was made in time")
+    try:
         if key not in _gateways:
             _gateways[key] = _connect()
         return _gateways[key]
+    finally:
+        _connecting.release()
 
 
 def disconnect() -> None:

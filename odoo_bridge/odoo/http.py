@@ -31,6 +31,7 @@ from odoo_bridge.odoo.errors import (
     OdooUnreachable,
     OdooUntrusted,
 )
+from odoo_bridge.odoo.patience import at_most
 
 # A page of a few thousand records is some megabytes. More than this is not an answer to us.
 MAX_BODY_BYTES = 256 * 1024 * 1024
@@ -161,7 +162,7 @@ class Client:
         JSON body, a cut or oversized body), OdooMoved for a redirect.
         """
         # Each call ahead of this one ends by its own deadline, so this long a queue has no good end.
-        if not self._slots.acquire(timeout=self.timeout_seconds):
+        if not self._slots.acquire(timeout=at_most(self.timeout_seconds)):
             raise OdooUnreachable(
                 f"{self.host}: all our connections were busy, {path} was not sent"
             )
@@ -188,14 +189,17 @@ class Client:
             self._next_call_at = max(time.monotonic(), self._next_call_at)
             self._next_call_at += ONLINE_SECONDS_BETWEEN_CALLS
         if wait > 0:
-            time.sleep(wait)
+            time.sleep(at_most(wait))
 
     def _exchange(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]
     ) -> Answer:
-        with _Deadline(self.timeout_seconds) as deadline:
+        seconds = at_most(self.timeout_seconds)
+        if not seconds:
+            raise OdooUnreachable(f"{self.host}: no time was left, {path} was not sent")
+        with _Deadline(seconds) as deadline:
             try:
-                answer = self._receive(method, path, body, headers, deadline)
+                answer = self._receive(method, path, body, headers, deadline, seconds)
             except NewConnectionError as exc:
                 # A timeout by inheritance only: refused, or no such host.
                 raise OdooUnreachable(f"{self.host} cannot be reached: {_cause(exc)}") from exc
@@ -204,16 +208,14 @@ class Client:
             except (HTTPError, OSError, ValueError, OdooUnavailable) as exc:
                 if deadline.passed or isinstance(exc, TimeoutError):
                     raise OdooTimeout(
-                        f"{self.host}: no complete answer to {path} in {self.timeout_seconds:g} s"
+                        f"{self.host}: no complete answer to {path} in {seconds:.3g} s"
                     ) from exc
                 if isinstance(exc, OdooUnavailable):
                     raise
                 raise OdooUnavailable(f"{self.host}: {path}: {_cause(exc)}") from exc
             if deadline.passed:
                 # Without a length the body ends where the connection does, and we hung up.
-                raise OdooTimeout(
-                    f"{self.host}: no complete answer to {path} in {self.timeout_seconds:g} s"
-                )
+                raise OdooTimeout(f"{self.host}: no complete answer to {path} in {seconds:.3g} s")
             return answer
 
     def _receive(
@@ -223,15 +225,14 @@ class Client:
         body: bytes | None,
         headers: dict[str, str],
         deadline: _Deadline,
+        seconds: float,
     ) -> Answer:
         response = self._pool.request(
             method,
             self.base_url + path,
             body=body,
             headers={"Accept-Encoding": "gzip", "User-Agent": "odoo-bridge", **headers},
-            timeout=urllib3.Timeout(
-                connect=min(10.0, self.timeout_seconds), read=self.timeout_seconds
-            ),
+            timeout=urllib3.Timeout(connect=min(10.0, seconds), read=seconds),
             redirect=False,
             preload_content=False,
         )

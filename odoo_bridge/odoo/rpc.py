@@ -19,10 +19,12 @@ from odoo_bridge.odoo.errors import (
     OdooMissing,
     OdooRefused,
     OdooUnavailable,
+    OdooUnreachable,
     OdooWithoutRpc,
     from_exception_name,
 )
 from odoo_bridge.odoo.http import Client, json_value
+from odoo_bridge.odoo.patience import at_most
 
 # These take their first argument under names that changed over the versions, so it goes first.
 _POSITIONAL = {
@@ -90,7 +92,9 @@ class RpcTransport:
             raise
 
     def user_id(self) -> int:
-        with self._login:
+        if not self._login.acquire(timeout=at_most(threading.TIMEOUT_MAX)):
+            raise OdooUnreachable(f"{self._client.host}: nobody was logged in in time")
+        try:
             if self._uid is None:
                 if self._refused and time.monotonic() < self._refused[1]:
                     # Five bad logins lock our address out; one is enough to know, for a while.
@@ -112,6 +116,8 @@ class RpcTransport:
                     raise refused
                 self._uid = uid
             return self._uid
+        finally:
+            self._login.release()
 
     def _json(self, service: str, method: str, args: list[Any], where: str) -> Any:
         """Post one JSON-RPC call and return its ``result``, None if there is none."""

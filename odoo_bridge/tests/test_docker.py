@@ -108,7 +108,8 @@ def test_the_commands_exist(service: str):
     assert re.search(rf"^{program}==", requirements, re.MULTILINE)
     [_] = entry_points(group="console_scripts", name=program)
     if program == "gunicorn":
-        assert callable(import_string(arguments[0].replace(":", ".")))
+        assert (ROOT / arguments[arguments.index("--config") + 1]).exists()
+        assert callable(import_string(f"{arguments[-1]}.application"))
     else:
         assert arguments[0] == "-A"
         assert find_app(arguments[1]).main == "odoo_bridge"

@@ -59,6 +59,7 @@ WRONG = {
     "ODOO_API_KEY": ["secret-of odoo", "secret-of\r\nHost: x", "secret-of-ö"],
     "ODOO_COMPANY_IDS": ["1,two", "0", "-1", "1;2", "99999999999", "²"],
     "ODOO_CONNECTIONS": ["0", "33", "many", "1.5", "NaN"],
+    "ODOO_LIVE_SECONDS": ["0", "soon", "3601"],
     "ODOO_PAGE_SIZE": ["10001", "0", "1e3"],
     "ODOO_TIMEOUT_SECONDS": ["0", "nan", "inf", "1e300", "soon"],
     "ODOO_REFRESH_SECONDS": ["0", "nan", "1e300", "x"],

@@ -157,6 +157,7 @@ def test_an_export_is_named_after_its_stream_and_the_day_and_says_how_fresh_it_i
     assert answer["Content-Type"].endswith("spreadsheetml.sheet")
     assert answer["X-Odoo-Synced-At"] == "2026-02-01T12:00:00Z"
     assert answer["X-Changes-After"] == "41"
+    b"".join(answer.streaming_content)
     assert api.get("/api/contacts/export")["Content-Type"] == "text/csv; charset=utf-8"
     headers_only = api.head("/api/contacts/export")
     assert b"".join(headers_only.streaming_content) == b""

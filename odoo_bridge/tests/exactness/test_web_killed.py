@@ -78,7 +78,8 @@ class Web:
 @contextmanager
 def a_web(log: Path, token: str, **environment: str) -> Iterator[Web]:
     port = free_port()
-    command = ["gunicorn", "odoo_bridge.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4"]
+    command = ["gunicorn", "--config", "odoo_bridge/gunicorn.py", "--workers", "1"]
+    command += ["--bind", f"127.0.0.1:{port}", "odoo_bridge.wsgi"]
     with a_program(log, *command, **environment) as program:
 
         def listens() -> bool:
