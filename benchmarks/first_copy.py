@@ -35,6 +35,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
 from odoo_bridge.models import Reference, SyncState  # noqa: E402
 from odoo_bridge.odoo.gateway import connect  # noqa: E402
@@ -167,7 +168,7 @@ def main() -> None:
     empty_mirror()
     # Contacts stay for the invoices: reconcile reads again what points to a row that is not here.
     for stream in all_streams().values():
-        references.save(references.read(gateway, stream.references))
+        references.save(references.read(gateway, stream.references), timezone.now())
         rows, alone = odoo_alone(stream)
         copy = ours(stream)
         if copy["status"] != "succeeded":

@@ -131,6 +131,10 @@ class Reference(models.Model):
     decimal_places = models.PositiveSmallIntegerField(null=True, help_text="Of a currency.")
     currency_id = models.BigIntegerField(null=True, help_text="Of a company.")
     type = models.TextField(blank=True, help_text="Of a journal: sale, purchase, bank ...")
+    gone_at = models.DateTimeField(
+        null=True,
+        help_text="When a run found that Odoo no longer shows it. Its name is not served.",
+    )
     stored_at = models.DateTimeField(
         db_default=Now(), help_text="When the row was last written here."
     )

@@ -242,7 +242,8 @@ class ByReference(DropdownFilter):
         if not hasattr(request, "_offered"):
             filters = [one for one in model_admin.list_filter if isinstance(one, type)]
             kinds = {one.kind for one in filters if issubclass(one, ByReference)}
-            request._offered = list(Reference.objects.filter(kind__in=kinds).order_by("name"))
+            offered = Reference.objects.filter(kind__in=kinds, gone_at=None)
+            request._offered = list(offered.order_by("name"))
         return [
             (row.code if self.by_code else str(row.odoo_id), row.name)
             for row in request._offered

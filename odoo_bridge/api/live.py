@@ -313,7 +313,9 @@ def company_for(user: Any, wanted: int | None) -> int | None:
         if scope:
             raise wrong("company_id", "You may write for several companies: name one.", "required")
         return None
-    companies = Reference.objects.filter(kind=Reference.Kind.COMPANY, odoo_id=wanted, active=True)
+    companies = Reference.objects.filter(
+        kind=Reference.Kind.COMPANY, odoo_id=wanted, active=True, gone_at=None
+    )
     allowed = settings.ODOO_COMPANY_IDS
     if (scope and wanted not in scope) or (allowed and wanted not in allowed):
         companies = companies.none()
@@ -327,7 +329,8 @@ def reference(kind: str, code: str) -> int:
 
     Raises ValidationError, for a serializer's method that validates one field.
     """
-    found = Reference.objects.filter(kind=kind, code=code, active=True).order_by("odoo_id").first()
+    named = Reference.objects.filter(kind=kind, code=code, active=True, gone_at=None)
+    found = named.order_by("odoo_id").first()
     if found is None:
         raise ValidationError(
             f"{code} is not known in Odoo, or not active there.", "does_not_exist"

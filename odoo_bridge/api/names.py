@@ -17,6 +17,7 @@ class _Known(NamedTuple):
     decimal_places: int | None
     currency_id: int | None
     stored_at: datetime
+    gone_at: datetime | None
 
 
 class Names:
@@ -55,9 +56,9 @@ class Names:
             self._known.setdefault(reference, None)
 
     def name(self, kind: str, odoo_id: int | None) -> str:
-        """Empty without an id, and while its row is not here."""
+        """Empty without an id, while its row is not here, and when Odoo no longer shows it."""
         known = self._known.get((kind, odoo_id or 0))
-        return known.name if known else ""
+        return known.name if known and known.gone_at is None else ""
 
     @property
     def stored_at(self) -> datetime | None:

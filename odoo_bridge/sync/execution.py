@@ -111,7 +111,7 @@ class Execution:
         self._to_follow: set[str] = set()
         self._watch = _Watch(row)
         self._refreshed = False
-        self._reads_all = False
+        self._reads_all = self._is_first_copy = False
         # What a look for changes counted before it began, and what Odoo has.
         self._rows_before: int | None = None
         self._odoo_row_count = 0
@@ -308,7 +308,7 @@ class Execution:
                 )
 
     def _keep_references(self, found: references.Found) -> set[str]:
-        references.save(found)
+        references.save(found, self._since)
         self._references.load()
         self._refreshed = True
         return {kind for kind, records in found.items() if records is None}
@@ -332,6 +332,7 @@ class Execution:
             swept = compare(((i, "") for i in theirs), self._our_ids())
             plan = Plan(theirs, swept.absent, len(theirs))
         elif first:
+            self._is_first_copy = True
             self._begin_copy()
             # Nothing to compare stamps with: ids alone cost Odoo a fifth.
             theirs = self.fetcher.ask(gateway.search, model, domain)
@@ -434,6 +435,7 @@ class Execution:
             issues.resolve(self.stream.name, set(records) - set(failed))
             rereads.strike_off(self._rereads, page.ids)
             self._note_orphans(rows)
+            self._note_owners(rows)
             self._note_pointers_to_gone(rows)
             row = self.row
             row.read_count += len(page.records) + len(page.failed)
@@ -506,6 +508,7 @@ class Execution:
             self.row.gone_count += mark_gone(self.model, sure, state)
             self._save_row()
             self._note_pointers(sure)
+            self._note_owners_of_gone(sure)
         if self.stream.name in self._to_follow:
             self._to_follow.discard(self.stream.name)
             self._rereads = rereads.noted(self.stream.name)
@@ -566,6 +569,38 @@ class Execution:
                     if pk not in lists[owner_id]
                 },
             )
+
+    def _note_owners(self, rows: list[Row]) -> None:
+        """Have the rows of another stream read again that do not list one of ``rows``, which is
+        theirs: a note that is added to an invoice of Odoo 14 or 15 leaves no stamp on it."""
+        # What follows from an owner that was just read must not send it round again.
+        if self._is_first_copy or self.row.trigger == SyncRun.Trigger.HINT:
+            return
+        for other, listed, owner in self._owners():
+            at = self._mapper.columns.index(owner)
+            lists = self._lists(other, listed, {row[at] for row in rows})
+            missing = {row[at] for row in rows if row[0] not in lists.get(row[at], {row[0]})}
+            self._note(other.name, missing)
+
+    def _note_owners_of_gone(self, ids: Sequence[int]) -> None:
+        """Have the rows of another stream read again that still list one of ``ids``, which went."""
+        for other, listed, owner in self._owners():
+            for part in _parts(ids):
+                rows = self.model._default_manager.filter(pk__in=part).exclude(**{owner: None})
+                of = dict(rows.values_list("pk", owner))
+                lists = self._lists(other, listed, set(of.values()))
+                self._note(other.name, {of[pk] for pk in of if pk in lists.get(of[pk], ())})
+
+    def _owners(self) -> Iterator[tuple[Stream, str, str]]:
+        """The streams that list the rows of this one: in which column, and by which of ours."""
+        for other in all_streams().values():
+            if self.stream.name in other.owns:
+                yield other, *other.owns[self.stream.name]
+
+    @staticmethod
+    def _lists(other: Stream, listed: str, ids: set[Any]) -> dict[int, set[int]]:
+        rows = other.model.objects.present().filter(pk__in=ids - {None}).order_by()
+        return {pk: set(held) for pk, held in rows.values_list("pk", listed)}
 
     def _note(self, stream: str, ids: set[int]) -> None:
         if ids:

@@ -1,6 +1,9 @@
 """The small Odoo tables behind ids: read whole, kept in ``Reference``, looked up by the mappers."""
 
 from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models.functions import Now
 
 from odoo_bridge.models import Reference
 from odoo_bridge.odoo import values
@@ -79,11 +82,16 @@ def read(gateway: Gateway, kinds: Iterable[str]) -> Found:
     return found
 
 
-def save(found: Found) -> None:
-    """Keep what was read."""
+def save(found: Found, since: datetime) -> None:
+    """Keep what was read after ``since``, a moment on the database's clock."""
     for kind, records in found.items():
         if records is not None:
             _save(kind, [_to_reference(kind, record) for record in records])
+            # What was stored meanwhile may be newer than the list.
+            vanished = Reference.objects.filter(kind=kind, gone_at=None, stored_at__lt=since)
+            vanished.exclude(odoo_id__in=[record["id"] for record in records]).update(
+                gone_at=Now(), stored_at=Now()
+            )
 
 
 def _to_reference(kind: str, record: Record) -> Reference:
@@ -103,8 +111,8 @@ def _to_reference(kind: str, record: Record) -> Reference:
 
 
 def _save(kind: str, rows: list[Reference]) -> None:
-    """Write what differs. A reference that Odoo deleted stays: rows may still name it."""
-    kept = ["name", "code", "active", "decimal_places", "currency_id", "type"]
+    """Write what differs. One that Odoo no longer shows is marked gone: rows may still name it."""
+    kept = ["name", "code", "active", "decimal_places", "currency_id", "type", "gone_at"]
     known = {
         row.odoo_id: tuple(getattr(row, name) for name in kept)
         for row in Reference.objects.filter(kind=kind)

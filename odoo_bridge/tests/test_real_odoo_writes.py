@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.tests.factories import UserFactory
@@ -98,7 +99,9 @@ def scene(request: pytest.FixtureRequest, settings: Any) -> Iterator[Scene]:
         gateway.disconnect()
         customer = odoo.create("res.partner", name=f"Customer {uuid4().hex}", is_company=True)
         sync("contacts")
-        references.save(references.read(gateway.connect(), ["res.company", "res.currency"]))
+        references.save(
+            references.read(gateway.connect(), ["res.company", "res.currency"]), timezone.now()
+        )
         sales = [
             ("type_tax_use", "=", "sale"),
             ("amount", "=", 15),

@@ -8,10 +8,11 @@ import pytest
 
 from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
+from odoo_bridge.api.names import Names
 from odoo_bridge.demo import DemoOdoo
-from odoo_bridge.models import SyncRun
+from odoo_bridge.models import Reference, SyncRun
 from odoo_bridge.odoo import gateway
-from odoo_bridge.sync import unstamped
+from odoo_bridge.sync import references, unstamped
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 
@@ -260,3 +261,55 @@ def test_a_record_that_cannot_be_copied_does_not_make_others_be_read(demo: DemoO
     again = run("contacts", "reconcile", trigger=SyncRun.Trigger.COMMAND)
     assert (again.read_count, again.issue_count) == (1, 1)
     assert Contact.objects.get(pk=good).salesperson_id == 2
+
+
+@every_kind_of_odoo
+def test_the_lines_of_an_invoice_follow_lines_that_come_and_go(demo: DemoOdoo) -> None:
+    """Up to 15 a note leaves no stamp on its invoice when it is deleted or added by itself."""
+    lines: list[Any] = [
+        {"name": "Work", "price_unit": 1},
+        {"name": "Thanks", "display_type": "line_note"},
+    ]
+    invoice = demo.add_invoice(demo.add(CONTACT, name="Acme"), lines)
+    copy_all(demo)
+    work, note = Invoice.objects.get(pk=invoice).line_ids
+    demo.unlink(LINE, [note])
+    for stream in all_streams():
+        sync(stream, "changes")
+    assert Invoice.objects.get(pk=invoice).line_ids == [work]
+    again = demo.add(LINE, name="Bye", display_type="line_note", move_id=invoice)
+    for stream in all_streams():
+        sync(stream, "changes")
+    assert Invoice.objects.get(pk=invoice).line_ids == [work, again]
+
+
+def test_a_reference_that_odoo_deleted_is_named_no_more(demo: DemoOdoo) -> None:
+    tag = demo.add("res.partner.category", name="Short-lived")
+    contact = demo.add(CONTACT, name="Jane", category_id=[[6, 0, [tag]]])
+    copy_all(demo)
+    assert name_of(tag) == "Short-lived"
+    hidden = demo.hide("res.partner.category", lambda row: row["id"] == tag)
+    sync("contacts")
+    assert (name_of(tag), Contact.objects.get(pk=contact).tag_ids) == ("", [])
+    hidden.remove()
+    sync("contacts")
+    assert (name_of(tag), Contact.objects.get(pk=contact).tag_ids) == ("Short-lived", [tag])
+    demo.unlink("res.partner.category", [tag])
+    sync("contacts")
+    assert (name_of(tag), Contact.objects.get(pk=contact).tag_ids) == ("", [])
+
+
+def test_a_reference_stored_after_the_list_was_asked_for_is_not_gone(demo: DemoOdoo) -> None:
+    copy_all(demo)
+    since: Any = SyncRun.objects.latest("pk").started_at
+    tag = demo.add("res.partner.category", name="New")
+    sync("contacts")
+    references.save({"res.partner.category": []}, since)
+    assert name_of(tag) == "New"
+    assert name_of(1) == ""
+
+
+def name_of(tag: int) -> str:
+    names = Names()
+    names.learn({Reference.Kind.TAG: [tag]})
+    return names.name(Reference.Kind.TAG, tag)
