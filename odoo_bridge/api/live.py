@@ -225,9 +225,9 @@ KEY_PARAMETER = OpenApiParameter(
     {"type": "string", "pattern": f"^{KEY.pattern}$"},
     OpenApiParameter.HEADER,
     required=True,
-    description="Names this wish: 8 to 128 letters, digits and _.:~+/=-, such as a new UUID. The same "
-    "request with the same key gets the same answer and is carried out once, whatever happened to "
-    "the first answer.",
+    description="Names this request: 8 to 128 letters, digits and _.:~+/=-, for example a new UUID. The "
+    "same request with the same key gets the same response and is carried out once, even if the first "
+    "response was lost.",
 )
 WRITE_ERRORS = {
     400: OpenApiResponse(description="The body or the key is not valid. Odoo was not asked."),

@@ -93,6 +93,24 @@ def test_what_is_neither_is_still_refused_in_json(accept):
     assert answer.json()["error"]["code"] == "not_acceptable"
 
 
+@pytest.mark.parametrize(
+    "accept",
+    ["text/", "text/html;q=x", "text/*;;;", "text/html" * 900, ",,text/html,,", "text/html;q=2"],
+)
+@pytest.mark.parametrize("path", ["/api/health/live", "/api/nothing", LOGIN])
+def test_a_strange_header_is_no_mistake_of_ours(accept, path):
+    assert Client().get(path, headers={"Accept": accept}).status_code in (200, 404, 406)
+
+
+@pytest.mark.parametrize("method", ["head", "options", "put", "delete"])
+def test_other_methods_are_answered_as_pages_too(method):
+    ContactFactory(odoo_id=7)
+    for path in ("/api", "/api/contacts", "/api/contacts/7"):
+        answer = getattr(browser(reader()), method)(path)
+        assert answer.status_code == {"head": 200, "options": 200}.get(method, 405)
+        assert answer["Content-Type"] == "text/html; charset=utf-8"
+
+
 def test_json_may_still_be_indented():
     answer = Client().get("/api/health/live", headers={"Accept": "application/json; indent=4"})
     assert text(answer) == '{\n    "status": "alive"\n}'
@@ -194,7 +212,10 @@ def test_logging_in_and_out(name):
 
 def test_logging_in_and_out_needs_the_token_of_the_form():
     client = browser(reader(username="ann"), enforce_csrf_checks=True)
-    assert client.post("/api/auth/session/logout").status_code == 403
+    refused = client.post("/api/auth/session/logout")
+    assert refused.status_code == 403
+    assert "load the page again" in text(refused)
+    assert "<style" not in text(refused)
     assert client.get("/api/auth/me").status_code == 200
     other = browser(enforce_csrf_checks=True)
     assert other.post(LOGIN, {"username": "ann", "password": PASSWORD}).status_code == 403

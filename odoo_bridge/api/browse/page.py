@@ -120,6 +120,7 @@ def _context(request: Request, response: Response, view: Any, data: Any) -> dict
     text = _json(data)
     plain = json.loads(text) if text else None
     error = plain.get("error") if isinstance(plain, dict) and response.status_code >= 400 else None
+    at_root = path == _root() and isinstance(plain, dict) and "groups" in plain
     described = operation or getting or next(iter(_here(path)), None)
     return {
         **shell(request._request, person(request)),
@@ -133,10 +134,8 @@ def _context(request: Request, response: Response, view: Any, data: Any) -> dict
         "crumbs": _crumbs(request),
         "path": request.path,
         "json": text,
-        "groups": _groups(plain) if path == _root() and not error else None,
-        "body": []
-        if isinstance(error, dict) or path == _root()
-        else _body(request, getting, plain),
+        "groups": _groups(plain) if at_root else None,
+        "body": [] if isinstance(error, dict) or at_root else _body(request, getting, plain),
         "rows": _rows_of(plain),
         "pages": _pages(request, getting, plain),
         # Who may not look has nothing to ask for.

@@ -138,6 +138,12 @@ async function send(form) {
 }
 
 for (const form of document.querySelectorAll("form[data-send]")) {
+  // What is required of the inputs must not hold up the JSON in their place.
+  const choose = () => {
+    form.noValidate = form.querySelector("[name=_as]:checked")?.value === "json";
+  };
+  for (const radio of form.querySelectorAll("[name=_as]")) radio.addEventListener("change", choose);
+  choose();
   for (const input of form.querySelectorAll("[data-typed]")) input.dataset.before = input.value;
   const button = form.querySelector("[type=submit]");
   form.addEventListener("submit", async (event) => {
