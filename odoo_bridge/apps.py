@@ -1,12 +1,14 @@
 """The app that runs syncs: its schedules and the checks of its settings."""
 
 import gc
+import sys
 from typing import Any
 
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
+from odoo_bridge.logs import show_redacted
 from odoo_bridge.postgres import read_moments_fast
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -19,6 +21,7 @@ class OdooBridgeConfig(AppConfig):
     def ready(self) -> None:
         from odoo_bridge import checks  # noqa: F401
 
+        sys.excepthook = show_redacted
         connection_created.connect(read_moments_fast)
         # A page of records is ten thousand objects, none of them in a circle. Looking for circles
         # after each 700, as Python does, takes a third of the time in which they are read and mapped.

@@ -16,6 +16,7 @@ from functools import partial
 from socket import SHUT_WR
 from typing import Any
 
+from gunicorn.glogging import Logger
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -344,3 +345,17 @@ class BufferingWorker(ThreadWorker):
         if not self.alive:
             for conn in [conn for conn in self.pending_conns if not conn.arrived]:
                 self._drop(conn)
+
+
+class QuietLogger(Logger):
+    """gunicorn's own log in the format of all others, without secrets."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        from django.conf import settings
+
+        from odoo_bridge.logs import JsonFormatter, PlainFormatter
+
+        formatter = {"plain": PlainFormatter, "json": JsonFormatter}[settings.LOG_FORMAT]()
+        for handler in (*self.error_log.handlers, *self.access_log.handlers):
+            handler.setFormatter(formatter)

@@ -1,54 +1,41 @@
-"""Logs without secrets: one JSON object a line, for whatever collects them."""
+"""Logs without secrets, a record a line: as text, or as JSON for whatever collects them."""
 
 import json
 import logging
 import re
+import sys
+import traceback
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
 
-from django.conf import settings
+from odoo_bridge.redaction import redact, redacted
 
-HIDDEN = "[hidden]"
-# Three parts in base64, the first two of them JSON objects: a token anybody may log in with.
-TOKEN = re.compile(r"eyJ[\w-]+\.eyJ[\w-]+\.[\w-]*")
-# Shorter ones (the demo's "admin") are ordinary words, and no secret to begin with.
-SHORTEST_SECRET = 6
 # What every record has; anything else came in by ``extra=``.
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+# What ends a line somewhere, moves a terminal's cursor or turns the direction of writing.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
-def configured_secrets() -> list[str]:
-    """The secrets the settings hold, in each spelling they can appear in."""
-    found = [
-        settings.SECRET_KEY,
-        settings.JWT_SIGNING_KEY,
-        settings.ODOO_PASSWORD,
-        settings.ODOO_API_KEY,
-        str(settings.DATABASES["default"].get("PASSWORD") or ""),
-        urlsplit(settings.REDIS_URL or "").password or "",
-    ]
-    spellings = {
-        spelling
-        for secret in found
-        if len(secret) >= SHORTEST_SECRET
-        for spelling in (secret, quote(secret, safe=""), unquote(secret), json.dumps(secret)[1:-1])
-    }
-    # The longest first: one may contain another.
-    return sorted(spellings, key=len, reverse=True)
-
-
-def redact(text: str) -> str:
-    for secret in configured_secrets():
-        text = text.replace(secret, HIDDEN)
-    return TOKEN.sub(HIDDEN, text)
+def one_line(text: str) -> str:
+    """``text`` without line breaks and other control characters, which are spelled out."""
+    return _CONTROL.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
 class PlainFormatter(logging.Formatter):
-    """The usual line, without secrets."""
+    """``2026-02-01 09:30:00,123 WARNING logger: message``. The lines of a traceback begin with ``|``,
+    so that no text in it can be taken for a record."""
+
+    def __init__(self) -> None:
+        super().__init__("{asctime} {levelname} {name}: {message}", style="{")
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record))
+        record.message = record.getMessage()
+        record.asctime = self.formatTime(record)
+        lines = [one_line(redact(self.formatMessage(record)))]
+        for trace in _traces(self, record):
+            lines += [f"| {one_line(line)}" for line in redact(trace).split("\n")]
+        return "\n".join(lines)
 
 
 class JsonFormatter(logging.Formatter):
@@ -61,20 +48,28 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+        if traces := _traces(self, record):
+            line["traceback"] = "\n".join(traces)
         for key, value in vars(record).items():
             if key not in ORDINARY and key not in line:
                 line[key] = value
-        return json.dumps(_redacted(line), ensure_ascii=False)
+        # Redacted before JSON spells it: a secret with a quote or a backslash looks different then.
+        text = json.dumps(redacted(line), ensure_ascii=False)
+        return _CONTROL.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
-def _redacted(value: Any) -> Any:
-    # Before JSON spells it: a secret with a quote or a backslash looks different afterwards.
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, dict):
-        return {redact(str(key)): _redacted(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redacted(item) for item in value]
-    return redact(str(value))
+def _traces(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
+    found = []
+    if record.exc_info:
+        # Not the text that another formatter may have left on the record, unredacted.
+        found.append(formatter.formatException(record.exc_info))
+    if record.stack_info:
+        found.append(record.stack_info)
+    return found
+
+
+def show_redacted(
+    kind: type[BaseException], exc: BaseException, trace: TracebackType | None
+) -> None:
+    """For ``sys.excepthook``: the traceback of what nobody caught, without secrets."""
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, exc, trace))))

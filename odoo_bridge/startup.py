@@ -35,7 +35,9 @@ def explained(traceback: bool = False) -> Iterator[None]:
 
 
 def stop(text: str, code: int = EXIT_CONFIGURATION) -> NoReturn:
-    sys.stderr.write(f"{text}\n")
+    from odoo_bridge.redaction import redact
+
+    sys.stderr.write(f"{redact(text)}\n")
     raise SystemExit(code)
 
 

@@ -2,14 +2,20 @@
 
 import re
 
+from odoo_bridge.redaction import redact
+
 
 class BridgeError(Exception):
-    """Anything the bridge says in a sentence. Never holds a password, a key or a traceback.
+    """Anything the bridge says in a sentence. Never holds a password, a key or a traceback: what it
+    quotes of others is redacted here.
 
     ``code`` names the kind for programs; ``odoo_bridge.remedies`` says what to do about it.
     """
 
     code = "internal"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redact(message))
 
 
 class OdooUnavailable(BridgeError):
@@ -100,7 +106,7 @@ class OdooRejected(BridgeError):
 
     def __init__(self, message: str, *, reason: str = "", exception: str = "") -> None:
         super().__init__(message)
-        self.reason = reason or message
+        self.reason = redact(reason or message)
         self.exception = exception
 
 

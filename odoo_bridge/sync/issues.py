@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from odoo_bridge.models import SyncIssue
 from odoo_bridge.odoo.errors import BridgeError
+from odoo_bridge.redaction import redact
 
 _SHOWN_CHARACTERS = 1000
 
@@ -21,7 +22,7 @@ def open_ids(stream: str) -> set[int]:
 def note(stream: str, odoo_id: int, error: BridgeError, record: dict[str, Any]) -> None:
     """Open an issue, or count one more attempt on the open one."""
     # As Python spells them: a value that no column takes must not break this one too.
-    shown = {name: ascii(value)[:_SHOWN_CHARACTERS] for name, value in record.items()}
+    shown = {name: redact(ascii(value))[:_SHOWN_CHARACTERS] for name, value in record.items()}
     found = {
         "reason": str(error).replace("\x00", "\\x00"),
         "column": getattr(error, "column", ""),

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from odoo_bridge.models import GoneReview, SyncRun
 from odoo_bridge.odoo.errors import BridgeError
+from odoo_bridge.redaction import redact
 from odoo_bridge.sync import gone, stopping
 from odoo_bridge.sync.execution import Cancelled, Execution, Progress
 from odoo_bridge.sync.lease import LeaseHeld, holder_name
@@ -191,7 +192,7 @@ def _finish(row: SyncRun, status: str, why: BridgeError | str = "", code: str = 
     """Close ``row``, unless it was closed as interrupted meanwhile: then somebody else runs."""
     SyncRun.objects.filter(pk=row.pk).exclude(status=Status.INTERRUPTED).update(
         status=status,
-        error=str(why).replace("\x00", ""),
+        error=redact(str(why)).replace("\x00", ""),
         error_code=why.code if isinstance(why, BridgeError) else code,
         phase_seconds=row.phase_seconds,
         finished_at=Now(),
