@@ -50,7 +50,7 @@ FIELDS = (
     "create_date",
     "write_date",
 )
-SEARCHED = ("complete_name", "name", "email", "phone", "vat", "ref", "city")
+_SEARCHED = ("complete_name", "name", "email", "phone", "vat", "ref", "city")
 # Those that were sold to or bought from: Odoo counts the invoices.
 PARTNERS: Domain = any_of([("customer_rank", ">", 0), ("supplier_rank", ">", 0)])
 # What Odoo takes from the parent, and what it is called in a request.
@@ -91,17 +91,25 @@ class LiveContactsSerializer(LiveQuerySerializer):
     }
 
 
-def in_scope(user: Any) -> Domain:
-    """``Contact.objects.visible_to`` as Odoo's conditions."""
+def in_scope(user: Any, via: str = "") -> Domain:
+    """``Contact.objects.visible_to`` as Odoo's conditions, on the contact in Odoo's field ``via``,
+    or on the record itself."""
     found: Domain = []
     access: Access = user.access
+    company = f"{via}.company_id" if via else "company_id"
     if access.company_ids:
-        found += any_of(
-            [("company_id", "in", sorted(access.company_ids)), ("company_id", "=", False)]
-        )
+        found += any_of([(company, "in", sorted(access.company_ids)), (company, "=", False)])
     if access.contact_ids:
-        found.append(("id", "child_of", sorted(access.contact_ids)))
+        found.append((via or "id", "child_of", sorted(access.contact_ids)))
     return found
+
+
+def searched(user: Any) -> dict[str, Domain]:
+    """For ``live_list``. A complete name holds the names of contacts above, which a scope may hide."""
+    places: dict[str, Domain] = {place: [] for place in _SEARCHED}
+    if user.access.is_scoped:
+        del places["complete_name"]
+    return places
 
 
 def check_contact(user: Any, field: str, contact_id: int) -> None:

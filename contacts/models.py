@@ -1,10 +1,10 @@
 """Mirrored contacts: Odoo's ``res.partner``, archived ones and addresses included."""
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Self, Union
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 
 from odoo_bridge.fields import IdsField
 from odoo_bridge.indexes import Gin, by_parts, folded, has_word, start_of
@@ -16,12 +16,12 @@ from odoo_bridge.models import (
 )
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
+    from accounts.models import Access
 
 
 SEARCHED = ("complete_name", "name", "email", "phone", "mobile", "vat", "ref", "city")
+# Without names of other contacts.
+OWN = tuple(column for column in SEARCHED if column != "complete_name")
 
 
 class Below(models.Func):
@@ -61,24 +61,77 @@ class Below(models.Func):
         return template.format(column=column, ids=ids), (*values, *self.roots)
 
 
+def in_scope(access: "Access", via: str = "") -> Q:
+    """A condition: the contact is in the scope of ``access``.
+
+    ``via``: the relation that leads to the contact, empty for the row itself. A contact that is not
+    mirrored is outside. A contact of no company is shared by all companies, as in Odoo.
+    """
+    path = f"{via}__" if via else ""
+    found = Q()
+    if access.company_ids:
+        shared = Q(**{f"{path}company_id": None})
+        if via:
+            # A contact that is not mirrored has no company either.
+            shared &= Q(**{f"{path}change_seq__isnull": False})
+        found &= Q(**{f"{path}company_id__in": access.company_ids}) | shared
+    if access.contact_ids:
+        found &= Q(Below(f"{via}_id" if via else "odoo_id", access.contact_ids))
+    return found
+
+
+def own_names(access: "Access", via: str = "") -> Q:
+    """A condition: what the contact is called holds no name of a contact outside the scope.
+
+    Odoo puts the names of the parent and of the commercial contact into ``complete_name`` and
+    ``company_name``.
+    """
+    path = f"{via}__" if via else ""
+    parent = Q(**{f"{path}parent_id": None}) | in_scope(access, f"{path}parent")
+    commercial = (
+        Q(**{f"{path}commercial_contact_id": None})
+        | Q(**{f"{path}commercial_contact_id": F(f"{path}odoo_id")})
+        | in_scope(access, f"{path}commercial_contact")
+    )
+    return parent & commercial
+
+
+def names_within(access: "Access", via: str = "") -> dict[str, Case]:
+    """The columns with the names of a contact, as a user with this scope may read them."""
+    path = f"{via}__" if via else ""
+    seen = in_scope(access, via) if via else ~Q(pk=None)
+    whole = seen & own_names(access, via)
+    empty: Any = {"default": Value(""), "output_field": models.TextField()}
+    return {
+        f"{path}name": Case(When(seen, then=F(f"{path}name")), **empty),
+        f"{path}complete_name": Case(
+            When(whole, then=F(f"{path}complete_name")),
+            When(seen, then=F(f"{path}name")),
+            **empty,
+        ),
+        f"{path}company_name": Case(When(whole, then=F(f"{path}company_name")), **empty),
+    }
+
+
 class ContactQuerySet(MirroredQuerySet):
     def with_words(self, words: Sequence[str], or_id: int | None = None) -> Self:
         this = Q() if or_id is None else Q(pk=or_id)
-        return self.filter(*(Q(has_word(word, *SEARCHED)) | this for word in words))
+        return self.filter(*(self.has_word(word) | this for word in words))
 
-    def visible_to(self, user: Union["User", "AnonymousUser"]) -> Self:
-        """The contacts in the user's scope: all of them if there is none.
+    def has_word(self, word: str, via: str = "") -> Q:
+        """A condition: the contact that ``via`` leads to has ``word``, in what the viewer may read."""
+        path = f"{via}__" if via else ""
+        found = Q(has_word(word, *(f"{path}{column}" for column in SEARCHED)))
+        if self.scope:
+            own = Q(has_word(word, *(f"{path}{column}" for column in OWN)))
+            # Both conditions: the first one has an index.
+            found &= own_names(self.scope, via) | own
+            if via:
+                found &= in_scope(self.scope, via)
+        return found
 
-        A contact of no company is shared by all companies, as in Odoo.
-        """
-        if not user.is_authenticated:
-            return self.none()
-        rows, access = self, user.access
-        if access.company_ids:
-            rows = rows.filter(Q(company_id__in=access.company_ids) | Q(company_id=None))
-        if access.contact_ids:
-            rows = rows.filter(Below("odoo_id", access.contact_ids))
-        return rows
+    def within(self, access: "Access") -> Self:
+        return self.filter(in_scope(access))
 
 
 class Contact(MirroredModel):

@@ -1,5 +1,6 @@
 """Contacts as the API spells them."""
 
+from contacts.models import names_within
 from contacts.serializers import ContactSerializer
 from odoo_bridge.api.rows import Rows, name_of
 from odoo_bridge.models import Reference
@@ -12,4 +13,5 @@ CONTACT_ROWS = Rows(
         "odoo_company_name": name_of("company_id", Reference.Kind.COMPANY),
         "salesperson_name": name_of("salesperson_id", Reference.Kind.USER),
     },
+    lent=names_within,
 )

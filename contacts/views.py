@@ -84,7 +84,7 @@ class LiveContactsView(WriteView):
     def get(self, request: Request) -> Response:
         query = live.LiveContactsSerializer(data=request.query_params.dict())
         scope = live.in_scope(request.user)
-        return live_list(live.MODEL, live.FIELDS, live.SEARCHED, scope, query)
+        return live_list(live.MODEL, live.FIELDS, live.searched(request.user), scope, query)
 
     @extend_schema(
         summary="Make a contact in Odoo",
@@ -116,4 +116,4 @@ class LivePartnersView(APIView):
     def get(self, request: Request) -> Response:
         query = live.LiveContactsSerializer(data=request.query_params.dict())
         scope = [*live.PARTNERS, *live.in_scope(request.user)]
-        return live_list(live.MODEL, live.FIELDS, live.SEARCHED, scope, query)
+        return live_list(live.MODEL, live.FIELDS, live.searched(request.user), scope, query)

@@ -11,6 +11,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from accounts.models import Access
 from contacts.live import check_contact
+from contacts.live import in_scope as contact_scope
 from invoices.models import Invoice, InvoiceLine
 from invoices.rows import INVOICE_ROWS, LINE_ROWS
 from odoo_bridge.api.live import (
@@ -57,7 +58,7 @@ FIELDS = (
     "create_date",
     "write_date",
 )
-SEARCHED = ("name", "ref", "payment_reference", "invoice_origin", "partner_id.name")
+_SEARCHED = ("name", "ref", "payment_reference", "invoice_origin")
 # Entries are no invoices, and not mirrored.
 INVOICES: Domain = [("move_type", "!=", "entry")]
 MOVE_TYPES = ("out_invoice", "out_refund", "in_invoice", "in_refund", "out_receipt", "in_receipt")
@@ -141,6 +142,13 @@ def in_scope(user: Any) -> Domain:
             ("commercial_partner_id", "child_of", contacts),
         ])  # fmt: skip
     return found
+
+
+def searched(user: Any) -> dict[str, Domain]:
+    """For ``live_list``: the invoice's own texts, and the name of a contact in the user's scope."""
+    return {place: [] for place in _SEARCHED} | {
+        "partner_id.name": contact_scope(user, "partner_id")
+    }
 
 
 # Creating -----------------------------------------------------------------------------------------

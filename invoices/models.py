@@ -1,12 +1,11 @@
 """Mirrored invoices and their lines: Odoo's ``account.move`` (not entries) and ``account.move.line``."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self, Union
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Q
 
-from contacts.models import SEARCHED as CONTACT_SEARCHED
 from contacts.models import Below, Contact
 from odoo_bridge.fields import IdsField
 from odoo_bridge.indexes import by_parts, guess_rows, has_word, start_of
@@ -18,9 +17,7 @@ from odoo_bridge.models import (
 )
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
-
-    from accounts.models import User
+    from accounts.models import Access
 
 
 # A word that so many rows have is common: looking all of them up for one page takes long.
@@ -44,15 +41,15 @@ class InvoiceQuerySet(MirroredQuerySet):
     def with_words(self, words: Sequence[str], or_id: int | None = None) -> Self:
         """In their numbers or references, or in what their contacts are found by."""
         rows, this = self, Q() if or_id is None else Q(pk=or_id)
+        # What the viewer may not see of a contact does not find its invoices either.
+        visible = Contact.objects.visible_to(self.viewer) if self.scope else Contact.objects.all()
         for word in words:
             own = Invoice.objects.filter(has_word(word, *SEARCHED)).order_by().values("pk")
-            contacts = Contact.objects.with_words([word]).order_by().values("pk")
+            contacts = visible.with_words([word]).order_by().values("pk")
             if guess_rows(own.union(contacts, all=True)) >= _COMMON:
                 # Looked for on the way: a page is full before much was seen.
-                at_contact = (f"contact__{column}" for column in CONTACT_SEARCHED)
-                rows = rows.filter(
-                    Q(has_word(word, *SEARCHED)) | Q(has_word(word, *at_contact)) | this
-                )
+                at_contact = visible.has_word(word, "contact")
+                rows = rows.filter(Q(has_word(word, *SEARCHED)) | at_contact | this)
             else:
                 # A union, where an OR would be natural: it answers from the indexes of both tables.
                 addressed = Invoice.objects.filter(contact__in=contacts).order_by().values("pk")
@@ -62,15 +59,11 @@ class InvoiceQuerySet(MirroredQuerySet):
                 rows = rows.filter(pk__in=own.union(*found))
         return rows
 
-    def visible_to(self, user: Union["User", "AnonymousUser"]) -> Self:
-        """The invoices in the user's scope: all of them if there is none.
-
-        Those of a contact are addressed to it or owed by it. An invoice of no company belongs to
+    def within(self, access: "Access") -> Self:
+        """Those of a contact are addressed to it or owed by it. An invoice of no company belongs to
         nobody's scope: in Odoo too only contacts are shared that way.
         """
-        if not user.is_authenticated:
-            return self.none()
-        rows, access = self, user.access
+        rows = self
         if access.company_ids:
             rows = rows.filter(company_id__in=access.company_ids)
         if access.contact_ids:
@@ -172,13 +165,9 @@ class Invoice(MirroredModel):
 
 
 class InvoiceLineQuerySet(MirroredQuerySet):
-    def visible_to(self, user: Union["User", "AnonymousUser"]) -> Self:
-        """The lines of the invoices in the user's scope: all lines if there is none."""
-        if not user.is_authenticated:
-            return self.none()
-        if not user.access.is_scoped:
-            return self
-        return self.filter(invoice_id__in=Invoice.objects.visible_to(user).order_by().values("pk"))
+    def within(self, access: "Access") -> Self:
+        """The lines of the invoices in the scope."""
+        return self.filter(invoice_id__in=Invoice.objects.within(access).order_by().values("pk"))
 
 
 class InvoiceLine(MirroredModel):

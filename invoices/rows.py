@@ -1,7 +1,9 @@
 """Invoices and their lines as the API spells them."""
 
 from collections.abc import Sequence
+from functools import partial
 
+from contacts.models import names_within
 from invoices.amounts import amount, amount_of_line, company_amount, measure
 from invoices.serializers import InvoiceLineSerializer, InvoiceSerializer
 from odoo_bridge.api.names import Names
@@ -32,6 +34,7 @@ INVOICE_ROWS = Rows(
         "amount_total_signed": company_amount("amount_total_signed"),
         "amount_residual_signed": company_amount("amount_residual_signed"),
     },
+    lent=partial(names_within, via="contact"),
 )
 LINE_ROWS = Rows(
     InvoiceLineSerializer.Meta.fields,

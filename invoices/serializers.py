@@ -57,7 +57,8 @@ class InvoiceSerializer(RowSerializer):
 
     contact_id = odoo_id()
     contact_name = serializers.CharField(
-        read_only=True, help_text="Empty while the contact is not mirrored."
+        read_only=True,
+        help_text="Empty while the contact is not mirrored, and where it is outside your scope.",
     )
     company_name = name()
     journal_name = name()

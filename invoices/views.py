@@ -90,7 +90,7 @@ class InvoiceViewSet(MirrorViewSet):
 
     def refresh(self, odoo_id: int) -> datetime:
         began = super().refresh(odoo_id)
-        invoice = Invoice.objects.filter(pk=odoo_id).first()
+        invoice = self.get_queryset().filter(pk=odoo_id).first()
         if invoice and "lines" in self.expanded:
             # Those it has, and those it had.
             here = invoice.lines.values_list("pk", flat=True)
@@ -210,10 +210,8 @@ class DebtViewSet(MirrorViewSet):
         debts = self.sums.debts_spelled(rows)
         ids = {debt["contact_id"] for debt in debts} - {None}
         contacts = Contact.objects.visible_to(self.request.user).filter(pk__in=ids).order_by()
-        names = {
-            odoo_id: complete or name
-            for odoo_id, complete, name in contacts.values_list("odoo_id", "complete_name", "name")
-        }
+        called = CONTACT_ROWS.page(contacts, {"odoo_id", "complete_name", "name"})
+        names = {row["odoo_id"]: row["complete_name"] or row["name"] for row in called}
         for debt in debts:
             debt["contact_name"] = names.get(debt["contact_id"], "")
         return debts
@@ -234,7 +232,7 @@ class LiveInvoicesView(WriteView):
     def get(self, request: Request) -> Response:
         query = live.LiveInvoicesSerializer(data=request.query_params.dict())
         scope = [*live.INVOICES, *live.in_scope(request.user)]
-        return live_list(live.MODEL, live.FIELDS, live.SEARCHED, scope, query)
+        return live_list(live.MODEL, live.FIELDS, live.searched(request.user), scope, query)
 
     @extend_schema(
         summary="Make an invoice in Odoo",

@@ -30,6 +30,15 @@ class OdooMoment(Func):
 
 
 class MirroredQuerySet(models.QuerySet[Any]):
+    # The user whose scope narrows these rows; None where no scope does. What the rows show of other
+    # rows (the name of an invoice's contact), and what a search looks at, is narrowed by it too.
+    viewer: Any = None
+
+    def _clone(self) -> Self:
+        clone: Self = super()._clone()  # type: ignore[misc]  # the stubs do not know it
+        clone.viewer = self.viewer
+        return clone
+
     def present(self) -> Self:
         """Rows whose record Odoo still shows, archived ones included."""
         return self.filter(gone_at=None)
@@ -56,7 +65,21 @@ class MirroredQuerySet(models.QuerySet[Any]):
         return rows.iterator(chunk_size=10_000)
 
     def visible_to(self, user: Any) -> Self:
-        """The rows in the user's scope, which is all of them if there is none. Each noun says how."""
+        """The rows in the user's scope: all of them if there is none, and none for nobody."""
+        if not user.is_authenticated:
+            return self.none()
+        rows = self.within(user.access) if user.access.is_scoped else self.all()
+        rows.viewer = user
+        return rows
+
+    @property
+    def scope(self) -> Any:
+        """The ``access`` that narrows these rows, None where no scope does."""
+        access = self.viewer and self.viewer.access
+        return access if access and access.is_scoped else None
+
+    def within(self, access: Any) -> Self:
+        """The rows in the scope of ``access``. Each noun defines it."""
         raise NotImplementedError
 
 

@@ -129,6 +129,15 @@ def test_a_user_reads_live_what_is_in_the_scope_as_in_the_mirror(odoo, operator)
         assert found(operator) == list(visible.values_list("pk", flat=True)), (companies, contacts)
 
 
+def test_the_name_of_a_contact_above_the_scope_finds_nothing(odoo, operator):
+    """Odoo puts it into the complete name of those below."""
+    assert found(operator, "search=acme&type=delivery") == [odoo.stock]
+    operator.user.scope_contacts.set([odoo.stock])
+    del operator.user.access
+    assert found(operator, "search=acme") == []
+    assert found(operator, "search=stock") == [odoo.stock]
+
+
 SMUGGLED = [
     "domain=[]",
     "domain=[('id','>',0)]",

@@ -121,6 +121,25 @@ def test_a_user_reads_live_what_is_in_the_scope_as_in_the_mirror(odoo, operator)
         assert found(operator) == list(visible.values_list("pk", flat=True)), (companies, contacts)
 
 
+def test_a_name_outside_the_scope_finds_no_invoice(odoo, operator):
+    """Neither live nor in the mirror: bob owes an invoice that is addressed to jane."""
+    odoo.write_raw("account.move", [odoo.sale], commercial_partner_id=odoo.bob)
+    Invoice.objects.filter(pk=odoo.sale).update(commercial_contact=odoo.bob)
+    for scope, word, ids in (
+        ([odoo.bob], "jane", []),
+        ([odoo.bob], "PO", [odoo.sale]),
+        ([odoo.bob], "bob", [odoo.bill]),
+        ([odoo.bob, odoo.acme], "jane", [odoo.sale]),
+        ([], "jane", [odoo.sale]),
+    ):
+        user = UserFactory(groups=["operators"])
+        user.scope_contacts.set(scope)
+        operator.force_authenticate(user)
+        assert found(operator, f"search={word}") == ids, (scope, word)
+        mirrored = Invoice.objects.visible_to(user).search(word).order_by("pk")
+        assert list(mirrored.values_list("pk", flat=True)) == ids, (scope, word)
+
+
 SMUGGLED = [
     "domain=[['move_type','=','entry']]",
     "model=account.payment",

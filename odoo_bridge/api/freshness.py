@@ -31,6 +31,10 @@ class TooOld(APIException):
     wait = 30  # becomes Retry-After
 
 
+class NotCopied(TooOld):
+    """Odoo was asked, and what it returned could not be copied."""
+
+
 @dataclass(frozen=True)
 class Marks:
     """``synced_at``: all that was written in Odoo up to then, on its clock, is here; None before
@@ -102,8 +106,11 @@ def read_again(
         )
     if done.status != SyncRun.Status.SUCCEEDED or done.started_at is None:
         # With issues too: then the record itself could not be copied.
+        issues = done.status == SyncRun.Status.SUCCEEDED_WITH_ISSUES
         old = "was never complete" if age is None else f"is {age.total_seconds():.0f} seconds old"
-        raise TooOld(f"The copy {old}, and it could not be read from Odoo again just now.")
+        raise (NotCopied if issues else TooOld)(
+            f"The copy {old}, and it could not be read from Odoo again just now."
+        )
     return done.started_at
 
 

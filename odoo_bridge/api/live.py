@@ -122,11 +122,15 @@ def odoo_id(**options: Any) -> serializers.IntegerField:
 def live_list(
     model: str,
     fields: Sequence[str],
-    searched: Collection[str],
+    searched: Mapping[str, Domain],
     fixed: Domain,
     query: LiveQuerySerializer,
 ) -> Response:
-    """What Odoo has this moment, of what ``query`` asks for within ``fixed``."""
+    """What Odoo has this moment, of what ``query`` asks for within ``fixed``.
+
+    ``searched``: the fields that words are searched in, each with the conditions under which the
+    user may read that field.
+    """
     query.is_valid(raise_exception=True)
     given = query.validated_data
     with waiting.for_odoo():
@@ -150,7 +154,7 @@ def read(
     limit: int,
     after: int,
     search: str,
-    searched: Collection[str],
+    searched: Mapping[str, Domain],
 ) -> list[dict[str, Any]]:
     """Return at most ``limit`` records with ids greater than ``after``, ordered by id.
 
@@ -165,7 +169,9 @@ def read(
         places = [name for name in searched if name.partition(".")[0] in known]
         conditions: Domain = [*domain, ("id", ">", after)]
         for word in search.split()[:MAX_WORDS]:
-            conditions += any_of([(place, "ilike", escaped(word)) for place in places])
+            conditions += any_of(
+                [all_of([(place, "ilike", escaped(word)), *searched[place]]) for place in places]
+            )
         ids = odoo.search(model, conditions, limit=min(limit, MAX_ROWS))
         records = odoo.read(model, ids, wanted) if len(ids) else []
         return [
@@ -187,9 +193,18 @@ def read(
         raise OdooUnavailable(f"{model}.read: Odoo's answer has an unknown shape ({exc})") from exc
 
 
-def any_of(conditions: Sequence[Condition]) -> Domain:
-    """Odoo's "or" stands in front of what it joins."""
-    return ["|"] * (len(conditions) - 1) + list(conditions)
+def any_of(conditions: Sequence[Condition | Domain]) -> Domain:
+    """Odoo's "or" stands in front of what it joins. A domain among ``conditions`` must be one made
+    by ``any_of`` or ``all_of``."""
+    flat = [[one] if isinstance(one, tuple) else one for one in conditions]
+    return ["|"] * (len(flat) - 1) + [part for one in flat for part in one]
+
+
+def all_of(conditions: Sequence[Condition | str]) -> Domain:
+    """``conditions``, which Odoo joins by "and" only at its top level, as a single one."""
+    operators = sum(isinstance(part, str) for part in conditions)
+    # Each operator makes one condition of two; what remains is joined here.
+    return ["&"] * (len(conditions) - 2 * operators - 1) + list(conditions)
 
 
 def escaped(text: str) -> str:

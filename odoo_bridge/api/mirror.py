@@ -22,7 +22,7 @@ from rest_framework.response import Response
 from odoo_bridge.api.changes import ChangesQuerySerializer, changes, last_change
 from odoo_bridge.api.export import ExportQuerySerializer, export
 from odoo_bridge.api.filters import MAX_SECONDS, RowFilters
-from odoo_bridge.api.freshness import Marks, conditional, marks_of, read_again
+from odoo_bridge.api.freshness import Marks, NotCopied, conditional, marks_of, read_again
 from odoo_bridge.api.names import Names, names_at
 from odoo_bridge.api.rows import Row, Rows
 
@@ -162,12 +162,15 @@ class MirrorViewSet(viewsets.GenericViewSet):
     def refresh(self, odoo_id: int) -> datetime:
         """Read the record from Odoo now, and return when that began.
 
-        Raises TooOld; Http404 where the user may not see it.
+        Raises TooOld; Http404 for a record that cannot be copied and is not here, or not for them.
         """
-        everything = self.get_queryset().model._default_manager.filter(pk=odoo_id)
-        if everything.exists() and not everything.visible_to(self.request.user).exists():
-            raise Http404
-        return self.read_again(self.streams[0], [odoo_id])
+        # What exists outside the scope is read like what does not exist: a difference would tell.
+        try:
+            return self.read_again(self.streams[0], [odoo_id])
+        except NotCopied as exc:
+            if not self.get_queryset().filter(pk=odoo_id).exists():
+                raise Http404 from exc
+            raise
 
     def read_again(self, stream: str, ids: Collection[int]) -> datetime:
         return read_again(stream, sorted(ids), self.request.user, self.marks.age, self._give_up_at)

@@ -44,12 +44,19 @@ class Rows:
     """Makes the dicts of one mirrored model.
 
     ``fields`` are the API's names, in its order; those not in ``spelled`` are columns. Moments and
-    dates stay Python's, for the format of the answer to write.
+    dates stay Python's, for the format of the answer to write. ``lent`` returns, for the access of
+    a scoped viewer, what to read in place of columns that other rows lend.
     """
 
-    def __init__(self, fields: Sequence[str], spelled: Mapping[str, Spelled]) -> None:
+    def __init__(
+        self,
+        fields: Sequence[str],
+        spelled: Mapping[str, Spelled],
+        lent: Callable[[Any], Mapping[str, Any]] | None = None,
+    ) -> None:
         self.fields = tuple(fields)
         self._spelled = spelled
+        self._lent = lent
 
     def of(self, rows: QuerySet) -> QuerySet:
         """``rows`` with the columns of all fields chosen, for lists to begin with: choosing them in
@@ -68,8 +75,9 @@ class Rows:
         """
         fields = self._chosen(only)
         columns = self._columns(fields)
-        if rows.query.values_select != tuple(columns):
-            rows = rows.values_list(*columns)
+        chosen = self._within_scope(rows, columns)
+        if chosen != columns or rows.query.values_select != tuple(columns):
+            rows = rows.values_list(*chosen)
         found = list(rows)
         return self._rows(found, fields, columns, names or Names())
 
@@ -79,7 +87,7 @@ class Rows:
         """The same for any number of rows, in memory for ``page_size`` of them."""
         fields, names = self._chosen(only), Names()
         columns = self._columns(fields)
-        found = rows.values_list(*columns).iterator(page_size)
+        found = rows.values_list(*self._within_scope(rows, columns)).iterator(page_size)
         while page := list(islice(found, page_size)):
             yield from self._rows(page, fields, columns, names)
 
@@ -93,6 +101,13 @@ class Rows:
             spelled = self._spelled.get(name)
             columns |= dict.fromkeys(spelled.columns if spelled else (name,))
         return list(columns)
+
+    def _within_scope(self, rows: Any, columns: list[str]) -> list[Any]:
+        """``columns``, with expressions in place of those that show more than the viewer's scope."""
+        if self._lent is None or rows.scope is None:
+            return columns
+        lent = self._lent(rows.scope)
+        return [lent.get(column, column) for column in columns]
 
     def _rows(
         self,

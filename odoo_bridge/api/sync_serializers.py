@@ -16,6 +16,17 @@ _KINDS = {
     SyncRun.Kind.FULL: "read every row again",
     SyncRun.Kind.RECORDS: "the records `ids`",
 }
+_COUNTS = (
+    "inventoried_count",
+    "planned_count",
+    "read_count",
+    "created_count",
+    "updated_count",
+    "unchanged_count",
+    "gone_count",
+    "restored_count",
+    "issue_count",
+)
 
 
 class RunSerializer(serializers.ModelSerializer):
@@ -38,6 +49,8 @@ class RunSerializer(serializers.ModelSerializer):
 
     # Names of people and machines, and what Odoo said, are for those who run the bridge.
     for_operators = ("requested_by", "holder", "error", "note")
+    # What a run did tells of rows outside a scope: that they exist, how many, what changed.
+    of_all_rows = (*_COUNTS, "odoo_calls", "odoo_seconds", "error", "note")
 
     class Meta:
         model = SyncRun
@@ -54,15 +67,7 @@ class RunSerializer(serializers.ModelSerializer):
             "finished_at",
             "watermark_before",
             "watermark_after",
-            "inventoried_count",
-            "planned_count",
-            "read_count",
-            "created_count",
-            "updated_count",
-            "unchanged_count",
-            "gone_count",
-            "restored_count",
-            "issue_count",
+            *_COUNTS,
             "odoo_calls",
             "odoo_seconds",
             "phase",
@@ -76,7 +81,11 @@ class RunSerializer(serializers.ModelSerializer):
             "holder": {"allow_null": True, "help_text": "Host and process. For operators."},
             "error": {
                 "allow_null": True,
-                "help_text": "Why it failed, was skipped, or waits. For operators.",
+                "help_text": "Why it failed, was skipped, or waits. For operators without a scope.",
+            },
+            **{
+                name: {"allow_null": True, "help_text": "Null for an account with a scope."}
+                for name in (*_COUNTS, "odoo_calls", "odoo_seconds")
             },
             "note": {
                 "allow_null": True,
@@ -92,6 +101,8 @@ class RunSerializer(serializers.ModelSerializer):
         said: dict[str, Any] = super().to_representation(run)
         if not self.context["operator"]:
             said |= dict.fromkeys(self.for_operators)
+        if self.context["scoped"]:
+            said |= dict.fromkeys(self.of_all_rows)
         return said
 
 
@@ -151,7 +162,9 @@ class StandingSerializer(serializers.Serializer):
         child=serializers.CharField(),
         help_text="Fields that are empty: this Odoo lacks them, or they are not ours to read.",
     )
-    open_issues = serializers.IntegerField(help_text="Records that could not be copied.")
+    open_issues = serializers.IntegerField(
+        help_text="Records that could not be copied; for an account with a scope, those in it."
+    )
     current_run = RunSerializer(allow_null=True, help_text="The one at work.")
     last_run = RunSerializer(allow_null=True, help_text="The last one that did something.")
     next_runs = NextRunsField(
@@ -183,7 +196,7 @@ class StartRunSerializer(StrictBody):
         required=False,
         min_length=1,
         max_length=MAX_IDS,
-        help_text="Odoo's ids, for the kind `records` alone.",
+        help_text="Odoo's ids, for the kind `records` alone; with a scope, of rows in it.",
     )
 
     rules: ClassVar = {
@@ -206,4 +219,12 @@ class StartRunSerializer(StrictBody):
             raise serializers.ValidationError(
                 {"ids": "The kind records takes ids, and no other kind does."}, code="invalid"
             )
+        visible = self.context["visible"]
+        if visible is not None and "ids" in attrs:
+            found = set(visible.filter(pk__in=attrs["ids"]).values_list("pk", flat=True))
+            if found != set(attrs["ids"]):
+                # How a run about other records ends would tell whether they exist.
+                raise serializers.ValidationError(
+                    {"ids": "With a scope, only ids of rows in it."}, code="does_not_exist"
+                )
         return attrs

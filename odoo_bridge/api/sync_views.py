@@ -1,5 +1,6 @@
 """The sync over the API: where each stream stands, runs, issues, and starting a run."""
 
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
@@ -48,6 +49,26 @@ class SyncApi(APIView):
         permission = import_string(settings.SYNC_PERMISSIONS["start"])()
         return bool(permission.has_permission(self.request, self))
 
+    def is_scoped(self) -> bool:
+        user: Any = self.request.user
+        return bool(user.is_authenticated and user.access.is_scoped)
+
+    def of_runs(self) -> dict[str, Any]:
+        """The context of RunSerializer."""
+        return {"operator": self.is_operator(), "scoped": self.is_scoped()}
+
+    def visible_issues(self) -> QuerySet[SyncIssue]:
+        """All issues; for an account with a scope, those whose row is in it."""
+        issues = SyncIssue.objects.order_by("-id")
+        if not self.is_scoped():
+            return issues
+        seen = Q(pk=None)
+        for name, stream in all_streams().items():
+            rows: Any = stream.model._default_manager
+            visible = rows.visible_to(self.request.user).order_by().values("pk")
+            seen |= Q(stream=name, odoo_id__in=visible)
+        return issues.filter(seen)
+
 
 class SyncView(StrictQuery, SyncApi):
     """Where every stream stands. ``health/ready`` says the same in one word, without a login."""
@@ -56,15 +77,17 @@ class SyncView(StrictQuery, SyncApi):
 
     @extend_schema(summary="Where every stream stands", responses=SyncSerializer)
     def get(self, request: Request) -> Response:
-        user: Any = request.user
         standing = all_standing()
-        if user.access.is_scoped:
+        if self.is_scoped():
             # How much there is outside the scope is not for them.
+            issues = self.visible_issues().filter(resolved_at=None)
+            open_issues = Counter(issues.values_list("stream", flat=True))
             for stream in standing:
                 stream.row_count = stream.odoo_row_count = None
                 stream.current_run = stream.last_run = None
+                stream.open_issues = open_issues[stream.stream]
         said = {"streams": standing, "silences": silences(timezone.now())}
-        return Response(SyncSerializer(said, context={"operator": self.is_operator()}).data)
+        return Response(SyncSerializer(said, context=self.of_runs()).data)
 
 
 class Listed(generics.ListAPIView):
@@ -100,12 +123,12 @@ class OfRuns(SyncApi, generics.GenericAPIView):
     queryset = SyncRun.objects.select_related("requested_by").order_by("-id")
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "operator": self.is_operator()}
+        return {**super().get_serializer_context(), **self.of_runs()}
 
 
 class RunsView(OfRuns, Listed):
     """Runs, the latest first. Those that ended a month ago are forgotten, but for the last of each
-    outcome."""
+    outcome. For an operator with a scope they come without counts and errors."""
 
     filterset_class = RunFilters
 
@@ -150,15 +173,7 @@ class IssuesView(SyncApi, Listed):
     may = "state"
 
     def get_queryset(self) -> QuerySet[SyncIssue]:
-        user: Any = self.request.user
-        issues = SyncIssue.objects.order_by("-id")
-        if not (user.is_authenticated and user.access.is_scoped):
-            return issues
-        seen = Q(pk=None)
-        for name, stream in all_streams().items():
-            rows: Any = stream.model._default_manager
-            seen |= Q(stream=name, odoo_id__in=rows.visible_to(user).order_by().values("pk"))
-        return issues.filter(seen)
+        return self.visible_issues()
 
     @extend_schema(summary="Records that could not be copied", operation_id="sync_issues_list")
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -194,9 +209,11 @@ class StartRunView(StrictQuery, SyncApi):
     def post(self, request: Request, stream: str) -> Response:
         if stream not in all_streams():
             raise Http404
-        serializer = StartRunSerializer(data=request.data)
+        rows: Any = all_streams()[stream].model._default_manager
+        visible = rows.visible_to(request.user) if self.is_scoped() else None
+        serializer = StartRunSerializer(data=request.data, context={"visible": visible})
         serializer.is_valid(raise_exception=True)
         asked = serializer.validated_data
         run = ask_once(stream, asked["kind"], by=request.user, ids=asked.get("ids", ()))
-        said = RunSerializer(run, context={"operator": True}).data
+        said = RunSerializer(run, context=self.of_runs()).data
         return Response(said, status=202, headers={"Location": reverse("sync-run", args=[run.pk])})

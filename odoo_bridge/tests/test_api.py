@@ -1,8 +1,10 @@
 """What holds for every address of the API."""
 
+import io
 import json
 import logging
 import re
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,9 +20,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.tests.factories import PASSWORD, UserFactory, scoped, user_of
+from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
+from odoo_bridge.api.throttles import ExportThrottle
 from odoo_bridge.logs import JsonFormatter
 from odoo_bridge.odoo.errors import OdooUnavailable
 from odoo_bridge.sync.streams import all_streams
@@ -176,18 +180,36 @@ def operations(*methods):
 
 
 # Scopes -------------------------------------------------------------------------------------------
-@pytest.fixture
-def of_7(rows):
-    """A user of all groups, scoped to contact 7. Contact 9 and its invoice 9 are FOREIGN, one gone."""
-    values = {"name": "FOREIGN", "ref": "FOREIGN"}
+SCOPES = {
+    "contacts": {"contacts": [7]},
+    "companies": {"companies": [1]},
+    "both": {"contacts": [7], "companies": [1]},
+}
+
+
+@pytest.fixture(params=SCOPES)
+def of_7(request, rows, monkeypatch):
+    """A user of all groups whose scope holds contact 7 and the invoices 7 and 8.
+
+    FOREIGN are: the contacts 9 and 11, one of them gone, and their invoices; what contact 7 is below
+    of; who invoice 8, owed by contact 7, is addressed and shipped to; a contact's name in the issues.
+    """
+    values = {"name": "FOREIGN", "ref": "FOREIGN", "company_id": 2}
     for odoo_id, gone_at in ((9, None), (11, timezone.now())):
         ContactFactory(odoo_id=odoo_id, complete_name="FOREIGN", gone_at=gone_at, **values)
         InvoiceFactory(odoo_id=odoo_id, contact_id=odoo_id, gone_at=gone_at, **values)
         InvoiceLineFactory(odoo_id=odoo_id, invoice_id=odoo_id, name="FOREIGN", gone_at=gone_at)
         SyncIssueFactory(odoo_id=odoo_id, reason="FOREIGN")
-    Invoice.objects.filter(pk=7).update(contact_id=7, shipping_contact_id=9)
+    above = {"parent_id": 9, "commercial_contact_id": 9}
+    names = {"name": "Jane", "complete_name": "FOREIGN, Jane", "company_name": "FOREIGN"}
+    Contact.objects.filter(pk=7).update(company_id=1, **above, **names)
+    Invoice.objects.filter(pk=7).update(contact_id=7, shipping_contact_id=9, company_id=1)
+    others = {"contact_id": 9, "shipping_contact_id": 11, "commercial_contact_id": 7}
+    open_now = {"state": "posted", "amount_residual": 1, "currency_id": 1}
+    InvoiceFactory(odoo_id=8, name="INV/8", company_id=1, **others, **open_now)
     InvoiceLineFactory(odoo_id=7, invoice_id=7)
-    user = scoped(contacts=[7])
+    monkeypatch.setattr(ExportThrottle, "get_rate", lambda _throttle: None)
+    user = scoped(**SCOPES[request.param])
     user.groups.set(Group.objects.all())
     client = APIClient()
     client.force_authenticate(user)
@@ -195,7 +217,12 @@ def of_7(rows):
 
 
 def body_of(answer):
-    return b"".join(answer) if answer.streaming else answer.content
+    """All that is in the answer; of a workbook what is in its parts."""
+    body = b"".join(answer) if answer.streaming else answer.content
+    if not body.startswith(b"PK"):
+        return body
+    with zipfile.ZipFile(io.BytesIO(body)) as parts:
+        return b"".join(map(parts.read, parts.namelist()))
 
 
 WITH_AN_ID = [param for param in operations(*METHODS) if "<int:odoo_id>" in param.values[1]]
@@ -217,27 +244,154 @@ def test_a_record_outside_the_scope_is_not_there(of_7, method, route):
             assert b"FOREIGN" not in body_of(answer)
 
 
-@pytest.mark.parametrize(("method", "route"), operations("GET"))
-def test_no_answer_within_a_scope_tells_of_what_is_outside(of_7, method, route):
-    """Whatever else is asked for; where the route has an id, it is one of the scope."""
-    plain = of_7.get(path_of(route))
-    assert plain.status_code in (200, 503), body_of(plain)
-    told = [body_of(plain)]
-    if "contacts" in route and plain.status_code == 200:
-        assert b"7" in told[0]
-    for query in ("include_gone=true", "search=FOREIGN", "expand=contact,lines", "ref=FOREIGN"):
-        answer = of_7.get(f"{path_of(route)}?{query}")
-        assert answer.status_code in (200, 400, 404, 503), body_of(answer)
-        # A page may quote what was asked.
-        told.append(body_of(answer).replace(query.encode(), b""))
-    assert [body for body in told if b"FOREIGN" in body] == []
+QUERIES = (
+    "",
+    "include_gone=true",
+    "search=FOREIGN",
+    "expand=contact,lines",
+    "fields=contact_name",
+    "fields=complete_name,company_name",
+    "ref=FOREIGN",
+    "ordering=name",
+    "ordering=-name&cursor=",
+    "format=csv",
+    "format=xlsx",
+    "format=ndjson",
+    "after=0&totals=true",
+    "by=company_id",
+    "side=payables",
+    "max_age=100000",
+)
+LISTING = [route for route, known in TABLE.items() if "GET" in known and route not in PAGES]
+
+
+def test_no_answer_within_a_scope_tells_of_what_is_outside(of_7):
+    """Whatever is asked for; where the route has an id, it is one of the scope."""
+    for route in LISTING:
+        for query in QUERIES:
+            where = f"{path_of(route)}?{query}"
+            answer = of_7.get(where)
+            # An answer may quote what was asked.
+            body = body_of(answer).replace(query.encode() or b"FOREIGN?", b"")
+            assert answer.status_code in ((200, 400, 503) if query else (200, 503)), where
+            assert b"FOREIGN" not in body, where
+            if "contacts" in route and answer.status_code == 200 and not query:
+                assert b"7" in body, where
+
+
+def found_by_search(client, route, word, others=""):
+    """What a search for ``word`` answers, None where there is no search to be had."""
+    answer = client.get(f"{path_of(route)}?{others}search={word}")
+    said = body_of(answer).replace(f"search={word}".encode(), b"")
+    return said if answer.status_code == 200 else None
+
+
+def test_no_search_within_a_scope_finds_by_what_is_outside(of_7):
+    """What is outside and what is nowhere find the same."""
+    searched = [route for route in LISTING if found_by_search(of_7, route, "Jane")]
+    assert len(searched) == 7, searched
+    for route in searched:
+        for others in ("", "include_gone=true&", "move_type=out_invoice&" * ("invoice" in route)):
+            found = [found_by_search(of_7, route, word, others) for word in ("FOREIGN", "FO")]
+            assert found == [found_by_search(of_7, route, "NOWHERE", others)] * 2, route
+
+
+def test_a_search_of_very_many_rows_finds_by_no_name_outside_the_scope(of_7, monkeypatch):
+    monkeypatch.setattr("invoices.models.guess_rows", lambda _rows: 10**9)
+    assert [row["odoo_id"] for row in listed(of_7, "/api/invoices?search=Jane")] == [7]
+    assert listed(of_7, "/api/invoices?search=FOREIGN") == []
+
+
+def listed(client, path):
+    return client.get(path).json()["results"]
+
+
+def test_of_a_contact_outside_the_scope_an_invoice_has_the_id_alone(of_7):
+    seven, eight = listed(of_7, "/api/invoices?expand=contact")
+    assert (seven["contact_id"], seven["contact_name"], seven["contact"]["name"]) == (
+        7,
+        "Jane",
+        "Jane",
+    )
+    assert (eight["contact_id"], eight["contact_name"], eight["contact"]) == (9, "", None)
+    assert (eight["commercial_contact_id"], eight["shipping_contact_id"]) == (7, 11)
+    [contact] = listed(of_7, "/api/contacts")
+    assert (contact["parent_id"], contact["commercial_contact_id"]) == (9, 9)
+    assert (contact["complete_name"], contact["company_name"]) == ("Jane", "")
+    [debt] = listed(of_7, "/api/invoices/ageing")
+    assert (debt["contact_id"], debt["contact_name"]) == (7, "Jane")
+
+
+def test_without_a_scope_the_same_names_are_there(of_7):
+    client = APIClient()
+    client.force_authenticate(user_of("reader"))
+    names = [row["contact_name"] for row in listed(client, "/api/invoices?search=INV/8")]
+    assert names == ["FOREIGN"]
+    assert [row["odoo_id"] for row in listed(client, "/api/invoices?search=FOREIGN Jane")] == [7]
+
+
+def test_a_scope_that_holds_the_contact_above_shows_its_name(rows):
+    ContactFactory(odoo_id=1, name="Acme", complete_name="Acme", commercial_contact_id=1)
+    names = {"name": "Jane", "complete_name": "Acme, Jane", "company_name": "Acme"}
+    ContactFactory(odoo_id=2, parent_id=1, commercial_contact_id=1, **names)
+    InvoiceFactory(odoo_id=2, contact_id=2, company_id=1)
+    for scope in ({"contacts": [1]}, {"companies": [1]}):
+        client = APIClient()
+        client.force_authenticate(scoped(**scope))
+        found = listed(client, "/api/contacts?search=Acme Jane")
+        assert [(row["complete_name"], row["company_name"]) for row in found] == [
+            ("Acme, Jane", "Acme")
+        ]
+        found = listed(client, "/api/invoices?search=Acme Jane")
+        assert [row["contact_name"] for row in found] == ["Acme, Jane"]
 
 
 def test_sums_within_a_scope_leave_out_what_is_outside(of_7):
     totals = of_7.get("/api/invoices/summary").json()["totals"]
-    assert sum(row["count"] for row in totals) == 1
-    for feed in ("contacts", "invoices", "invoices/lines"):
-        assert of_7.get(f"/api/{feed}/changes?totals=true").json()["totals"]["count"] == 1, feed
+    assert sum(row["count"] for row in totals) == 2
+    for feed, count in (("contacts", 1), ("invoices", 2), ("invoices/lines", 1)):
+        totals = of_7.get(f"/api/{feed}/changes?totals=true").json()["totals"]
+        assert totals["count"] == count, feed
+
+
+COUNTS = {"odoo_calls", "odoo_seconds", "error", "note"} | {
+    f"{what}_count"
+    for what in (
+        *("inventoried", "planned", "read", "created", "updated"),
+        *("unchanged", "gone", "restored", "issue"),
+    )
+}
+
+
+def test_runs_tell_a_scoped_operator_nothing_of_other_rows(of_7):
+    did = {name: 7345 for name in COUNTS if name.endswith("_count")}
+    SyncRunFactory(
+        status="succeeded", error="7345 rows, among them FOREIGN", odoo_calls=7345, **did
+    )
+    runs = [
+        *listed(of_7, "/api/sync/runs"),
+        of_7.get("/api/sync/runs/7").json(),
+        of_7.post("/api/sync/contacts/run", {}, format="json").json(),
+    ]
+    assert len(runs) == 4
+    for run in runs:
+        assert {name: run[name] for name in COUNTS} == dict.fromkeys(COUNTS), run
+    SyncIssueFactory(odoo_id=7)
+    streams = of_7.get("/api/sync").json()["streams"]
+    assert [stream["open_issues"] for stream in streams] == [1, 0, 0]
+    assert b"7345" not in of_7.get("/api/sync").content
+
+
+def test_a_scoped_operator_starts_runs_for_rows_of_the_scope_only(of_7):
+    """How a run ends tells whether a record exists."""
+    body = {"kind": "records", "ids": [7]}
+    assert of_7.post("/api/sync/contacts/run", body, format="json").status_code == 202
+    refused = [
+        of_7.post("/api/sync/contacts/run", {**body, "ids": ids}, format="json")
+        for ids in ([9], [7, 9], [11], [12])
+    ]
+    assert [answer.status_code for answer in refused] == [400] * 4
+    assert {answer.content for answer in refused} == {refused[0].content}
 
 
 # Names that are not known -------------------------------------------------------------------------

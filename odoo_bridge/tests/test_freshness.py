@@ -257,12 +257,21 @@ def test_reading_again_is_limited_per_user_and_what_is_young_does_not_count(api,
     assert another.get(f"{path}?max_age=60").status_code == 200
 
 
-def test_what_a_user_may_not_see_is_not_read_again(demo):
-    ContactFactory(odoo_id=7, company_id=5)
+@pytest.mark.parametrize("odoo", ["there", "down", "unreadable"])
+def test_what_a_user_may_not_see_is_answered_like_what_does_not_exist(demo, settings, odoo):
+    acme = demo.add("res.partner", name="Acme", company_id=1)
+    ContactFactory(odoo_id=acme, company_id=1)
+    if odoo == "down":
+        settings.ODOO_URL = "http://127.0.0.1:9"
+    if odoo == "unreadable":
+        demo.write_raw("res.partner", [acme], name=7)
     client = APIClient()
     client.force_authenticate(scoped(companies=[4]))
-    assert client.get("/api/contacts/7?max_age=0").status_code == 404
-    assert not SyncRun.objects.exists()
+    outside, nowhere = (
+        client.get(f"/api/contacts/{odoo_id}?max_age=0") for odoo_id in (acme, 4711)
+    )
+    assert outside.status_code == nowhere.status_code == (503 if odoo == "down" else 404)
+    assert outside.content == nowhere.content
 
 
 @pytest.mark.parametrize("max_age", ["-1", "soon", "1.5", "9" * 30])
