@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.models import Access
-from contacts.models import Contact
+from contacts.models import LENT, Contact
 from contacts.rows import CONTACT_ROWS
 from odoo_bridge.api.live import (
     Codes,
@@ -14,6 +14,8 @@ from odoo_bridge.api.live import (
     LiveQuerySerializer,
     Several,
     any_of,
+    check_company,
+    check_result,
     company_for,
     find_by_marker,
     import_of,
@@ -112,11 +114,20 @@ def searched(user: Any) -> dict[str, Domain]:
     return places
 
 
-def check_contact(user: Any, field: str, contact_id: int) -> None:
+def check_contact(user: Any, field: str, contact_id: int, *, gone_too: bool = False) -> None:
     """Raises ValidationError about ``field`` for a contact that the user may not see."""
-    visible = Contact.objects.present().visible_to(user)
+    rows = Contact.objects.all() if gone_too else Contact.objects.present()
+    visible = rows.visible_to(user)
     if not visible.filter(pk=contact_id).exists():
         raise wrong(field, "There is no such contact.")
+
+
+def check_parent(user: Any, parent_id: int | None, *, gone_too: bool = False) -> None:
+    """Raises ValidationError where the user may add no contact below ``parent_id``."""
+    if parent_id is not None:
+        check_contact(user, "parent_id", parent_id, gone_too=gone_too)
+    elif user.access.contact_ids:
+        raise wrong("parent_id", "You may add contacts below those in your scope only: name one.")
 
 
 # Creating -----------------------------------------------------------------------------------------
@@ -164,12 +175,7 @@ class NewContactSerializer(StrictBody):
         """Put Odoo's ids beside the codes, and refuse what Odoo would drop without a word."""
         user = self.context["request"].user
         parent_id = wish.get("parent_id")
-        if parent_id is None and user.access.contact_ids:
-            raise wrong(
-                "parent_id", "You may add contacts below those in your scope only: name one."
-            )
-        if parent_id is not None:
-            check_contact(user, "parent_id", parent_id)
+        check_parent(user, parent_id)
         if parent_id is not None and wish["type"] == "contact":
             for name in wish.keys() & ADDRESS.keys():
                 raise wrong(
@@ -219,9 +225,16 @@ def _mirror(write: OdooWrite, contact_id: int) -> None:
     Contact.objects.filter(pk=contact_id, created_by=None).update(created_by=write.user)
 
 
-def _row(contact_id: int) -> Mapping[str, Any]:
-    [row] = CONTACT_ROWS.page(Contact.objects.filter(pk=contact_id))
-    return row
+def _row(contact_id: int, user: Any) -> Mapping[str, Any]:
+    rows = Contact.objects.filter(pk=contact_id).as_seen_by(user)
+    return next(iter(CONTACT_ROWS.page(rows)), {})
+
+
+def _check(user: Any, write: OdooWrite) -> None:
+    check_company(user, write)
+    if user.access.is_scoped:
+        check_parent(user, write.wish.get("parent_id"), gone_too=True)
+    check_result(user, Contact.objects.all(), write)
 
 
 CREATE_CONTACT = Action(
@@ -234,4 +247,6 @@ CREATE_CONTACT = Action(
     _complete,
     _mirror,
     _row,
+    _check,
+    LENT,
 )

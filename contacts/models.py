@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 SEARCHED = ("complete_name", "name", "email", "phone", "mobile", "vat", "ref", "city")
-# Without names of other contacts.
+# What holds names of other contacts, and what is searched without those.
+LENT = ("complete_name", "company_name")
 OWN = tuple(column for column in SEARCHED if column != "complete_name")
 
 

@@ -21,6 +21,8 @@ from odoo_bridge.api.live import (
     Several,
     any_of,
     cell,
+    check_company,
+    check_result,
     company_for,
     find_by_marker,
     import_of,
@@ -64,6 +66,8 @@ INVOICES: Domain = [("move_type", "!=", "entry")]
 MOVE_TYPES = ("out_invoice", "out_refund", "in_invoice", "in_refund", "out_receipt", "in_receipt")
 STATES = ("draft", "posted", "cancel")
 MAX_LINES = 200
+# What an invoice shows of its contact.
+LENT = ("contact_name",)
 
 
 def _number(**options: Any) -> serializers.DecimalField:
@@ -403,11 +407,19 @@ def _mirror_invoice(write: OdooWrite, invoice_id: int) -> None:
         mirrored("invoice_lines", lines, write)
 
 
-def _row(invoice_id: int) -> Mapping[str, Any]:
+def _row(invoice_id: int, user: Any) -> Mapping[str, Any]:
     names = Names()
-    [row] = INVOICE_ROWS.page(Invoice.objects.filter(pk=invoice_id), names=names)
+    rows = Invoice.objects.filter(pk=invoice_id).as_seen_by(user)
+    row = next(iter(INVOICE_ROWS.page(rows, names=names)), {})
     lines = InvoiceLine.objects.present().filter(invoice_id=invoice_id)
     return {**row, "lines": LINE_ROWS.page(lines.order_by("sequence", "odoo_id"), names=names)}
+
+
+def _check(user: Any, write: OdooWrite) -> None:
+    check_company(user, write)
+    if user.access.is_scoped:
+        check_contact(user, "contact_id", write.wish["contact_id"], gone_too=True)
+    check_result(user, Invoice.objects.all(), write)
 
 
 CREATE_INVOICE = Action(
@@ -420,6 +432,8 @@ CREATE_INVOICE = Action(
     _complete,
     _mirror,
     _row,
+    _check,
+    LENT,
 )
 
 
@@ -473,6 +487,10 @@ def _state(odoo: Gateway, invoice_id: int) -> str:
     return str(found[0]["state"])
 
 
+def _check_post(user: Any, write: OdooWrite) -> None:
+    check_result(user, Invoice.objects.all(), write)
+
+
 POST_INVOICE = Action(
     "post_invoice",
     "invoices",
@@ -483,5 +501,7 @@ POST_INVOICE = Action(
     _complete_post,
     _mirror_invoice,
     _row,
+    _check_post,
+    LENT,
     harmless_twice=True,
 )

@@ -68,7 +68,12 @@ class MirroredQuerySet(models.QuerySet[Any]):
         """The rows in the user's scope: all of them if there is none, and none for nobody."""
         if not user.is_authenticated:
             return self.none()
-        rows = self.within(user.access) if user.access.is_scoped else self.all()
+        rows = self.within(user.access) if user.access.is_scoped else self
+        return rows.as_seen_by(user)
+
+    def as_seen_by(self, user: Any) -> Self:
+        """The same rows; what they show of others is narrowed by the user's scope."""
+        rows = self.all()
         rows.viewer = user
         return rows
 

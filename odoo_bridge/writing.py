@@ -97,7 +97,11 @@ class Action:
     ``send`` does it and returns the record's id; not retried. ``find`` returns the id of the record
     if an earlier ``send`` got that far. ``complete`` does what is left to do in Odoo once the record
     is there; it can be repeated, and raises NotAsAsked when the record is not what was wished for.
-    ``mirror`` brings the record here, with who made it. ``row`` is the answer to the API.
+    ``mirror`` brings the record here, with who made it. ``row`` is the answer to the API, as the user
+    may see it; the fields ``lent`` of it are texts that come from other rows.
+
+    ``check`` raises what a new request for the same would be answered with, when the user may no
+    longer ask for it, or see what came of it. Nothing is sent, completed or answered before that.
 
     ``harmless_twice``: a second ``send`` beside a first one that is still at work changes nothing.
     """
@@ -111,7 +115,9 @@ class Action:
     find: Callable[[Gateway, OdooWrite], int | None]
     complete: Callable[[Gateway, OdooWrite, int], None]
     mirror: Callable[[OdooWrite, int], None]
-    row: Callable[[int], Mapping[str, Any]]
+    row: Callable[[int, Any], Mapping[str, Any]]
+    check: Callable[[Any, OdooWrite], None]
+    lent: tuple[str, ...]
     harmless_twice: bool = False
 
 
@@ -163,21 +169,34 @@ def ask(
     return write
 
 
-def carry_out(write: OdooWrite) -> OdooWrite:
+def carry_out(write: OdooWrite, user: Any) -> OdooWrite:
     """Do what is still to be done for ``write``; return it with its final answer.
 
-    Raises InProgress when somebody else is at it, OutcomeUnknown and Unfinished when the same
-    request should come again, and the errors of the gateway when nothing was changed in Odoo.
+    ``user``: who sends the request now, with today's rights: the key may be a year old. Raises what
+    ``check`` of the action raises when these no longer allow it, InProgress when another request is
+    working on it, OutcomeUnknown and Unfinished when the same request should come again, and the
+    errors of the gateway when nothing was changed in Odoo.
     """
+    action = all_actions()[write.action]
+    action.check(user, write)
     if not _claim(write):
         return write
-    action = all_actions()[write.action]
     with _released(write):
         odoo = _ours()
         odoo_id = _made(odoo, action, write)
         if odoo_id is not None:
-            _finish(odoo, action, write, odoo_id)
+            _finish(odoo, action, write, odoo_id, user)
     return write
+
+
+def answer_to(write: OdooWrite, user: Any) -> Any:
+    """The stored answer of a write that ended, without names that the user may no longer see."""
+    answer = json.loads(write.answer)
+    action = all_actions()[write.action]
+    if write.state != State.DONE or write.odoo_id is None or not user.access.is_scoped:
+        return answer
+    today = action.row(write.odoo_id, user)
+    return answer | {name: today.get(name, "") for name in action.lent}
 
 
 def settle(write: OdooWrite) -> None:
@@ -298,7 +317,7 @@ def _send(odoo: Gateway, action: Action, write: OdooWrite) -> int | None:
     raise _unknown() from error
 
 
-def _finish(odoo: Gateway, action: Action, write: OdooWrite, odoo_id: int) -> None:
+def _finish(odoo: Gateway, action: Action, write: OdooWrite, odoo_id: int, user: Any) -> None:
     """Complete it in Odoo, bring it here, and keep the answer."""
     problem: NotAsAsked | None = None
     try:
@@ -323,7 +342,7 @@ def _finish(odoo: Gateway, action: Action, write: OdooWrite, odoo_id: int) -> No
         error = {"code": problem.code, "message": str(problem), "odoo_id": odoo_id}
         _answer(write, State.REFUSED, problem.status, error)
     else:
-        _answer(write, State.DONE, action.status, action.row(odoo_id))
+        _answer(write, State.DONE, action.status, action.row(odoo_id, user))
 
 
 def _answer(write: OdooWrite, state: str, status: int, content: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts import tokens
 from accounts.tests.factories import UserFactory, user_of
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
@@ -452,6 +453,97 @@ def test_a_made_contact_is_found_by_who_made_it(odoo, writer):
     ids = Contact.objects.filter(created_by=user).values_list("pk", flat=True)
     assert list(ids) == [own]
     assert made != own
+
+
+# Rights that are narrower than when the key was first used -----------------------------------------
+def narrow(client, companies=(), contacts=()):
+    client.user.scope_companies.set([company(one) for one in companies])
+    client.user.scope_contacts.set(contacts)
+    # As the next request finds it.
+    client.force_authenticate(UserFactory._meta.model.objects.get(pk=client.user.pk))
+
+
+# What the first request left.
+LEFT = {
+    "done": [],
+    "asked": [Fault("busy", "res.partner", "load")],
+    "sent": [
+        Fault("after_commit_reset", "res.partner", "load"),
+        Fault("reset", "ir.model.data", times=gateway.READ_ATTEMPTS),
+    ],
+    "made": [Fault("status", "res.partner", "read", code=502, times=gateway.READ_ATTEMPTS)],
+}
+
+
+@pytest.mark.parametrize("state", LEFT)
+def test_an_old_key_does_and_shows_nothing_that_the_scope_no_longer_holds(odoo, writer, state):
+    inside, outside = (
+        odoo.add("res.partner", name=name, is_company=True) for name in ("Inside", "Outside")
+    )
+    run("contacts", "changes", trigger=SyncRun.Trigger.COMMAND)
+    key, body = str(uuid4()), {"name": "Secret", "parent_id": inside}
+    odoo.faults.add(
+        *(
+            Fault(one.kind, one.model, one.method, times=one.times, **one.options)
+            for one in LEFT[state]
+        )
+    )
+    make(writer, key, **body)
+    assert OdooWrite.objects.get().state == state
+    asked = len(odoo.calls)
+    for scope in ({"contacts": [outside]}, {"companies": [2]}, {"companies": [1, 2]}):
+        narrow(writer, **scope)
+        answer = make(writer, key, **body)
+        assert answer.status_code == 400, answer.content
+        assert set(answer.json()["error"]["fields"]) == {
+            "parent_id" if "contacts" in scope else "company_id"
+        }
+        assert not answer.has_header("Idempotency-Replayed")
+        assert OdooWrite.objects.get().state == state
+    assert len(odoo.calls) == asked
+    # The sweeper sends nothing either, and mirrors what is in Odoo all the same.
+    OdooWrite.objects.update(sent_at=timezone.now() - writing.STILL_AT_WORK * 2)
+    writing.settle_all()
+    assert len(sent(odoo)) == 1
+    assert Contact.objects.filter(name="Secret").count() == (state != "asked")
+    narrow(writer)
+    answer = make(writer, key, **body)
+    assert (answer.status_code, answer.json()["name"]) == (201, "Secret")
+    assert len(named(odoo, "Secret")) == 1
+
+
+def test_an_old_key_shows_no_record_that_left_the_scope(odoo, writer):
+    narrow(writer, companies=[1])
+    key = str(uuid4())
+    made = make(writer, key).json()["odoo_id"]
+    Contact.objects.filter(pk=made).update(company_id=2)
+    assert make(writer, key).status_code == 404
+    Contact.objects.filter(pk=made).update(company_id=None)
+    assert make(writer, key).json()["name"] == "Acme"
+
+
+def test_an_old_key_opens_nothing_without_the_group_or_to_a_locked_account(odoo, writer, settings):
+    key = str(uuid4())
+    assert make(writer, key).status_code == 201
+    client = APIClient(headers={"Authorization": f"Bearer {tokens.issue(writer.user).access}"})
+    client.user = writer.user
+    assert make(client, key)["Idempotency-Replayed"] == "true"
+    writer.user.groups.clear()
+    assert make(client, key).status_code == 403
+    writer.user.is_active = False
+    writer.user.save()
+    assert make(client, key).status_code == 401
+
+
+def test_a_company_the_bridge_no_longer_reads_is_not_written_for_by_an_old_key(
+    odoo, writer, settings
+):
+    key = str(uuid4())
+    odoo.faults.add(Fault("busy", "res.partner", "load"))
+    assert make(writer, key, company_id=1).status_code == 503
+    settings.ODOO_COMPANY_IDS = [2]
+    assert make(writer, key, company_id=1).status_code == 400
+    assert len(sent(odoo)) == 1
 
 
 # The record of writes -----------------------------------------------------------------------------

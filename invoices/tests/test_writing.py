@@ -341,6 +341,45 @@ def test_a_writer_scoped_to_a_company_writes_for_that_one(odoo, writer):
     assert post(foreign, made["odoo_id"]).status_code == 404
 
 
+def scope(client, *contacts):
+    """Narrow the client's user to these contacts, as the next request finds it."""
+    client.user.scope_contacts.set(contacts)
+    client.force_authenticate(UserFactory._meta.model.objects.get(pk=client.user.pk))
+
+
+def test_an_old_key_posts_and_shows_nothing_outside_a_narrower_scope(odoo, writer):
+    other = odoo.add("res.partner", name="Other")
+    run("contacts", "changes", trigger=SyncRun.Trigger.COMMAND)
+    unfinished, posted = str(uuid4()), str(uuid4())
+    done = make(writer, odoo).json()["odoo_id"]
+    assert post(writer, done, posted).status_code == 200
+    odoo.faults.add(Fault("busy", "account.move", "action_post"))
+    assert make(writer, odoo, unfinished, post=True).json()["error"]["code"] == "unfinished"
+    asked = len(odoo.calls)
+    scope(writer, other)
+    assert make(writer, odoo, unfinished, post=True).status_code == 400
+    assert post(writer, done, posted).status_code == 404
+    assert len(odoo.calls) == asked
+    assert Invoice.objects.filter(state="posted").count() == 1
+    scope(writer)
+    assert make(writer, odoo, unfinished, post=True).json()["state"] == "posted"
+    assert post(writer, done, posted)["Idempotency-Replayed"] == "true"
+
+
+def test_an_answer_names_no_contact_outside_the_scope_neither_new_nor_again(odoo, writer):
+    """An invoice that is owed by a contact of the scope, and addressed to another one."""
+    other = odoo.add("res.partner", name="Other")
+    run("contacts", "changes", trigger=SyncRun.Trigger.COMMAND)
+    made, key = make(writer, odoo).json()["odoo_id"], str(uuid4())
+    assert post(writer, made, key).json()["contact_name"] == "Acme"
+    Invoice.objects.filter(pk=made).update(commercial_contact=other)
+    scope(writer, other)
+    again = post(writer, made, key)
+    assert (again.status_code, again.json()["contact_name"]) == (200, "")
+    odoo.write_raw("account.move", [made], commercial_partner_id=other)
+    assert post(writer, made).json()["contact_name"] == ""
+
+
 def test_an_invoice_that_is_not_here_cannot_be_posted(odoo, writer):
     made = odoo.add_invoice(contact=odoo.customer, lines=[{"name": "Desk", "price_unit": 10}])
     assert post(writer, made).status_code == 404

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.http import Http404
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
@@ -20,11 +21,11 @@ from rest_framework.views import APIView
 
 from odoo_bridge.api import waiting
 from odoo_bridge.api.strict import StrictBody, StrictSerializer, unknown
-from odoo_bridge.models import OdooWrite, Reference
+from odoo_bridge.models import MirroredQuerySet, OdooWrite, Reference
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import OdooRejected, OdooUnavailable
 from odoo_bridge.odoo.gateway import Gateway, connect
-from odoo_bridge.writing import OPEN, Action, ask, carry_out, recall
+from odoo_bridge.writing import OPEN, Action, answer_to, ask, carry_out, recall
 
 MAX_ROWS = 100
 # Odoo's ids are PostgreSQL integers; a larger one would be an error of its database.
@@ -296,17 +297,21 @@ class WriteView(APIView):
         digest = _digest(action.name, odoo_id, request.data)
         write = recall(request.user, key, digest)
         replayed = write is not None and write.state not in OPEN
-        if write is None or not replayed:
+        if write is not None and replayed:
+            # Asks Odoo nothing, and checks that the user may still see the answer.
+            write = carry_out(write, request.user)
+        else:
             with waiting.for_odoo():
                 if write is None:
                     write = ask(action, request.user, key, digest, wish(), odoo_id)
-                write = carry_out(write)
+                write = carry_out(write, request.user)
         headers = {"Idempotency-Key": key}
         if write.answer_status == 201:
             headers["Location"] = reverse(action.route, kwargs={"odoo_id": write.odoo_id})
         if replayed:
             headers["Idempotency-Replayed"] = "true"
-        return Response(json.loads(write.answer), status=write.answer_status, headers=headers)
+        answer = answer_to(write, request.user)
+        return Response(answer, status=write.answer_status, headers=headers)
 
 
 def _digest(action: str, odoo_id: int | None, body: Any) -> str:
@@ -337,6 +342,25 @@ def company_for(user: Any, wanted: int | None) -> int | None:
     if not companies.exists():
         raise wrong("company_id", "There is no such company.", "does_not_exist")
     return wanted
+
+
+def check_company(user: Any, write: OdooWrite) -> None:
+    """Raises ValidationError where the user would have to write for another company today."""
+    wanted = write.wish.get("company_id")
+    if write.state in OPEN:
+        allowed = company_for(user, wanted) == wanted
+    else:
+        scope = user.access.company_ids
+        allowed = not scope or wanted in scope
+    if not allowed:
+        raise wrong("company_id", "There is no such company.", "does_not_exist")
+
+
+def check_result(user: Any, rows: MirroredQuerySet, write: OdooWrite) -> None:
+    """Raises Http404 where the record that a write made, or is about, is outside the user's scope."""
+    found = rows.filter(pk=write.odoo_id)
+    if found.exists() and not found.visible_to(user).exists():
+        raise Http404
 
 
 def reference(kind: str, code: str) -> int:
