@@ -18,7 +18,7 @@ from drf_spectacular.utils import (
 )
 from rest_framework import generics
 from rest_framework.exceptions import AuthenticationFailed, Throttled
-from rest_framework.parsers import FormParser, JSONParser
+from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -45,6 +45,7 @@ from accounts.serializers import (
 )
 from accounts.throttles import AuthThrottle
 from odoo_bridge.api.openapi import FailureSerializer
+from odoo_bridge.api.parsers import Json
 from odoo_bridge.api.strict import StrictQuery
 
 
@@ -134,7 +135,7 @@ class TokenView(AnonymousView):
     """Log in. JSON is answered like everywhere in this API; a form is an OAuth2 token request and is
     answered, also when it fails, in the words of RFC 6749."""
 
-    parser_classes = [JSONParser, FormParser]
+    parser_classes = [Json, FormParser]
 
     @extend_schema(
         summary="Log in",

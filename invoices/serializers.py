@@ -1,6 +1,7 @@
 """A mirrored invoice, described. Amounts are strings with the decimal places of their currency."""
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -154,6 +155,11 @@ class AgeingQuerySerializer(serializers.Serializer):
         help_text="The day that ages are counted from, in place of today (UTC). What is open is "
         "always what is open now.",
     )
+
+    def validate_today(self, today: date) -> date:
+        if not date(1900, 1, 1) <= today <= date(2999, 12, 31):
+            raise serializers.ValidationError("Must be from 1900-01-01 to 2999-12-31.", "invalid")
+        return today
 
 
 _ONE_DIMENSION = f"({'|'.join(DIMENSIONS)})"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
 from django.db import connections
 from django.db.models import Model, QuerySet
@@ -57,6 +58,13 @@ class BridgeList(ChangeList):
         super().get_results(request)
         # The number of results stands below the list; unfold would repeat it, unrounded, above.
         self.full_result_count = self.result_count
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        try:
+            return super().get_filters(request)
+        except (OverflowError, ValueError) as exc:
+            # A year beyond the calendar. Django answers this one with the unfiltered list.
+            raise IncorrectLookupParameters(exc) from exc
 
 
 class BridgeAdmin(ModelAdmin):

@@ -186,7 +186,8 @@ class RecordList(BridgeList):
         value = str(self.params.get(f"{self.date_hierarchy}__{part}", ""))
         ranges = {"year": (1, 9999), "month": (1, 12), "day": (1, 31)}
         low, high = ranges[part]
-        return int(value) if value.isdecimal() and low <= int(value) <= high else None
+        number = int(value) if value.isdecimal() and len(value) <= 4 else 0
+        return number if low <= number <= high else None
 
     def _period(self, title: str, **chosen: int) -> dict[str, Any]:
         generic = f"{self.date_hierarchy}__"
@@ -311,7 +312,8 @@ class RecordAdmin(ReadOnlyAdmin):
         if not text:
             return queryset, False
         rows: Any = queryset
-        by_id = int(text) if text.isdecimal() and int(text) <= _BIGINT else None
+        number = int(text) if text.isdecimal() and len(text) <= 19 else _BIGINT + 1
+        by_id = number if number <= _BIGINT else None
         return rows.search(text, by_id), False
 
     def names_of(self, rows: Sequence[Any]) -> Names:

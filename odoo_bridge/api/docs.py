@@ -30,10 +30,13 @@ class SchemaView(StrictQuery, SpectacularAPIView):
 
 
 class SwaggerView(StrictQuery, SpectacularSwaggerView):
+    # A page has nothing to say about itself to OPTIONS, which would look for a template.
+    http_method_names = ["get", "head"]
     template_name = "odoo_bridge/swagger.html"
 
 
 # Its search is a worker made of text it carries along.
 @method_decorator(csp_update({"worker-src": ["blob:"]}), name="dispatch")
 class RedocView(StrictQuery, SpectacularRedocView):
+    http_method_names = ["get", "head"]
     template_name = "odoo_bridge/redoc.html"

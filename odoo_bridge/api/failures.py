@@ -8,7 +8,7 @@ request itself is wrong: each name, dotted where bodies are nested, with what is
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -139,6 +139,21 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     answer = _answer(request, 400, "bad_request", "The request cannot be understood.")
     return answer or defaults.bad_request(request, exception)
+
+
+def refusal(
+    request: HttpRequest, status: int, code: str, message: str, names: Collection[str] = ()
+) -> HttpResponseBase:
+    """The answer to a request that reaches no view; ``names``: of the parameters that are wrong."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if names:
+        said = {"code": "null_characters_not_allowed", "message": "NUL is no character of a text."}
+        error["fields"] = {name[:50]: [said] for name in names}
+    if request.path.startswith("/api/"):
+        return JsonResponse({"error": error}, status=status)
+    page = defaults.bad_request(request, ValueError(code))
+    page.status_code = status
+    return page
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:

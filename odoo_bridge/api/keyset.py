@@ -8,10 +8,12 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 
 import orjson
 from django.core.exceptions import ValidationError
+from django.core.validators import ProhibitNullCharactersValidator
 from django.db.models import Expression, F, Field, OrderBy, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
 from django.db.models.lookups import IsNull
@@ -73,8 +75,8 @@ class Position:
         try:
             padded = text + "=" * (-len(text) % 4)
             name, value, odoo_id, back = orjson.loads(urlsafe_b64decode(padded))
-            position = cls(name, order.field.to_python(value), odoo_id, back)
-        except (binascii.Error, ValueError, TypeError, ValidationError) as exc:
+            position = cls(name, _possible(value, order.field), odoo_id, back)
+        except (binascii.Error, ArithmeticError, ValueError, TypeError, ValidationError) as exc:
             raise ValueError("Not a cursor of this list.") from exc
         if type(odoo_id) is not int or type(back) is not bool or not 0 < odoo_id < 2**63:
             raise ValueError("Not a cursor of this list.")
@@ -85,6 +87,21 @@ class Position:
     def __str__(self) -> str:
         parts = [self.order, self.value, self.odoo_id, self.back]
         return urlsafe_b64encode(orjson.dumps(parts)).rstrip(b"=").decode()
+
+
+def _possible(value: Any, field: "Field[Any, Any]") -> Any:
+    """``value``, if a column of ``field`` can have it. Raises what the field raises, ValueError or
+    OverflowError."""
+    value = field.to_python(value)
+    if value is None:
+        return value
+    field.run_validators(value)
+    if isinstance(value, str):
+        ProhibitNullCharactersValidator()(value)
+    if isinstance(value, datetime):
+        # In other zones it may lie outside the years that there are.
+        value = value.astimezone(UTC)
+    return value
 
 
 def after(rows: QuerySet, order: Order, position: Position | None) -> Iterator[QuerySet]:

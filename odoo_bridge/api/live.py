@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from odoo_bridge.api import waiting
+from odoo_bridge.api.serializers import MAX_ID
 from odoo_bridge.api.strict import StrictBody, StrictSerializer, unknown
 from odoo_bridge.models import MirroredQuerySet, OdooWrite, Reference
 from odoo_bridge.odoo import values
@@ -28,8 +29,6 @@ from odoo_bridge.odoo.gateway import Gateway, connect
 from odoo_bridge.writing import OPEN, Action, answer_to, ask, carry_out, recall
 
 MAX_ROWS = 100
-# Odoo's ids are PostgreSQL integers; a larger one would be an error of its database.
-MAX_ID = 2**31 - 1
 # A handful of words is enough to find something; each one more makes the query dearer.
 MAX_WORDS = 10
 

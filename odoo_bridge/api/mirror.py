@@ -25,6 +25,7 @@ from odoo_bridge.api.filters import MAX_SECONDS, RowFilters
 from odoo_bridge.api.freshness import Marks, NotCopied, conditional, marks_of, read_again
 from odoo_bridge.api.names import Names, names_at
 from odoo_bridge.api.rows import Row, Rows
+from odoo_bridge.api.serializers import MAX_ID
 
 # In the class below ``list`` is the action.
 Page = list[Row]
@@ -164,6 +165,8 @@ class MirrorViewSet(viewsets.GenericViewSet):
 
         Raises TooOld; Http404 for a record that cannot be copied and is not here, or not for them.
         """
+        if odoo_id > MAX_ID:
+            raise Http404
         # What exists outside the scope is read like what does not exist: a difference would tell.
         try:
             return self.read_again(self.streams[0], [odoo_id])

@@ -7,6 +7,9 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import Direction, extend_schema_field
 from rest_framework import serializers
 
+# Odoo's ids are PostgreSQL integers; a larger one would be an error of its database.
+MAX_ID = 2**31 - 1
+
 
 class RowSerializer(serializers.ModelSerializer):
     """Describes a row. Every field is optional: ``?fields=`` leaves out what was not asked for."""

@@ -87,7 +87,7 @@ def _ids(text: str) -> list[int]:
         found = [int(part) for part in text.split(",")]
     except ValueError:
         found = []
-    if not found or min(found) < 1:
+    if not found or min(found) < 1 or max(found) > 2**31 - 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of ids such as 7,9")
     return found
 
