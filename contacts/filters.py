@@ -5,6 +5,7 @@ from django.db.models import F, QuerySet
 from contacts.models import Contact
 from odoo_bridge.api.filters import Codes, MirrorFilters, OdooId, OneOf, Ordering, SameText, YesNo
 from odoo_bridge.indexes import HasId, start_of
+from odoo_bridge.models import Reference
 
 
 class ContactFilters(MirrorFilters):
@@ -15,7 +16,12 @@ class ContactFilters(MirrorFilters):
     commercial = OdooId(
         field_name="commercial_contact_id", help_text="The company that invoices are owed by."
     )
-    country = Codes(field_name="country_code", help_text="ISO codes: BE,FR")
+    country = Codes(
+        field_name="country_code",
+        kind=Reference.Kind.COUNTRY,
+        length=2,
+        help_text="ISO codes: BE,FR",
+    )
     email = SameText()
     vat = SameText()
     ref = SameText()

@@ -26,7 +26,7 @@ from odoo_bridge.api.live import (
 from odoo_bridge.api.strict import StrictBody
 from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo.gateway import Gateway
-from odoo_bridge.writing import Action, mirrored
+from odoo_bridge.writing import Action, made_by_user, mirrored
 
 MODEL = "res.partner"
 FIELDS = (
@@ -222,7 +222,7 @@ def _mirror(write: OdooWrite, contact_id: int) -> None:
     # Odoo may have changed the one above it: it takes the address of the first contact below it.
     parent_id = write.wish.get("parent_id")
     mirrored("contacts", [contact_id, parent_id] if parent_id else [contact_id], write)
-    Contact.objects.filter(pk=contact_id, created_by=None).update(created_by=write.user)
+    made_by_user("contacts", Contact.objects.filter(pk=contact_id), write)
 
 
 def _row(contact_id: int, user: Any) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from rest_framework import serializers
 
 from contacts.models import Contact
 from odoo_bridge.api.changes import ChangesSerializer
-from odoo_bridge.api.serializers import RowSerializer, ids, name, odoo_id
+from odoo_bridge.api.serializers import RowSerializer, ids, made_by, name, odoo_id
 
 
 class ContactSerializer(RowSerializer):
@@ -18,6 +18,7 @@ class ContactSerializer(RowSerializer):
     salesperson_name = name()
     tag_ids = ids()
     extra = serializers.DictField(read_only=True)
+    created_by = made_by()
 
     class Meta:
         model = Contact
@@ -58,6 +59,7 @@ class ContactSerializer(RowSerializer):
             "customer_rank",
             "supplier_rank",
             "extra",
+            "created_by",
             "create_date",
             "write_date",
             "gone_at",

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from invoices.models import OPEN, Invoice
+from invoices.models import MOVE_TYPES, OPEN, RANGES, STATES, Invoice
 from odoo_bridge.api.filters import (
     Amount,
     Codes,
@@ -17,6 +17,7 @@ from odoo_bridge.api.filters import (
     YesNo,
 )
 from odoo_bridge.indexes import start_of
+from odoo_bridge.models import Reference
 
 
 class InvoiceFilters(MirrorFilters):
@@ -30,13 +31,21 @@ class InvoiceFilters(MirrorFilters):
         "amount_to": "amount_total",
     }
 
-    move_type = OneOf(help_text="out_invoice, in_refund ...; several: separated by commas.")
-    state = OneOf(help_text="draft, posted, cancel; several: separated by commas.")
+    ranges = RANGES
+    move_type = OneOf(
+        choices=MOVE_TYPES, help_text="out_invoice, in_refund ...; several: separated by commas."
+    )
+    state = OneOf(choices=STATES, help_text="draft, posted, cancel; several: separated by commas.")
     payment_state = OneOf(help_text="not_paid, partial, paid ...; several: separated by commas.")
     contact = OdooId(field_name="contact_id")
     commercial = OdooId(field_name="commercial_contact_id", help_text="The company that owes it.")
     company = OdooId(field_name="company_id")
-    currency = Codes(field_name="currency_code", help_text="ISO codes: EUR,USD")
+    currency = Codes(
+        field_name="currency_code",
+        kind=Reference.Kind.CURRENCY,
+        length=3,
+        help_text="ISO codes: EUR,USD",
+    )
     journal = OdooId(field_name="journal_id")
     date_from = Day(field_name="invoice_date", lookup_expr="gte", help_text="Of the invoice.")
     date_to = Day(field_name="invoice_date", lookup_expr="lte", help_text="Included.")

@@ -12,7 +12,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from accounts.models import Access
 from contacts.live import check_contact
 from contacts.live import in_scope as contact_scope
-from invoices.models import Invoice, InvoiceLine
+from invoices.models import MOVE_TYPES, RANGES, STATES, Invoice, InvoiceLine
 from invoices.rows import INVOICE_ROWS, LINE_ROWS
 from odoo_bridge.api.live import (
     Codes,
@@ -36,7 +36,7 @@ from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import BridgeError, OdooMissing, OdooRejected
 from odoo_bridge.odoo.gateway import Gateway, Record
-from odoo_bridge.writing import Action, NotAsAsked, mirrored
+from odoo_bridge.writing import Action, NotAsAsked, made_by_user, mirrored
 
 MODEL, LINE_MODEL = "account.move", "account.move.line"
 FIELDS = (
@@ -63,8 +63,6 @@ FIELDS = (
 _SEARCHED = ("name", "ref", "payment_reference", "invoice_origin")
 # Entries are no invoices, and not mirrored.
 INVOICES: Domain = [("move_type", "!=", "entry")]
-MOVE_TYPES = ("out_invoice", "out_refund", "in_invoice", "in_refund", "out_receipt", "in_receipt")
-STATES = ("draft", "posted", "cancel")
 MAX_LINES = 200
 # What an invoice shows of its contact.
 LENT = ("contact_name",)
@@ -111,6 +109,12 @@ class LiveInvoicesSerializer(LiveQuerySerializer):
         "amount_from": ("amount_total", ">="),
         "amount_to": ("amount_total", "<="),
     }
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        for low, high in RANGES:
+            if low in given and high in given and given[low] > given[high]:
+                raise wrong(high, f"Must not be below {low}.")
+        return given
 
     def domain(self) -> Domain:
         found = super().domain()
@@ -397,7 +401,7 @@ def _amount(value: Any) -> Decimal:
 
 def _mirror(write: OdooWrite, invoice_id: int) -> None:
     _mirror_invoice(write, invoice_id)
-    Invoice.objects.filter(pk=invoice_id, created_by=None).update(created_by=write.user)
+    made_by_user("invoices", Invoice.objects.filter(pk=invoice_id), write)
 
 
 def _mirror_invoice(write: OdooWrite, invoice_id: int) -> None:

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 # A word that so many rows have is common: looking all of them up for one page takes long.
 _COMMON = 30_000
 SEARCHED = ("name", "ref", "payment_reference", "invoice_origin")
+# Odoo's own, of all versions; payment states differ by version and module. Entries are not mirrored.
+MOVE_TYPES = ("out_invoice", "out_refund", "in_invoice", "in_refund", "out_receipt", "in_receipt")
+STATES = ("draft", "posted", "cancel")
+# What invoices are filtered by from one value to another.
+RANGES = (("date_from", "date_to"), ("due_from", "due_to"), ("amount_from", "amount_to"))
 # Posted, and something is still to be paid.
 OPEN = Q(state="posted") & (Q(amount_residual__gt=0) | Q(amount_residual__lt=0))
 

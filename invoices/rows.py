@@ -7,7 +7,7 @@ from contacts.models import names_within
 from invoices.amounts import amount, amount_of_line, company_amount, measure
 from invoices.serializers import InvoiceLineSerializer, InvoiceSerializer
 from odoo_bridge.api.names import Names
-from odoo_bridge.api.rows import Rows, Spelled, name_of
+from odoo_bridge.api.rows import MADE_BY, Rows, Spelled, name_of
 from odoo_bridge.models import Reference
 
 
@@ -24,6 +24,7 @@ INVOICE_ROWS = Rows(
         "contact_name": Spelled(("contact__complete_name", "contact__name"), _contact_names),
         "company_name": name_of("company_id", Reference.Kind.COMPANY),
         "journal_name": name_of("journal_id", Reference.Kind.JOURNAL),
+        "created_by": MADE_BY,
         "salesperson_name": name_of("salesperson_id", Reference.Kind.USER),
         "amount_untaxed": amount("amount_untaxed"),
         "amount_tax": amount("amount_tax"),

@@ -11,7 +11,7 @@ from contacts.serializers import ContactSerializer
 from invoices.models import Invoice, InvoiceLine
 from invoices.summary import AGED, AMOUNTS, DIMENSIONS, SIDES, USUAL_DIMENSIONS
 from odoo_bridge.api.changes import ChangesSerializer
-from odoo_bridge.api.serializers import DecimalText, RowSerializer, ids, name, odoo_id
+from odoo_bridge.api.serializers import DecimalText, RowSerializer, ids, made_by, name, odoo_id
 
 
 class InvoiceLineSerializer(RowSerializer):
@@ -76,6 +76,7 @@ class InvoiceSerializer(RowSerializer):
     amount_residual_signed = DecimalText()
     line_ids = ids()
     extra = serializers.DictField(read_only=True)
+    created_by = made_by()
 
     class Meta:
         model = Invoice
@@ -116,6 +117,7 @@ class InvoiceSerializer(RowSerializer):
             "reversed_entry_id",
             "line_ids",
             "extra",
+            "created_by",
             "create_date",
             "write_date",
             "gone_at",

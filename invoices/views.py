@@ -55,7 +55,8 @@ from odoo_bridge.odoo.gateway import connect
 EXPAND = list_parameter(
     "expand", ("contact", "lines"), "Put into each invoice, as a field of that name."
 )
-LIST_PARAMETERS = [fields_parameter(INVOICE_ROWS), EXPAND]
+CHOSEN = ("contact", "lines")
+LIST_PARAMETERS = [fields_parameter(INVOICE_ROWS, CHOSEN), EXPAND]
 
 
 @extend_schema_view(
@@ -63,7 +64,11 @@ LIST_PARAMETERS = [fields_parameter(INVOICE_ROWS), EXPAND]
     retrieve=extend_schema(
         summary="One mirrored invoice, with its lines",
         parameters=[
-            list_parameter("fields", INVOICE_ROWS.fields, "Only these fields, and no lines."),
+            list_parameter(
+                "fields",
+                (*INVOICE_ROWS.fields, *CHOSEN),
+                "Only these fields, and no lines unless expand names them.",
+            ),
             EXPAND,
             INCLUDE_GONE,
             MAX_AGE,

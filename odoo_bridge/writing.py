@@ -17,12 +17,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
 from odoo_bridge.api.renderers import Json
-from odoo_bridge.models import OdooWrite, SyncRun
+from odoo_bridge.models import MirroredQuerySet, OdooWrite, SyncRun, SyncState
 from odoo_bridge.odoo import patience
 from odoo_bridge.odoo.errors import BridgeError, OdooRejected, OdooUnavailable, changed_nothing
 from odoo_bridge.odoo.gateway import Gateway, connect
@@ -274,6 +275,18 @@ def _ours() -> Gateway:
     odoo = connect()
     identity.check(odoo)
     return odoo
+
+
+def made_by_user(stream: str, rows: MirroredQuerySet, write: OdooWrite) -> None:
+    """Note on ``rows`` of ``stream`` that the user of ``write`` made them, unless that is known."""
+    with transaction.atomic():
+        # As for any content: the feed shows it, in the order of the commits.
+        state = SyncState.objects.select_for_update().get(pk=stream)
+        seq = state.change_seq + 1
+        values = {"created_by": write.user, "change_seq": seq, "stored_at": Now()}
+        if write.user and rows.filter(created_by=None).update(**values):
+            state.change_seq = seq
+            state.save(update_fields=["change_seq"])
 
 
 def _made(odoo: Gateway, action: Action, write: OdooWrite) -> int | None:

@@ -6,7 +6,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from accounts.tests.factories import reader, user_of
 from contacts.tests.factories import ContactFactory
-from odoo_bridge.tests.factories import SyncStateFactory
+from odoo_bridge.tests.factories import ReferenceFactory, SyncStateFactory
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
@@ -211,11 +211,22 @@ def test_pages_follow_each_other(api):
     assert len({row["odoo_id"] for row in rows}) == 5
 
 
-def test_a_page_has_a_hundred_rows_and_never_more_than_a_thousand(api, monkeypatch):
+def test_a_page_has_a_hundred_rows_and_at_most_a_thousand(api):
     ContactFactory.create_batch(101)
     assert len(ids(api)) == 100
-    monkeypatch.setattr("odoo_bridge.api.pagination.MAX_SIZE", 50)
-    assert len(ids(api, "?per_page=5000")) == 50
+    assert len(ids(api, "?per_page=1000")) == 101
+    answer = api.get("/api/contacts?per_page=1001")
+    assert answer.status_code == 400
+    [said] = answer.json()["error"]["fields"]["per_page"]
+    assert (said["code"], said["message"]) == ("max_value", "At most 1000.")
+
+
+@pytest.mark.parametrize("country", ["Belgium", "B", "", "BE,Belgium", "BE,XX"])
+def test_a_country_is_a_code_that_odoo_has(api, country):
+    ReferenceFactory(kind="res.country", odoo_id=1, code="BE")
+    answer = api.get(f"/api/contacts?country={country}")
+    assert answer.status_code == 400
+    assert set(answer.json()["error"]["fields"]) == {"country"}
 
 
 def test_answers_say_how_fresh_they_are(api):

@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.tests.factories import reader, scoped, user_of
+from accounts.tests.factories import UserFactory, reader, scoped, user_of
 from contacts.tests.factories import ContactFactory
 from invoices.amounts import plain, spelled
 from invoices.models import Invoice
@@ -26,7 +26,8 @@ NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def api():
     client = APIClient()
-    client.force_authenticate(reader())
+    client.user = reader()
+    client.force_authenticate(client.user)
     return client
 
 
@@ -371,3 +372,88 @@ def test_common_and_rare_words_find_the_same(monkeypatch, common):
     assert found("14") == []
     assert found("14", 14) == [14]
     assert found("7", 11) == [11, 12]
+
+
+# Values that can match nothing --------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("query", "name", "code"),
+    [
+        ("currency=euro", "currency", "invalid"),
+        ("currency=E", "currency", "invalid"),
+        ("currency=EUR,", "currency", "blank"),
+        ("currency=", "currency", "blank"),
+        ("currency=EUR,XXX", "currency", "does_not_exist"),
+        ("move_type=invoice", "move_type", "invalid_choice"),
+        ("move_type=entry", "move_type", "invalid_choice"),
+        ("state=posted,Draft", "state", "invalid_choice"),
+        ("state=", "state", "blank"),
+        ("payment_state=", "payment_state", "blank"),
+        ("contact=0", "contact", "min_value"),
+        ("journal=-1", "journal", "min_value"),
+        ("date_from=2026-02-02&date_to=2026-02-01", "date_to", "invalid"),
+        ("due_from=2026-02-02&due_to=2026-02-01", "due_to", "invalid"),
+        ("amount_from=2&amount_to=1.99", "amount_to", "invalid"),
+        ("per_page=1001", "per_page", "max_value"),
+        ("per_page=" + "9" * 5000, "per_page", "max_value"),
+        ("per_page=0", "per_page", "invalid"),
+        ("ordering=contact_name", "ordering", "invalid_choice"),
+        ("state=posted&state=draft", "state", "repeated"),
+        ("fields=name,contact", "fields", "invalid"),
+    ],
+)
+def test_a_value_that_can_match_nothing_is_an_error_that_names_it(api, query, name, code):
+    ReferenceFactory(kind="res.currency", odoo_id=1, code="EUR")
+    answer = api.get(f"/api/invoices?{query}")
+    assert answer.status_code == 400, answer.content
+    assert [one["code"] for one in answer.json()["error"]["fields"][name]] == [code]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "currency=eur",
+        "currency=EUR",
+        "payment_state=of_a_module",
+        "date_from=2026-02-01&date_to=2026-02-01",
+        "amount_from=-1&amount_to=-1",
+        "per_page=1000",
+        "move_type=out_invoice,in_receipt&state=draft,posted,cancel",
+    ],
+)
+def test_what_could_match_is_asked_for(api, query):
+    ReferenceFactory(kind="res.currency", odoo_id=1, code="EUR")
+    assert api.get(f"/api/invoices?{query}").status_code == 200
+
+
+def test_before_the_first_copy_no_code_is_known_and_none_refused(api):
+    assert api.get("/api/invoices?currency=EUR").json()["count"] == 0
+
+
+def test_an_expansion_may_be_named_among_the_fields(api):
+    InvoiceFactory(odoo_id=7, contact=ContactFactory(odoo_id=3, name="Acme"))
+    for fields in ("name,contact", "name"):
+        [row] = api.get(f"/api/invoices?fields={fields}&expand=contact").json()["results"]
+        assert set(row) == {"name", "contact"}
+        assert row["contact"]["name"] == "Acme"
+    row = api.get("/api/invoices/7?fields=lines,state&expand=lines").json()
+    assert set(row) == {"lines", "state"}
+    assert api.get("/api/invoices/7?fields=lines").status_code == 400
+
+
+def test_who_made_a_record_is_told_without_a_name(api):
+    made = {None: None, UserFactory(username="ann"): "other", api.user: "me"}
+    for number, user in enumerate(made, start=1):
+        InvoiceFactory(odoo_id=number, created_by=user, change_seq=number)
+        ContactFactory(odoo_id=number, created_by=user, change_seq=number)
+    SyncStateFactory(stream="invoices", change_seq=3)
+    SyncStateFactory(stream="contacts", change_seq=3)
+    for path in ("/api/invoices", "/api/contacts"):
+        for query in ("", "?fields=created_by", "/changes"):
+            rows = api.get(path + query).json()["results"]
+            assert [row["created_by"] for row in rows] == list(made.values()), path + query
+        assert api.get(f"{path}/3").json()["created_by"] == "me"
+        [own] = api.get(f"{path}?created_by=me").json()["results"]
+        assert (own["odoo_id"], own["created_by"]) == (3, "me")
+        for form in ("csv", "ndjson"):
+            said = b"".join(api.get(f"{path}/export?format={form}&fields=created_by"))
+            assert [said.count(word) for word in (b"me", b"other", b"ann", b"@")] == [1, 1, 0, 0]

@@ -118,7 +118,7 @@ def changes(
 
 def content_fields(model: type[Model], spelled: Rows) -> tuple[str, ...]:
     """The fields that change_seq speaks for: not the names that other rows lend."""
-    columns = {field.attname for field in model._meta.concrete_fields}
+    columns = {field.attname for field in model._meta.concrete_fields} | {"created_by"}
     return tuple(name for name in spelled.fields if name in columns - _NOT_CONTENT)
 
 

@@ -142,12 +142,20 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
 
 
 def refusal(
-    request: HttpRequest, status: int, code: str, message: str, names: Collection[str] = ()
+    request: HttpRequest,
+    status: int,
+    code: str,
+    message: str,
+    names: Collection[str] = (),
+    wrong: tuple[str, str] = ("", ""),
 ) -> HttpResponseBase:
-    """The answer to a request that reaches no view; ``names``: of the parameters that are wrong."""
+    """The answer to a request that reaches no view.
+
+    ``names``: of the parameters that are wrong; ``wrong``: the code and the message about each.
+    """
     error: dict[str, Any] = {"code": code, "message": message}
     if names:
-        said = {"code": "null_characters_not_allowed", "message": "NUL is no character of a text."}
+        said = dict(zip(("code", "message"), wrong, strict=True))
         error["fields"] = {name[:50]: [said] for name in names}
     if request.path.startswith("/api/"):
         return JsonResponse({"error": error}, status=status)

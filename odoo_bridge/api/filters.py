@@ -1,7 +1,7 @@
 """Query parameters of the lists. A parameter that is unknown or impossible is an error: ignored,
 it would answer with rows that were not asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from rest_framework.exceptions import ErrorDetail
 
 from odoo_bridge.api.strict import unknown
 from odoo_bridge.indexes import folded
-from odoo_bridge.models import MirroredQuerySet
+from odoo_bridge.models import MirroredQuerySet, Reference
 
 MAX_SECONDS = 10**9
 YES = {"1", "true", "yes"}
@@ -53,14 +53,14 @@ class Moment(django_filters.IsoDateTimeFilter):
 class WholeNumber(django_filters.NumberFilter):
     field_class = forms.IntegerField
 
-    def __init__(self, *args: Any, max_value: int, **kwargs: Any) -> None:
-        super().__init__(*args, min_value=0, max_value=max_value, **kwargs)
-        _describe(self, type="integer", format="int64", minimum=0)
+    def __init__(self, *args: Any, max_value: int, min_value: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, min_value=min_value, max_value=max_value, **kwargs)
+        _describe(self, type="integer", format="int64", minimum=min_value)
 
 
 class OdooId(WholeNumber):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, max_value=2**63 - 1, **kwargs)
+        super().__init__(*args, min_value=1, max_value=2**63 - 1, **kwargs)
 
 
 class Day(django_filters.DateFilter):
@@ -83,15 +83,67 @@ class SameText(django_filters.CharFilter):
         )
 
 
+class _SeveralField(forms.CharField):
+    """A list of texts, separated by commas."""
+
+    def __init__(self, *, check: Callable[[list[str]], list[str]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._check = check
+
+    def clean(self, value: Any) -> list[str] | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        words = text.split(",")
+        if "" in words:
+            raise forms.ValidationError("A value between the commas is empty.", code="blank")
+        return self._check(words)
+
+
 class OneOf(django_filters.BaseInFilter, django_filters.CharFilter):
-    """One value or several, separated by commas."""
+    """One value or several, separated by commas. Others than ``choices``, where there are any, are
+    refused: they can match nothing."""
+
+    def __init__(self, *args: Any, choices: Collection[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, check=self.checked, **kwargs)
+        self.field_class = _SeveralField
+        self.choices = choices
+        if choices:
+            _describe(self, type="string", enum=list(choices))
+
+    def checked(self, words: list[str]) -> list[str]:
+        """``words`` as they are stored. Raises forms.ValidationError."""
+        for word in words if self.choices else ():
+            if word not in self.choices:
+                known = ", ".join(self.choices)
+                raise forms.ValidationError(
+                    f"{word[:50]!r} is none of {known}.", code="invalid_choice"
+                )
+        return words
 
 
 class Codes(OneOf):
-    """ISO codes, which are stored in capitals."""
+    """ISO codes of ``length`` letters, which are stored in capitals, of references of ``kind``."""
 
-    def filter(self, rows: QuerySet, codes: list[str] | None) -> QuerySet:
-        return super().filter(rows, codes and [code.upper() for code in codes])
+    def __init__(self, *args: Any, kind: str, length: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._kind, self._length = kind, length
+        _describe(self, type="string", pattern=f"^[A-Za-z]{{{length}}}$")
+
+    def checked(self, words: list[str]) -> list[str]:
+        for word in words:
+            if not (len(word) == self._length and word.isascii() and word.isalpha()):
+                raise forms.ValidationError(
+                    f"{word[:50]!r} is no ISO code: {self._length} letters.", code="invalid"
+                )
+        codes = [word.upper() for word in words]
+        references = Reference.objects.filter(kind=self._kind)
+        known = references.filter(code__in=codes).values_list("code", flat=True)
+        unknown = sorted(set(codes) - set(known))
+        # Before the first copy nothing is known.
+        if unknown and references.exists():
+            raise forms.ValidationError(f"Odoo has no {unknown[0]}.", code="does_not_exist")
+        return codes
 
 
 class Amount(django_filters.NumberFilter):
@@ -155,6 +207,8 @@ class StrictFilters(django_filters.FilterSet):
 
     # Those that are none, but known.
     also_known: frozenset[str] = frozenset()
+    # Parameters that are the two ends of a range: turned around it can hold nothing.
+    ranges: ClassVar[Collection[tuple[str, str]]] = ()
 
     def __init__(self, data: Any = None, *args: Any, **kwargs: Any) -> None:
         # Only what is asked for: filters and their form fields are copied for each request, and
@@ -171,8 +225,13 @@ class StrictFilters(django_filters.FilterSet):
         said = unknown(set(self.data) - set(self.filters) - self.also_known)
         for name, one in self.filters.items():
             # An empty text is a text. An empty date, number or choice is a value left out.
-            if self.data.get(name) == "" and not isinstance(one, django_filters.CharFilter):
+            is_text = isinstance(one, django_filters.CharFilter) and not isinstance(one, OneOf)
+            if self.data.get(name) == "" and not is_text:
                 said[name] = [ErrorDetail("This may not be empty.", code="blank")]
+        for low, high in self.ranges:
+            ends: list[Any] = [self.form.cleaned_data.get(name) for name in (low, high)] * valid
+            if None not in ends and ends != sorted(ends):
+                said[high] = [ErrorDetail(f"Must not be below {low}.", code="invalid")]
         for name, details in said.items():
             self.form.errors[name] = self.form.error_class(
                 [forms.ValidationError(str(detail), code=detail.code) for detail in details]

@@ -115,7 +115,11 @@ class MirrorViewSet(viewsets.GenericViewSet):
     @cached_property
     def fields(self) -> tuple[str, ...] | None:
         """The fields that ``?fields=`` names, in the API's order; None for all."""
-        asked = _listed(self.request, "fields", self.rows.fields)
+        # What is put into a row may be named as a field of it too.
+        asked = _listed(self.request, "fields", (*self.rows.fields, *self.expansions))
+        for name in sorted(asked & self.expansions.keys()):
+            if name not in _listed(self.request, "expand", self.expansions):
+                raise ValidationError({"fields": [f"{name!r} needs expand={name}."]})
         return tuple(name for name in self.rows.fields if name in asked) if asked else None
 
     @cached_property
@@ -242,8 +246,9 @@ def list_parameter(name: str, known: Collection[str], description: str) -> OpenA
     )
 
 
-def fields_parameter(rows: Rows) -> OpenApiParameter:
-    return list_parameter("fields", rows.fields, "Only these fields, separated by commas.")
+def fields_parameter(rows: Rows, expansions: Collection[str] = ()) -> OpenApiParameter:
+    said = "Only these fields, separated by commas."
+    return list_parameter("fields", (*rows.fields, *expansions), said)
 
 
 MAX_AGE = OpenApiParameter(

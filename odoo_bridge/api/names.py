@@ -24,7 +24,10 @@ class Names:
     """Names of references, and decimal places of currencies: each asked for once, then remembered.
 
     Made for one answer, be it a page or an export of many pages; ``names_at`` remembers longer.
+    ``viewer``: the id of the user who reads the answer, where that is known.
     """
+
+    viewer: int | None = None
 
     def __init__(self, known: dict[tuple[str, int], _Known | None] | None = None) -> None:
         self._known = {} if known is None else known

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.paginator import InvalidPage
 from django.db.models import QuerySet
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -112,6 +112,7 @@ class Pages(BasePagination):
                 f"Rows in a page, {MAX_SIZE} at most.",
                 type="integer",
                 minimum=1,
+                maximum=MAX_SIZE,
                 default=USUAL_SIZE,
             ),
             _parameter(
@@ -139,7 +140,9 @@ def _size(given: str | None) -> int:
     if not (digits.isascii() and digits.isdigit()):
         raise ValidationError({"per_page": [f"Must be a whole number from 1 to {MAX_SIZE}."]})
     # Not all that could be written: turning thousands of digits into a number takes long.
-    return min(int(digits[:9]), MAX_SIZE)
+    if int(digits[:9]) > MAX_SIZE:
+        raise ValidationError({"per_page": [ErrorDetail(f"At most {MAX_SIZE}.", "max_value")]})
+    return int(digits)
 
 
 def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:

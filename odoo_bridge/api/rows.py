@@ -40,6 +40,14 @@ def name_of(column: str, kind: str) -> Spelled:
     return Spelled((column,), spell, {column: kind})
 
 
+def _makers(names: Names, ids: Sequence[int | None]) -> list[str | None]:
+    return [one and ("me" if one == names.viewer else "other") for one in ids]  # type: ignore[misc]
+
+
+# Who made the record through this bridge. Which other user it was is for the admin to show.
+MADE_BY = Spelled(("created_by_id",), _makers)
+
+
 class Rows:
     """Makes the dicts of one mirrored model.
 
@@ -79,13 +87,13 @@ class Rows:
         if chosen != columns or rows.query.values_select != tuple(columns):
             rows = rows.values_list(*chosen)
         found = list(rows)
-        return self._rows(found, fields, columns, names or Names())
+        return self._rows(found, fields, columns, _for(rows, names))
 
     def stream(
         self, rows: QuerySet, only: Collection[str] | None = None, page_size: int = 2000
     ) -> Iterator[Row]:
         """The same for any number of rows, in memory for ``page_size`` of them."""
-        fields, names = self._chosen(only), Names()
+        fields, names = self._chosen(only), _for(rows, None)
         columns = self._columns(fields)
         found = rows.values_list(*self._within_scope(rows, columns)).iterator(page_size)
         while page := list(islice(found, page_size)):
@@ -135,3 +143,10 @@ class Rows:
                 else table[name]
             )
         return [dict(zip(fields, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _for(rows: Any, names: Names | None) -> Names:
+    """``names`` for the viewer of ``rows``."""
+    names = names or Names()
+    names.viewer = rows.viewer and rows.viewer.pk
+    return names

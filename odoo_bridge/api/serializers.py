@@ -42,6 +42,19 @@ def odoo_id(**options: Any) -> serializers.IntegerField:
     return serializers.IntegerField(read_only=True, allow_null=True, **options)
 
 
+@extend_schema_field({"type": "string", "enum": ["me", "other", None], "nullable": True})
+class _Maker(serializers.Field):
+    """Who made a record."""
+
+
+def made_by() -> serializers.Field:
+    return _Maker(
+        read_only=True,
+        help_text="Who made the record through this bridge: the user who asks, or another one. Null "
+        "for all other records.",
+    )
+
+
 def name() -> serializers.CharField:
     return serializers.CharField(
         read_only=True, help_text="Empty without an id, and while its name is not known."

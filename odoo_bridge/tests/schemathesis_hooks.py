@@ -8,8 +8,12 @@ import schemathesis
 # What may be wrong with a request that the schema allows: by address, the names in ``fields``.
 BEYOND_THE_SCHEMA = {
     # Digits are counted, which JSON Schema cannot.
-    r"^/api/(invoices|contacts/.odoo_id.)(/invoices|/export|/summary|/ageing)?$": {
+    r"^/api/(invoices|contacts|contacts/.odoo_id.)(/invoices|/export|/summary|/ageing)?$": {
         *("amount_from", "amount_to"),
+        # Which codes Odoo knows, and that a range does not end before it begins.
+        *("currency", "country", "date_to", "due_to"),
+        # That an expansion among the fields needs the parameter expand.
+        "fields",
     },
     # A password must not be a common one, nor like the name.
     r"^/api/auth/register$": {"password"},

@@ -71,7 +71,7 @@ TEXTS = (
     *("csv", "xlsx", "ndjson", "pdf", "json", "yaml", "contact,lines", "name", "-name", "odoo_id"),
     *("EUR", "eur,XXX", "Belgium", "BE", "out_invoice", "month,state", "payables", "contacts"),
 )
-CURSOR_VALUES = (
+CURSOR_VALUES: tuple = (
     *(None, 7, "a\0b", "\ud800", "x" * 999, [], {}, True, 1e300, "1e999999", "NaN", "9999-12-31"),
     *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "-1"),
 )
@@ -130,7 +130,7 @@ BODIES = (
     b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n', b"--x--", b"--x\r\n\r\n--x\r\n",
 )  # fmt: skip
 # What a value of a body may be, whatever its key.
-JSON_VALUES = (
+JSON_VALUES: tuple = (
     *(
         None,
         True,
