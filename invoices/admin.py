@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -36,6 +36,7 @@ from odoo_bridge.admin.records import (
     one_of,
 )
 from odoo_bridge.api.names import Names
+from odoo_bridge.fields import EXACT, ExactSum
 from odoo_bridge.indexes import start_of
 from odoo_bridge.models import Reference
 
@@ -326,7 +327,7 @@ def invoices_of(request: HttpRequest, contact: Contact, names: Names) -> Panel |
         .filter(OPEN)
         .order_by("currency_code")
         .values_list("currency_code", "currency_id", "move_type")
-        .annotate(Sum("amount_residual"))
+        .annotate(ExactSum("amount_residual"))
     )
     names.learn({Reference.Kind.CURRENCY: {invoice.currency_id for invoice in latest}})
     return Panel(
@@ -364,9 +365,9 @@ def _balance(open_sums: Sequence[tuple[str, int, str, Decimal]], names: Names) -
     for code, currency_id, move_type, value in open_sums:
         # A refund takes from what its side owes.
         side = "from them" if move_type.startswith("out_") else "to them"
-        signed = -value if move_type.endswith("_refund") else value
+        signed = value.copy_negate() if move_type.endswith("_refund") else value
         key = (side, code, names.places(currency_id))
-        sums[key] = sums.get(key, Decimal()) + signed
+        sums[key] = EXACT.add(sums.get(key, Decimal()), signed)
     words = [
         f"{amount(value, places, code)} {side}" for (side, code, places), value in sums.items()
     ]

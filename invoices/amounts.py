@@ -10,23 +10,20 @@ from odoo_bridge.models import Reference
 
 
 def plain(value: Decimal) -> str:
-    """Without the zeros the column adds: 2.5000 is 2.5. Not normalize(), which rounds to 28."""
+    """Every digit, and no zeros at the end of a fraction: 2.5000 is 2.5, 1E+2 is 100."""
+    # Not normalize(), which rounds to 28 digits.
     text = format(value, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text
 
 
-# The zeros that a column of six decimal places adds to an amount of so many: most amounts end in them.
-_ADDED = (".000000", "00000", "0000", "000", "00", "0")
-
-
 def spelled(value: Decimal, places: int) -> str:
     """With ``places`` decimals; more where the value has more, since none may be lost."""
     text = str(value)
-    if places < len(_ADDED) and text[-7:-6] == "." and text[0] != "-":
-        added = _ADDED[places]
-        if text.endswith(added):
-            return text[: -len(added)]
+    whole, point, fraction = text.partition(".")
+    # Most are 1234.5 or 1234.56 already, with two places.
+    if point and 0 < len(fraction) <= places and whole != "-0" and fraction.isdigit():
+        return text + "0" * (places - len(fraction))
     whole, _point, fraction = plain(value).partition(".")
     fraction = fraction.ljust(places, "0")
     return f"{whole}.{fraction}" if fraction else whole

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from odoo_bridge.odoo import values
-from odoo_bridge.sync.streams import Stream, code, company_money, copy, money
+from odoo_bridge.sync.streams import Stream, code, copy
 
 
 def _product_by_default(value: Any) -> str:
@@ -48,14 +48,14 @@ INVOICES = Stream(
         "fiscal_position_id": copy(values.many2one, "fiscal_position_id"),
         "payment_term_id": copy(values.many2one, "invoice_payment_term_id"),
         "salesperson_id": copy(values.many2one, "invoice_user_id"),
-        "amount_untaxed": money("amount_untaxed"),
-        "amount_tax": money("amount_tax"),
-        "amount_total": money("amount_total"),
-        "amount_residual": money("amount_residual"),
-        "amount_untaxed_signed": company_money("amount_untaxed_signed"),
-        "amount_tax_signed": company_money("amount_tax_signed"),
-        "amount_total_signed": company_money("amount_total_signed"),
-        "amount_residual_signed": company_money("amount_residual_signed"),
+        "amount_untaxed": copy(values.decimal, "amount_untaxed"),
+        "amount_tax": copy(values.decimal, "amount_tax"),
+        "amount_total": copy(values.decimal, "amount_total"),
+        "amount_residual": copy(values.decimal, "amount_residual"),
+        "amount_untaxed_signed": copy(values.decimal, "amount_untaxed_signed"),
+        "amount_tax_signed": copy(values.decimal, "amount_tax_signed"),
+        "amount_total_signed": copy(values.decimal, "amount_total_signed"),
+        "amount_residual_signed": copy(values.decimal, "amount_residual_signed"),
         "reversed_entry_id": copy(values.many2one, "reversed_entry_id"),
         "line_ids": copy(values.ids, "invoice_line_ids"),
         "create_date": copy(values.moment, "create_date"),
@@ -67,6 +67,8 @@ INVOICES = Stream(
         "invoices": ("reversed_entry_id",),
     },
     owns={"invoice_lines": ("line_ids", "invoice_id")},
+    # Up to 1 amounts were rounded to their currencies.
+    revision=2,
 )
 
 INVOICE_LINES = Stream(
@@ -87,11 +89,12 @@ INVOICE_LINES = Stream(
         "tax_ids": copy(values.ids, "tax_ids"),
         "account_id": copy(values.many2one, "account_id"),
         "currency_id": copy(values.many2one, "currency_id"),
-        "price_subtotal": money("price_subtotal"),
-        "price_total": money("price_total"),
+        "price_subtotal": copy(values.decimal, "price_subtotal"),
+        "price_total": copy(values.decimal, "price_total"),
         "create_date": copy(values.moment, "create_date"),
         "write_date": copy(values.moment, "write_date"),
     },
     references=("res.currency", "res.company", "account.tax", "uom.uom"),
     points_to={"invoices": ("invoice_id",)},
+    revision=2,
 )

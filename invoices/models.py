@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from contacts.models import Below, Contact
-from odoo_bridge.fields import IdsField
+from odoo_bridge.fields import ExactDecimalField, IdsField
 from odoo_bridge.indexes import by_parts, guess_rows, has_word, start_of
 from odoo_bridge.models import (
     MirroredModel,
@@ -32,14 +32,14 @@ RANGES = (("date_from", "date_to"), ("due_from", "due_to"), ("amount_from", "amo
 OPEN = Q(state="posted") & (Q(amount_residual__gt=0) | Q(amount_residual__lt=0))
 
 
-def money(**options: Any) -> models.DecimalField:
-    """Six decimal places are the most an Odoo currency can have; a value carries its own."""
-    return models.DecimalField(max_digits=24, decimal_places=6, null=True, **options)
+def money(**options: Any) -> ExactDecimalField:
+    """Every digit that Odoo stores, also those beyond the places of the currency."""
+    return ExactDecimalField(null=True, **options)
 
 
-def measure() -> models.DecimalField:
+def measure() -> ExactDecimalField:
     """Quantities, prices and discounts: floats in Odoo, kept to their last digit."""
-    return models.DecimalField(max_digits=36, decimal_places=16, null=True)
+    return ExactDecimalField(null=True)
 
 
 class InvoiceQuerySet(MirroredQuerySet):

@@ -6,19 +6,17 @@ companies, and its amounts in both.
 
 from collections.abc import Collection
 from datetime import date, timedelta
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import (
     BigIntegerField,
     Case,
     Count,
-    DecimalField,
     Expression,
     F,
     Q,
     QuerySet,
-    Sum,
     Value,
     When,
 )
@@ -27,6 +25,7 @@ from django.db.models.functions import Coalesce, TruncMonth
 from invoices.amounts import spelled
 from invoices.models import OPEN
 from odoo_bridge.api.names import Names
+from odoo_bridge.fields import ExactDecimalField, ExactSum
 from odoo_bridge.models import Reference
 
 # Odoo's sign of an invoice: below zero is what leaves us, a bill of a vendor or a credit to a
@@ -56,8 +55,6 @@ AGES: dict[str, tuple[int | None, int | None]] = {
 }
 AGED = (*AGES, "total")
 _CURRENCIES = ("currency", "company_currency")
-# SQLite adds floats: what it adds beyond the columns' places is noise.
-_PLACES, _WIDE = Decimal("0.000001"), Context(prec=60)
 
 
 class InvoiceSums:
@@ -77,8 +74,8 @@ class InvoiceSums:
         names = [name for name in DIMENSIONS if name in by]
         sums: dict[str, Expression] = {}
         for amount in AMOUNTS:
-            sums[f"in_currency_{amount}"] = Sum(_signed(f"amount_{amount}"))
-            sums[f"in_company_currency_{amount}"] = Sum(f"amount_{amount}_signed")
+            sums[f"in_currency_{amount}"] = ExactSum(_signed(f"amount_{amount}"))
+            sums[f"in_company_currency_{amount}"] = ExactSum(f"amount_{amount}_signed")
         by_name = {f"by_{name}": DIMENSIONS[name] for name in names}
         return [
             {name: _dimension(row[f"by_{name}"]) for name in names} | self._spell(row, AMOUNTS)
@@ -172,16 +169,14 @@ def _company_currency() -> Case:
 
 def _signed(amount: str) -> Case:
     return Case(
-        When(move_type__in=OUTGOING, then=-F(amount)), default=F(amount), output_field=_decimal()
+        When(move_type__in=OUTGOING, then=-F(amount)),
+        default=F(amount),
+        output_field=ExactDecimalField(),
     )
 
 
 def _sum(amount: Any, only: Q | None) -> Coalesce:
-    return Coalesce(Sum(amount, filter=only), Value(0), output_field=_decimal())
-
-
-def _decimal() -> DecimalField:
-    return DecimalField(max_digits=24, decimal_places=6)
+    return Coalesce(ExactSum(amount, filter=only), Value(0), output_field=ExactDecimalField())
 
 
 def due(today: date, least: int | None, most: int | None) -> Q:
@@ -195,8 +190,8 @@ def due(today: date, least: int | None, most: int | None) -> Q:
 
 
 def _dimension(value: Any) -> Any:
-    return value.strftime("%Y-%m") if isinstance(value, date) else value
+    return value.isoformat()[:7] if isinstance(value, date) else value
 
 
 def _spelled(value: Decimal | None, places: int) -> str | None:
-    return None if value is None else spelled(value.quantize(_PLACES, context=_WIDE), places)
+    return None if value is None else spelled(value, places)

@@ -8,6 +8,7 @@ from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
+from odoo_bridge.fields import add_exact_sum
 from odoo_bridge.logs import show_redacted
 from odoo_bridge.postgres import read_moments_fast
 
@@ -23,6 +24,7 @@ class OdooBridgeConfig(AppConfig):
 
         sys.excepthook = show_redacted
         connection_created.connect(read_moments_fast)
+        connection_created.connect(add_exact_sum)
         # A page of records is ten thousand objects, none of them in a circle. Looking for circles
         # after each 700, as Python does, takes a third of the time in which they are read and mapped.
         gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)

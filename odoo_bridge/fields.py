@@ -1,9 +1,96 @@
-"""JSON of mirrored rows, read quickly: a page of a list has hundreds of them."""
+"""Columns of mirrored rows: numbers that lose no digit, and JSON that is read quickly."""
 
+from decimal import Context, Decimal
 from typing import Any
 
 import orjson
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models import Sum
+
+# A float has at most 309 digits before the point and, as its shortest spelling, 340 after it.
+WHOLE_DIGITS, FRACTION_DIGITS = 309, 340
+# For arithmetic with such numbers: enough digits for any sum to be exact.
+EXACT = Context(prec=2 * (WHOLE_DIGITS + FRACTION_DIGITS))
+
+
+class ExactDecimalField(models.DecimalField):
+    """A number with every digit it came with, ``Decimal`` in Python.
+
+    PostgreSQL: ``numeric`` without a scale. SQLite has no such type. There the column is ``REAL``,
+    which holds exactly what a float holds, and Odoo sends floats: they come back by their shortest
+    spelling. Storing a number that no float equals raises ValueError.
+    """
+
+    def check(self, **options: Any) -> Any:
+        # Not DecimalField's own, which demands a number of digits.
+        return models.Field.check(self, **options)
+
+    def get_internal_type(self) -> str:
+        # Not DecimalField: for that SQLite's backend rounds to 15 digits.
+        return "ExactDecimalField"
+
+    def to_python(self, value: Any) -> Decimal | None:
+        # By its shortest spelling: DecimalField would need a number of digits to round to.
+        number: Decimal | None = super().to_python(
+            repr(value) if value.__class__ is float else value
+        )
+        if number and not -FRACTION_DIGITS <= number.adjusted() <= WHOLE_DIGITS:
+            raise ValidationError(f"{number:.3e} is beyond what a float can be", code="invalid")
+        return number
+
+    def db_type(self, connection: Any) -> str:
+        return "numeric" if connection.vendor == "postgresql" else "real"
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
+        if value is None or value.__class__ is Decimal:
+            return value
+        return Decimal(repr(value) if isinstance(value, float) else value)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        number = value if prepared else self.get_prep_value(value)
+        if number is None or connection.vendor == "postgresql":
+            return number
+        return float(number)
+
+    def get_db_prep_save(self, value: Any, connection: Any) -> Any:
+        if hasattr(value, "as_sql"):
+            return value
+        kept = self.get_db_prep_value(value, connection)
+        if isinstance(kept, float) and Decimal(repr(kept)) != self.to_python(value):
+            raise ValueError(f"SQLite cannot store {value} exactly; PostgreSQL can")
+        return kept
+
+
+class ExactSum(Sum):
+    """The sum of an ``ExactDecimalField``, exact on SQLite too, which would add floats."""
+
+    def __init__(self, *expressions: Any, **options: Any) -> None:
+        super().__init__(*expressions, output_field=ExactDecimalField(), **options)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="exact_sum", **context)
+
+
+class _ExactSum:
+    """The SQL function ``exact_sum``: a number as text, NULL of no numbers."""
+
+    def __init__(self) -> None:
+        self._sum: Decimal | None = None
+
+    def step(self, value: float | int | str | None) -> None:
+        if value is not None:
+            number = Decimal(repr(value) if isinstance(value, float) else value)
+            self._sum = number if self._sum is None else EXACT.add(self._sum, number)
+
+    def finalize(self) -> str | None:
+        return None if self._sum is None else str(self._sum)
+
+
+def add_exact_sum(connection: Any, **_signal: Any) -> None:
+    """For the signal ``connection_created``."""
+    if connection.vendor == "sqlite":
+        connection.connection.create_aggregate("exact_sum", 1, _ExactSum)
 
 
 class _Json(models.JSONField):

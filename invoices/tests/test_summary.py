@@ -56,6 +56,15 @@ def invoice(total, in_company=None, move_type="out_invoice", **values):
     )
 
 
+def test_sums_are_exact_to_the_last_digit(api):
+    for total in ("0.1", "0.2", "0.0333333333333333", "12345678901.12", "1E-12"):
+        invoice(Decimal(total))
+    answer = summary(api, by="state")
+    exact = "12345678901.4533333333343333"
+    assert answer["totals"][0]["in_currency"]["total"] == exact
+    assert answer["receivables"][0]["in_company_currency"]["total"] == exact
+
+
 def test_totals_are_by_month_kind_state_payment_and_currency(api):
     invoice(10, payment_state="paid", residual=0, residual_signed=0)
     invoice(5, payment_state="paid", residual=0, residual_signed=0)

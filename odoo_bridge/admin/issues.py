@@ -27,6 +27,7 @@ _TYPES: list[tuple[type[models.Field], str]] = [
     (models.JSONField, "a list of ids"),
     (models.ForeignKey, "the id of a record"),
     (models.IntegerField, "a whole number"),
+    (models.DecimalField, "a number"),
 ]
 
 
@@ -154,9 +155,6 @@ def _takes(stream: Stream) -> dict[str, tuple[str, str]]:
 
 
 def _in_words(name: str, field: models.Field) -> str:
-    if isinstance(field, models.DecimalField):
-        whole = (field.max_digits or 0) - (field.decimal_places or 0)
-        return f"a number with at most {whole} digits before the point"
     if name.endswith("_id"):
         return "the id of a record"
     return next((words for kind, words in _TYPES if isinstance(field, kind)), "text")

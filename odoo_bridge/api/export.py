@@ -30,6 +30,7 @@ _KINDS = {
     "BigIntegerField": "number",
     "IntegerField": "number",
     "DecimalField": "number",
+    "ExactDecimalField": "number",
     "ForeignKey": "number",
     "BooleanField": "boolean",
     "DateField": "date",

@@ -13,6 +13,7 @@ from drf_spectacular.drainage import set_override
 from rest_framework.exceptions import ErrorDetail
 
 from odoo_bridge.api.strict import unknown
+from odoo_bridge.fields import FRACTION_DIGITS, WHOLE_DIGITS
 from odoo_bridge.indexes import folded
 from odoo_bridge.models import MirroredQuerySet, Reference
 
@@ -147,12 +148,13 @@ class Codes(OneOf):
 
 
 class Amount(django_filters.NumberFilter):
-    """A number with at most the digits of an amount column."""
+    """A number with at most the digits that a float can have."""
 
     field_class = forms.DecimalField
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, max_digits=24, decimal_places=6, **kwargs)
+        digits = WHOLE_DIGITS + FRACTION_DIGITS
+        super().__init__(*args, max_digits=digits, decimal_places=FRACTION_DIGITS, **kwargs)
 
     def get_max_validator(self) -> None:
         """The digits are the limit."""

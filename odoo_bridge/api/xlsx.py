@@ -24,6 +24,7 @@ CUT = " … (cut)"
 # From 2 GiB on an entry of a ZIP file needs extensions that not every reader knows.
 BYTES_PER_SHEET = 3 * 2**29
 EXACT_DIGITS = 15
+LONGEST_NUMBER = 300
 _ROWS_PER_CHUNK = 500
 _EPOCH = datetime(1899, 12, 30, tzinfo=UTC)
 _HEADER, _TEXT, _DATE, _MOMENT = 1, 2, 3, 4  # positions in cellXfs below
@@ -96,7 +97,8 @@ def _number(value: Any, at: str) -> str:
     if value is None:
         return ""
     text = str(value)
-    if len(text.replace(".", "").lstrip("-0")) > EXACT_DIGITS:
+    # A long one without many digits is smaller than what Excel takes for zero.
+    if len(text.replace(".", "").lstrip("-0")) > EXACT_DIGITS or len(text) > LONGEST_NUMBER:
         return _text(text, at)
     return f'<c r="{at}"><v>{text}</v></c>'
 
@@ -119,6 +121,8 @@ def _moment(value: datetime | None, at: str) -> str:
     if value is None:
         return ""
     days = (value - _EPOCH).total_seconds() / 86_400
+    if days < 61:
+        return _text(value.astimezone(UTC).isoformat(" ")[:19], at)
     return f'<c r="{at}" s="{_MOMENT}"><v>{days:.8f}</v></c>'
 
 

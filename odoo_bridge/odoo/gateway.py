@@ -46,6 +46,7 @@ IDS_PER_CALL = 100_000
 ROWS_PER_CALL = 20_000
 READ_ATTEMPTS = 4
 _ATTRIBUTES = ["type", "store", "relation", "string", "company_dependent"]
+_STAMP_LENGTH = len("2026-02-01 09:30:00")
 
 
 class Version(NamedTuple):
@@ -185,7 +186,7 @@ class OdooGateway:
             )
             try:
                 found.extend(page)
-            except TypeError as exc:
+            except (TypeError, OverflowError) as exc:
                 raise OdooUnavailable(f"{model}.search at {self.url}: not a list of ids") from exc
             if len(page) < size or (limit is not None and len(found) >= limit):
                 return found
@@ -196,8 +197,10 @@ class OdooGateway:
             try:
                 ids = array("q", [row["id"] for row in page])
                 write_dates = [row["write_date"] or "" for row in page]
-            except (TypeError, KeyError) as exc:
+            except (TypeError, KeyError, OverflowError) as exc:
                 raise OdooUnavailable(f"{model}.search_read at {self.url}: not stamps") from exc
+            if any(s.__class__ is not str or len(s) != _STAMP_LENGTH for s in write_dates):
+                write_dates = list(map(values.stamp, write_dates))
             yield Stamps(ids, write_dates)
 
     def search_read(

@@ -5,8 +5,9 @@ wrong kind is refused, never rounded into shape: what cannot be copied exactly b
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import chain
 from typing import Any
@@ -15,10 +16,11 @@ Convert = Callable[[Any], Any]
 Column = Sequence[Any]
 _Whole = Callable[[Convert, Column], Any]
 
-
-# 1, 0.1, 0.01 ...: what an amount with so many decimal places is a multiple of.
-_QUANTA = [Decimal(1).scaleb(-places) for places in range(13)]
 _NO_ID = 2**63
+_ZERO = Decimal(0)
+# Odoo's strftime writes the year 21 as "21".
+_DAY = re.compile("([0-9]{1,4})-([0-9]{2})-([0-9]{2})")
+_MOMENT = re.compile(_DAY.pattern + "[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.]([0-9]{1,6}))?")
 
 
 def text(value: Any) -> str:
@@ -70,26 +72,44 @@ def ids(value: Any) -> list[int]:
     """
     if value is False or value is None:
         return []
-    if isinstance(value, list) and set(map(type, value)) <= {int}:
+    if isinstance(value, list) and _are_ids(value):
         return sorted(value)
     raise ValueError(f"{_short(value)} is not a list of ids")
 
 
 def moment(value: Any) -> datetime | None:
-    """``"2026-02-01 09:30:00"``, naive UTC -> aware UTC."""
+    """``"2026-02-01 09:30:00"``, naive UTC, with or without microseconds -> aware UTC.
+
+    Years are 1 to 9999, which is all that Odoo and Python know.
+    """
     if value is False or value is None:
         return None
-    if isinstance(value, str) and len(value) == 19:
-        return datetime.fromisoformat(f"{value}+00:00")
-    raise ValueError(f"{_short(value)} is not a moment")
+    found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"{_short(value)} is not a moment")
+    *parts, fraction = found.groups(default="")
+    year, month, day_, hour, minute, second = map(int, parts)
+    microsecond = int(fraction.ljust(6, "0"))
+    return datetime(year, month, day_, hour, minute, second, microsecond, UTC)
+
+
+def stamp(value: Any) -> str:
+    """A stamp as 19 characters, which sort as time does: ``"21-03-01 09:30:00"`` is in the year 21.
+
+    What is no moment becomes ``?``, which no row of ours has: reading the record will tell.
+    """
+    if value == "":
+        return value
+    found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+    return f"{found[1]:0>4}{value[len(found[1]) :][:15]}" if found else "?"
 
 
 def day(value: Any) -> date | None:
-    """``"2026-02-01"`` -> a date."""
+    """``"2026-02-01"`` -> a date. Years as in ``moment``; the year 21 may come as ``21``."""
     if value is False or value is None:
         return None
-    if isinstance(value, str) and len(value) == 10:
-        return date.fromisoformat(value)
+    if isinstance(value, str) and (found := _DAY.fullmatch(value)):
+        return date(*map(int, found.groups()))
     raise ValueError(f"{_short(value)} is not a date")
 
 
@@ -97,38 +117,16 @@ def decimal(value: Any) -> Decimal | None:
     """A float by its shortest spelling: 0.1 is ``Decimal("0.1")``. ``False`` -> None."""
     if value is False or value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if value.__class__ is not int and not (value.__class__ is float and math.isfinite(value)):
         raise ValueError(f"{_short(value)} is not a number")
-    return Decimal(repr(value))
-
-
-def money(value: Any, places: int) -> Decimal | None:
-    """An amount with exactly the decimal places of its currency."""
-    amount = decimal(value)
-    return None if amount is None else amount.quantize(_QUANTA[places])
+    # Zero has no sign in a database.
+    return Decimal(repr(value)) or _ZERO
 
 
 def each(convert: Convert, column: Column) -> Sequence[Any]:
     """What ``convert`` makes of each value of ``column``, for a fraction of what asking it costs."""
     whole: _Whole = _WHOLE_COLUMNS.get(convert, _one_by_one)
     return whole(convert, column)
-
-
-def each_money(
-    column: Column, places: Sequence[int], known: dict[tuple[Any, int], Any]
-) -> list[Any]:
-    """``money`` of each value of ``column`` with its ``places``.
-
-    ``known``: what was made of amounts already, by amount and places: totals, taxes and what is left
-    to pay are often the same number.
-    """
-    if not set(map(type, column)) <= {float, int}:
-        # False equals 0, and is none.
-        return list(map(money, column, places))
-    pairs = list(zip(column, places, strict=True))
-    for pair in set(pairs).difference(known):
-        known[pair] = money(*pair)
-    return [known[pair] for pair in pairs]
 
 
 def _one_by_one(convert: Convert, column: Column) -> list[Any]:
@@ -161,8 +159,15 @@ def _many2ones(_convert: Convert, column: Column) -> list[int | None]:
     ]
 
 
+def _are_ids(values: Sequence[Any]) -> bool:
+    # The classes first: True is greater than 0.
+    return set(map(type, values)) <= {int} and (
+        not values or (min(values) > 0 and max(values) < _NO_ID)
+    )
+
+
 def _ids(_convert: Convert, column: Column) -> Column:
-    if set(map(type, column)) == {list} and set(map(type, chain.from_iterable(column))) <= {int}:
+    if set(map(type, column)) == {list} and _are_ids(list(chain.from_iterable(column))):
         return [value if len(value) < 2 else sorted(value) for value in column]
     return list(map(ids, column))
 

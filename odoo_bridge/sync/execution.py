@@ -11,13 +11,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import DatabaseError, DataError, OperationalError, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Count, DurationField, Exists, F, Max, OuterRef, Q, Sum
 from django.db.models.functions import Now
-from psycopg.errors import ProgramLimitExceeded
 
 from odoo_bridge.models import MirroredModel, MirroredQuerySet, SyncRun, SyncState
 from odoo_bridge.odoo.errors import BridgeError, OdooTimeout, RecordRejected
@@ -32,16 +31,18 @@ from odoo_bridge.sync import (
     stopping,
     undone,
 )
+from odoo_bridge.sync.faults import is_of_a_row
 from odoo_bridge.sync.fetch import Fetcher, Page
 from odoo_bridge.sync.lease import Lease, locked_state, note_life
 from odoo_bridge.sync.plan import Plan, Stamp, compare, totals_agree, union
 from odoo_bridge.sync.references import References, UnknownReference
-from odoo_bridge.sync.store import Stored, mark_gone, store
+from odoo_bridge.sync.store import Stored, mark_gone, refused_column, store
 from odoo_bridge.sync.streams import Row, Stream, all_streams
 from odoo_bridge.sync.unstamped import Unstamped
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Progress = Callable[[SyncRun], None]
 Kind, Phase = SyncRun.Kind, SyncRun.Phase
 _IDS_PER_QUERY = 10_000
@@ -151,7 +152,7 @@ class Execution:
                     state.watermark = odoo_now
                 self.row.watermark_after = state.watermark
                 if self._reads_all:
-                    state.copied_fields = self._mapper.fields
+                    state.copied_fields = self._mapper.copies
                 state.row_count, state.odoo_row_count = self._row_count(), self._odoo_row_count
                 state.odoo_version = self.gateway.version().text
                 if asks_for_key:
@@ -325,7 +326,7 @@ class Execution:
         changes = changes and not clock_went_back and not self.went_back
         first = not changes and not self._present().exists()
         # Fields that came or went move no stamp: an upgrade of Odoo, of the bridge, other rights.
-        other_fields = not first and state.copied_fields != self._mapper.fields
+        other_fields = not first and state.copied_fields != self._mapper.copies
         self._reads_all = self.row.kind == Kind.FULL or (not changes and other_fields)
         if self._reads_all:
             theirs = self.fetcher.ask(gateway.search, model, domain)
@@ -375,7 +376,7 @@ class Execution:
         """Remember with which fields it begins: if it is killed, the next run goes on with the same
         ones, or begins anew."""
         with self._locked() as state:
-            state.copied_fields = self._mapper.fields
+            state.copied_fields = self._mapper.copies
 
     def _copy_began_at(self, odoo_now: datetime) -> datetime:
         """When the first of our rows was stored, on Odoo's clock."""
@@ -464,8 +465,8 @@ class Execution:
         # One of them is to blame, and will stand alone.
         rows: list[Row] = []
         rejected: dict[int, BridgeError] = {}
-        for record in records:
-            mapped, failed = self._map([record])
+        for half in _halves(records):
+            mapped, failed = self._map(half)
             rows += mapped
             rejected |= failed
         return rows, rejected
@@ -479,21 +480,19 @@ class Execution:
             with transaction.atomic():
                 stored = store(self.model, self._mapper.columns, rows, state, self._since)
             return stored, {}
-        except (DataError, OperationalError, ValueError, OverflowError) as exc:
-            if isinstance(exc, OperationalError) and not isinstance(
-                exc.__cause__, ProgramLimitExceeded
-            ):
+        except Exception as exc:
+            if not is_of_a_row(exc):
                 raise  # the database is in trouble, not the row
             state.change_seq = before
             if len(rows) == 1:
-                reason = str(exc).strip().splitlines()[0]
                 odoo_id = rows[0][0]
-                refused = RecordRejected(f"{self.stream.odoo_model} {odoo_id}: {reason}")
-                return Stored(), {odoo_id: refused}
-        middle = len(rows) // 2
+                column = refused_column(self.model, self._mapper.columns, rows[0], self._since)
+                named = f"{self.stream.odoo_model} {odoo_id}"
+                sentence = self._mapper.sentence(named, column, exc)
+                return Stored(), {odoo_id: RecordRejected(sentence, column)}
         stored = Stored()
         rejected: dict[int, BridgeError] = {}
-        for half in (rows[:middle], rows[middle:]):
+        for half in _halves(rows):
             part, failed = self._store_rows(half, state)
             stored.add(part)
             rejected |= failed
@@ -705,6 +704,11 @@ def _pointing(stream: Stream, columns: Sequence[str], ids: Sequence[int]) -> set
         rows = stream.model._default_manager.filter(named, gone_at=None)
         found.update(rows.values_list("pk", flat=True))
     return found
+
+
+def _halves(items: Sequence[T]) -> tuple[list[T], list[T]]:
+    middle = len(items) // 2
+    return list(items[:middle]), list(items[middle:])
 
 
 def _parts(ids: Sequence[int]) -> Iterator[list[int]]:

@@ -11,6 +11,7 @@ from odoo_bridge.odoo.errors import BridgeError
 from odoo_bridge.redaction import redact
 
 _SHOWN_CHARACTERS = 1000
+_COLUMN_LENGTH = SyncIssue._meta.get_field("column").max_length
 
 
 def open_ids(stream: str) -> set[int]:
@@ -24,8 +25,8 @@ def note(stream: str, odoo_id: int, error: BridgeError, record: dict[str, Any]) 
     # As Python spells them: a value that no column takes must not break this one too.
     shown = {name: redact(ascii(value))[:_SHOWN_CHARACTERS] for name, value in record.items()}
     found = {
-        "reason": str(error).replace("\x00", "\\x00"),
-        "column": getattr(error, "column", ""),
+        "reason": _storable(str(error)),
+        "column": getattr(error, "column", "")[:_COLUMN_LENGTH],
         "record": shown,
     }
     known = SyncIssue.objects.filter(stream=stream, odoo_id=odoo_id, resolved_at=None)
@@ -46,3 +47,9 @@ def resolve(stream: str, ids: Iterable[int]) -> None:
         SyncIssue.objects.filter(stream=stream, odoo_id__in=mended, resolved_at=None).update(
             resolved_at=Now()
         )
+
+
+def _storable(text: str) -> str:
+    """``text``, spelled out where no text column takes it: NUL, half a surrogate pair."""
+    spelled = text.encode("utf-8", "backslashreplace").decode()
+    return spelled.replace("\x00", "\\x00")

@@ -1,14 +1,19 @@
 """The small Odoo tables behind ids: read whole, kept in ``Reference``, looked up by the mappers."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models.functions import Now
 
 from odoo_bridge.models import Reference
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import OdooForbidden, OdooMissing, OdooRejected, RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, Record
+from odoo_bridge.sync.faults import is_of_a_row
+
+logger = logging.getLogger(__name__)
 
 # Where a kind keeps its code; decimal places, currency and type are named alike everywhere.
 _CODE = {
@@ -23,7 +28,7 @@ _FIELDS = ("name", "code", "active", "decimal_places", "currency_id", "type")
 
 
 class UnknownReference(RecordRejected):
-    """A record names a currency, country or company that was not there at the last look."""
+    """A record names a currency or country that was not there at the last look."""
 
 
 class References:
@@ -31,41 +36,18 @@ class References:
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, int], str] = {}
-        self._places: dict[int, int] = {}
-        self._company_currencies: dict[int, int] = {}
         self.load()
 
     def load(self) -> None:
-        for row in Reference.objects.filter(
-            kind__in=["res.currency", "res.country", "res.company"]
-        ):
-            self._codes[row.kind, row.odoo_id] = row.code
-            if row.decimal_places is not None:
-                self._places[row.odoo_id] = row.decimal_places
-            if row.currency_id is not None:
-                self._company_currencies[row.odoo_id] = row.currency_id
+        rows = Reference.objects.filter(kind__in=["res.currency", "res.country"]).order_by()
+        for kind, odoo_id, code in rows.values_list("kind", "odoo_id", "code"):
+            self._codes[kind, odoo_id] = code
 
     def code(self, kind: str, odoo_id: int) -> str:
         try:
             return self._codes[kind, odoo_id]
         except KeyError:
             raise UnknownReference(f"{kind} {odoo_id} is not known") from None
-
-    def decimal_places(self, currency_id: int | None) -> int:
-        if currency_id is None:
-            raise ValueError("an amount without a currency")
-        try:
-            return self._places[currency_id]
-        except KeyError:
-            raise UnknownReference(f"res.currency {currency_id} is not known") from None
-
-    def company_currency(self, company_id: int | None) -> int | None:
-        if company_id is None:
-            return None
-        try:
-            return self._company_currencies[company_id]
-        except KeyError:
-            raise UnknownReference(f"res.company {company_id} is not known") from None
 
 
 def read(gateway: Gateway, kinds: Iterable[str]) -> Found:
@@ -83,15 +65,28 @@ def read(gateway: Gateway, kinds: Iterable[str]) -> Found:
 
 
 def save(found: Found, since: datetime) -> None:
-    """Keep what was read after ``since``, a moment on the database's clock."""
+    """Keep what was read after ``since``, a moment on the database's clock.
+
+    One that cannot be kept leaves the last copy of it, if there is one: rows that need its code then
+    become issues.
+    """
     for kind, records in found.items():
         if records is not None:
-            _save(kind, [_to_reference(kind, record) for record in records])
+            rows = (_converted(kind, record) for record in records)
+            _save(kind, [row for row in rows if row is not None])
             # What was stored meanwhile may be newer than the list.
             vanished = Reference.objects.filter(kind=kind, gone_at=None, stored_at__lt=since)
             vanished.exclude(odoo_id__in=[record["id"] for record in records]).update(
                 gone_at=Now(), stored_at=Now()
             )
+
+
+def _converted(kind: str, record: Record) -> Reference | None:
+    try:
+        return _to_reference(kind, record)
+    except Exception as exc:
+        logger.warning("%s %s is not kept: %s", kind, record.get("id"), exc)
+        return None
 
 
 def _to_reference(kind: str, record: Record) -> Reference:
@@ -122,9 +117,25 @@ def _save(kind: str, rows: list[Reference]) -> None:
     different = [
         row for row in rows if known.get(row.odoo_id) != tuple(getattr(row, name) for name in kept)
     ]
-    Reference.objects.bulk_create(
-        different,
-        update_conflicts=True,
-        unique_fields=["kind", "odoo_id"],
-        update_fields=[*kept, "stored_at"],
-    )
+    _upsert(different, [*kept, "stored_at"])
+
+
+def _upsert(rows: list[Reference], fields: list[str]) -> None:
+    """Write ``rows``; where the database takes one of them not, all but that one."""
+    try:
+        with transaction.atomic():
+            Reference.objects.bulk_create(
+                rows,
+                update_conflicts=True,
+                unique_fields=["kind", "odoo_id"],
+                update_fields=fields,
+            )
+    except Exception as exc:
+        if not is_of_a_row(exc):
+            raise
+        if len(rows) == 1:
+            logger.warning("%s %s is not kept: %s", rows[0].kind, rows[0].odoo_id, exc)
+            return
+        middle = len(rows) // 2
+        _upsert(rows[:middle], fields)
+        _upsert(rows[middle:], fields)

@@ -10,7 +10,7 @@ run was faster. Otherwise the older stamp is the truth: Odoo's clock was set bac
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -18,12 +18,13 @@ from operator import itemgetter
 from typing import Any
 
 import orjson
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models.functions import Now
 from psycopg import sql
 
 from odoo_bridge.models import MirroredModel, SyncState
+from odoo_bridge.sync.faults import is_of_a_row
 from odoo_bridge.sync.streams import Row
 
 _EMPTY_JSON: dict[type, str] = {list: "[]", dict: "{}"}
@@ -87,6 +88,61 @@ def _copy_and_merge(
         created, updated, restored, changed = cursor.fetchone()
     state.change_seq += changed
     return Stored(created, updated, len(rows) - created - updated, restored)
+
+
+def refused_column(
+    model: type[MirroredModel], columns: Sequence[str], row: Row, since: datetime
+) -> str:
+    """Which column of ``row``, which was refused, does not take its value: ``name``, or
+    ``extra.x_color``. The empty string if each value alone is taken.
+
+    Tries halves of them, in savepoints that are undone, with the others empty.
+    """
+    empty = [row[0], *(_empty(_field(model, name)) for name in columns[1:])]
+
+    def is_refused(some: dict[str, Any]) -> bool:
+        tried = [some.get(name, value) for name, value in zip(columns, empty, strict=True)]
+        try:
+            with transaction.atomic():
+                store(model, columns, [tried], SyncState(), since)
+                transaction.set_rollback(True)
+        except Exception as exc:
+            if not is_of_a_row(exc):
+                raise
+            return True
+        return False
+
+    def first(suspects: Sequence[str], make: Callable[[Sequence[str]], dict[str, Any]]) -> str:
+        while len(suspects) > 1:
+            half = suspects[: len(suspects) // 2]
+            suspects = half if is_refused(make(half)) else suspects[len(half) :]
+        return suspects[0] if is_refused(make(suspects)) else ""
+
+    values = dict(zip(columns, row, strict=True))
+    stamp = values["write_date"]
+    if is_refused({"write_date": stamp}):
+        return "write_date"
+    # With the row's own stamp: a row without one would be too old to be written.
+    name = first(
+        columns, lambda some: {"write_date": stamp, **{column: values[column] for column in some}}
+    )
+    if name != "extra":
+        return name
+    extra = values["extra"]
+    key = first(
+        list(extra),
+        lambda some: {"write_date": stamp, "extra": {each: extra[each] for each in some}},
+    )
+    return f"extra.{key}" if key else "extra"
+
+
+def _empty(field: "models.Field[Any, Any]") -> Any:
+    """What a column holds where Odoo has nothing."""
+    if field.null:
+        return None
+    if isinstance(field, models.JSONField):
+        return field.get_default()
+    return "" if _is_text(field) else 0
 
 
 @dataclass(frozen=True)

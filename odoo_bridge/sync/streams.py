@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -39,38 +39,12 @@ class Records:
         # The id twice: of one key alone itemgetter would make no tuple.
         taken = zip(*map(itemgetter("id", "id", *fields), records), strict=True)
         self._columns.update(zip(("id", "id", *fields), taken, strict=True))
-        self._amounts: dict[tuple[Any, int], Any] = {}
 
     def __getitem__(self, field: str) -> Sequence[Any]:
         return self._columns[field]
 
     def ids(self, field: str) -> Sequence[int | None]:
         return values.each(values.many2one, self[field])
-
-    def money(self, field: str, places: Sequence[int]) -> list[Any]:
-        return values.each_money(self[field], places, self._amounts)
-
-    @cached_property
-    def currency_places(self) -> list[int]:
-        """The decimal places of each record's currency, or of its company's if it has none."""
-        pairs = list(zip(self.ids("currency_id"), self.ids("company_id"), strict=True))
-        known = {
-            (currency, company): self.references.decimal_places(
-                currency or self.references.company_currency(company)
-            )
-            for currency, company in set(pairs)
-        }
-        return [known[pair] for pair in pairs]
-
-    @cached_property
-    def company_places(self) -> list[int]:
-        """The decimal places of the currency of each record's company."""
-        companies = self.ids("company_id")
-        known = {
-            company: self.references.decimal_places(self.references.company_currency(company))
-            for company in set(companies)
-        }
-        return [known[company] for company in companies]
 
 
 @dataclass(frozen=True)
@@ -105,24 +79,6 @@ def code(kind: str, source: str) -> Derived:
     return Derived((source,), compute)
 
 
-def money(source: str) -> Derived:
-    """An amount in the record's own currency."""
-
-    def compute(records: Records) -> list[Any]:
-        return records.money(source, records.currency_places)
-
-    return Derived((source, "currency_id", "company_id"), compute)
-
-
-def company_money(source: str) -> Derived:
-    """An amount in the currency of the record's company."""
-
-    def compute(records: Records) -> list[Any]:
-        return records.money(source, records.company_places)
-
-    return Derived((source, "company_id"), compute)
-
-
 def _everything(_fields: Mapping[str, Any]) -> list[Any]:
     return []
 
@@ -138,6 +94,8 @@ class Stream:
     ``reconcile`` those that point to none that is here.
     ``owns``: stream -> (our column with the ids of its rows, its column with our id). A row of
     that stream that its owner no longer lists is read again.
+    ``revision``: raise it when a column makes something else of the same value: then the next
+    ``reconcile`` reads every row again.
     """
 
     name: str
@@ -148,6 +106,7 @@ class Stream:
     references: Sequence[str] = ()
     points_to: Mapping[str, Sequence[str]] = field(default_factory=dict)
     owns: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    revision: int = 1
 
     @property
     def model(self) -> type[MirroredModel]:
@@ -162,7 +121,8 @@ class Mapper:
     """Turns the records of one Odoo into rows.
 
     ``fields`` are what to ask Odoo for, ``columns`` the names of a row's values, in order,
-    ``unavailable`` the Odoo fields that leave a column empty.
+    ``unavailable`` the Odoo fields that leave a column empty. ``copies``: which fields it copies,
+    and how; rows copied by another one are to be read again.
     """
 
     def __init__(
@@ -192,6 +152,14 @@ class Mapper:
             else:
                 fields.add(source)
             self._plain.append((name, source, column.convert))
+        self._sources = {
+            **{name: source for name, source, _convert in self._plain},
+            **{
+                name: column.sources[0]
+                for name, column in stream.columns.items()
+                if isinstance(column, Derived)
+            },
+        }
         self._extra = [
             (name, str(available[name]["type"]))
             for name in settings.ODOO_EXTRA_FIELDS.get(stream.odoo_model, [])
@@ -201,6 +169,8 @@ class Mapper:
         fields |= {name for name, _type in self._extra}
         self._available = available
         self.fields = sorted(fields)
+        revised = [f"revision {stream.revision}"] if stream.revision > 1 else []
+        self.copies = [*self.fields, *revised]
         self.unavailable = sorted(unavailable)
         self.columns = (
             ["odoo_id"]
@@ -221,8 +191,8 @@ class Mapper:
     def to_rows(self, records: Sequence[Record]) -> list[Row]:
         """Return the values of ``columns`` for each of ``records``.
 
-        Raises RecordRejected if one of them cannot be mapped; given a record alone, the error names
-        it and the field.
+        Raises RecordRejected if one of them cannot be mapped, whatever is wrong with it; given a
+        record alone, the error names it and the field. UnknownReference is one that may pass.
         """
         if not records:
             return []
@@ -235,14 +205,22 @@ class Mapper:
             for _name, compute in self._derived:
                 done.append(compute(page))
             done.append(self._extras(page, len(records)))
-        except UnknownReference:
-            raise
         except KeyError as exc:
             raise RecordRejected(f"{self._named(records)}: no {exc} in it") from exc
-        except (ValueError, ArithmeticError) as exc:
-            column = self.columns[len(done)]
-            raise RecordRejected(f"{self._named(records)}: {column}: {exc}", column) from exc
+        except Exception as exc:
+            column = getattr(exc, "column", "") or self.columns[len(done)]
+            kind = UnknownReference if isinstance(exc, UnknownReference) else RecordRejected
+            sentence = self.sentence(self._named(records), column, exc)
+            raise kind(sentence, column) from exc
         return list(zip(*done, strict=True))
+
+    def sentence(self, record: str, column: str, error: Exception) -> str:
+        """``res.partner 7: tag_ids (category_id): -1 is not a list of ids``."""
+        source = self._sources.get(column, column)
+        named = f"{column} ({source})" if source != column else column
+        said = getattr(error, "message", "") or str(error).strip()
+        reason = (said or type(error).__name__).splitlines()[0]
+        return ": ".join(part for part in (record, named, reason) if part)
 
     def to_row(self, record: Record) -> Row:
         """Return the values of ``columns``. Raises RecordRejected naming record and field."""
@@ -253,8 +231,11 @@ class Mapper:
             return [{}] * count
         extras: list[dict[str, Any]] = [{} for _ in range(count)]
         for name, kind in self._extra:
-            for extra, value in zip(extras, page[name], strict=True):
-                extra[name] = values.extra(kind, value)
+            try:
+                for extra, value in zip(extras, page[name], strict=True):
+                    extra[name] = values.extra(kind, value)
+            except Exception as exc:
+                raise RecordRejected(str(exc), f"extra.{name}") from exc
         return extras
 
     def _named(self, records: Sequence[Record]) -> str:

@@ -124,7 +124,7 @@ class Checker:
             for record in self.truth.records(
                 stream.odoo_model,
                 stream.domain({name: {} for name in available}),
-                sorted({source for source in sources.values() if source} | _money_fields(stream)),
+                sorted({source for source in sources.values() if source}),
             )
         }
         codes = self._codes()
@@ -148,7 +148,7 @@ class Checker:
             for name, source in sources.items():
                 here = getattr(row, name)
                 there = False if source is None else record[source]
-                if not _equal(stream, name, here, there, record, codes):
+                if not _equal(stream, name, here, there, codes):
                     wrong.append(f"{stream.name} {row.pk}.{name}: {here!r} here, {there!r} in Odoo")
         missing = sorted(theirs.keys() - seen - excused)
         if missing:
@@ -156,16 +156,11 @@ class Checker:
         return wrong
 
     def _codes(self) -> dict[str, dict[int, Any]]:
-        """By kind: the code behind an id; of a currency also its places, of a company its currency."""
+        """By our column: the code behind an id."""
         ask = self.truth.records
-        currencies = ask("res.currency", [], ["name", "decimal_places"])
         return {
             "country_code": {row["id"]: row["code"] for row in ask("res.country", [], ["code"])},
-            "currency_code": {row["id"]: row["name"] for row in currencies},
-            "places": {row["id"]: row["decimal_places"] for row in currencies},
-            "company": {
-                row["id"]: row["currency_id"] for row in ask("res.company", [], ["currency_id"])
-            },
+            "currency_code": {row["id"]: row["name"] for row in ask("res.currency", [], ["name"])},
         }
 
     # The books of the runs are right ------------------------------------------------------------
@@ -273,25 +268,11 @@ def _first(column: Any) -> Sequence[str]:
     return column.sources if isinstance(column, Column) else column.sources[:1]
 
 
-def _money_fields(stream: Stream) -> set[str]:
-    return {"currency_id", "company_id"} if "currency_id" in stream.columns else set()
-
-
-def _equal(
-    stream: Stream, name: str, here: Any, there: Any, record: Any, codes: dict[str, Any]
-) -> bool:
+def _equal(stream: Stream, name: str, here: Any, there: Any, codes: dict[str, Any]) -> bool:
     if name in ("country_code", "currency_code"):
         return bool(here == (codes[name][there] if there else ""))
-    if name.startswith(("amount_", "price_")) and name != "price_unit":
-        currency = codes["company"].get(record["company_id"])
-        if not name.endswith("_signed"):
-            currency = record["currency_id"] or currency
-        if there is False:
-            return here is None
-        quantum = Decimal(1).scaleb(-codes["places"][currency])
-        return bool(here == Decimal(repr(there)).quantize(quantum))
     if isinstance(here, Decimal):
-        return float(here) == there
+        return here == Decimal(repr(there))
     if name == "name" and stream.name == "invoices":
         there = False if there == "/" else there
     if name == "display_type":

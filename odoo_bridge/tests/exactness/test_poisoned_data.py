@@ -1,15 +1,27 @@
 """Records that should not exist, and data at the edge of what can be: one never stops the others."""
 
 import math
-from datetime import date, timedelta
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.models import (
+    BooleanField,
+    DateField,
+    DateTimeField,
+    DecimalField,
+    JSONField,
+    TextField,
+)
 
 from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.demo import DemoOdoo, Fault
 from odoo_bridge.models import SyncIssue, SyncRun, SyncState
+from odoo_bridge.sync.streams import Column, Stream, all_streams
 from odoo_bridge.tests.exactness.checker import Checker
 from odoo_bridge.tests.exactness.runs import GOOD, settle, sync, sync_all
 
@@ -28,7 +40,6 @@ POISON: dict[str, tuple[str, str, Any]] = {
     "a country nobody knows": ("contacts", "country_id", 987654),
     "not a number": ("invoices", "amount_total", math.nan),
     "endless": ("invoices", "amount_residual", math.inf),
-    "an amount of 25 digits": ("invoices", "amount_total", 1e25),
     "no currency at all": ("invoices", "currency_id", 987654),
     "a day that is none": ("invoices", "invoice_date", "2026-02-30"),
     "a day of five digits": ("invoices", "invoice_date", "12026-02-03"),
@@ -42,8 +53,8 @@ MODELS = {
 }
 
 
-def some_records(demo: DemoOdoo) -> dict[str, list[int]]:
-    contacts = [demo.add("res.partner", name=f"Contact {n}") for n in range(6)]
+def some_records(demo: DemoOdoo, count: int = 6) -> dict[str, list[int]]:
+    contacts = [demo.add("res.partner", name=f"Contact {n}") for n in range(count)]
     invoices = [demo.add_invoice(contact=each, lines=LINES) for each in contacts]
     lines = [key for key, row in demo.rows("account.move.line").items() if row["name"] == "Desk"]
     return {"contacts": contacts, "invoices": invoices, "invoice_lines": lines}
@@ -96,6 +107,9 @@ STRANGE: dict[str, tuple[str, str, Any]] = {
     "the first year": ("invoices", "invoice_date", date(1, 1, 1)),
     "the last year": ("invoices", "invoice_date_due", date(9999, 12, 31)),
     "fifteen digits": ("invoices", "amount_total", 1234567890123.45),
+    "a year below 1000": ("invoices", "invoice_date", date(21, 3, 1)),
+    "more places than the currency": ("invoices", "amount_total", 0.123456789012345),
+    "an amount of 26 digits": ("invoices", "amount_total", 1e25),
     "fifteen digits, negative": ("invoices", "amount_residual", -9999999999999.99),
     "a third": ("invoice_lines", "quantity", 0.3333333333333333),
     "a tiny price": ("invoice_lines", "price_unit", 1e-12),
@@ -149,6 +163,133 @@ def test_a_poisoned_record_that_is_deleted_leaves_no_issue(demo: DemoOdoo, check
     assert not SyncIssue.objects.filter(resolved_at=None).exists()
     assert set(records["contacts"]) <= set(Contact.objects.values_list("pk", flat=True))
     check()
+
+
+# Everything Odoo, its database or a module may send for a field, whatever the field is.
+ANYTHING: list[Any] = [
+    *(0, 1, -1, 2**31 - 1, 2**31, -(2**31) - 1, 2**40, 2**63 - 1, 2**63, 2**64, 10**30, 10**400),
+    *(0.0, -0.0, 0.1, 1 / 30, 12.5, 3710.44, 1e22, 1e25, 1e308, -1e308, 1e-320, 5e-324),
+    *(math.nan, math.inf, -math.inf, True, False),
+    *("", "  x ", "7", "1.5", "NUL \x00 inside", "half a \ud800 surrogate", "x" * 100_000, "null"),
+    *("2026-02-01", "2026-02-30", "21-03-01", "0021-03-01", "12026-02-03", "0000-01-01"),
+    *("-0044-03-15", "0044-03-15 BC", "infinity", "2026-W05-1", "20260201", "2026-02-01 "),
+    *("2026-02-01 09:30:00", "2026-02-01T09:30:00", "2026-02-01 09:30:00.123456"),
+    *("21-03-01 09:30:00", "2026-02-01 24:00:00", "2026-02-01 09:30:00+02:00"),
+    *([], [1], [0], [-1], [True], [2**63], [1, "x"], [1.5], [7, "Acme"], {}, {"a": 1}),
+]
+REFUSED = object()
+# Which records the stream has depends on it.
+CHOOSES = {"move_type", "display_type", "invoice_id"}
+
+
+def kept(field: Any, value: Any) -> Any:
+    """What our column must hold if Odoo sends ``value``; REFUSED: its record is an issue."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    text = value if isinstance(value, str) else ""
+    if isinstance(field, DecimalField):
+        held = number and value == value and abs(value) != math.inf
+        if connection.vendor == "sqlite":
+            held = (
+                held and abs(value) <= 1e308 and Decimal(repr(float(value))) == Decimal(repr(value))
+            )
+        return None if value is False else Decimal(repr(value)) if held else REFUSED
+    if isinstance(field, BooleanField):
+        return value if isinstance(value, bool) else REFUSED
+    if isinstance(field, TextField):
+        sound = "\ud800" not in text and not (connection.vendor == "postgresql" and "\0" in text)
+        return "" if value is False else value if isinstance(value, str) and sound else REFUSED
+    if isinstance(field, JSONField):
+        ids = isinstance(value, list) and all(type(one) is int and 0 < one < 2**63 for one in value)
+        return [] if value is False else value if ids else REFUSED
+    if isinstance(field, DateTimeField | DateField):
+        return None if value is False else DAYS[type(field)].get(text, REFUSED)
+    if value is False:
+        return None if field.null else 0
+    if field.null:  # the id of a record
+        value = value[0] if value in ([1, "x"], [7, "Acme"]) else value  # with a label
+        return value if type(value) is int and 0 < value < 2**63 else REFUSED
+    bits = 31 if connection.vendor == "postgresql" else 63
+    return value if type(value) is int and -(2**bits) <= value < 2**bits else REFUSED
+
+
+DAYS: dict[type, dict[str, Any]] = {
+    DateField: {
+        "2026-02-01": date(2026, 2, 1),
+        "21-03-01": date(21, 3, 1),
+        "0021-03-01": date(21, 3, 1),
+    },
+    DateTimeField: {
+        "2026-02-01 09:30:00": datetime(2026, 2, 1, 9, 30, tzinfo=UTC),
+        "2026-02-01T09:30:00": datetime(2026, 2, 1, 9, 30, tzinfo=UTC),
+        "2026-02-01 09:30:00.123456": datetime(2026, 2, 1, 9, 30, 0, 123456, tzinfo=UTC),
+        "21-03-01 09:30:00": datetime(21, 3, 1, 9, 30, tzinfo=UTC),
+    },
+}
+
+
+@pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("name", MODELS)
+def test_whatever_a_field_holds_is_here_exactly_or_an_issue_that_names_it(
+    demo: DemoOdoo, name: str, step: int
+) -> None:
+    """Each value in each column, each in a record of its own, among fifty sound ones.
+
+    With a ``step`` all values only in the first column of each type.
+    """
+    stream = all_streams()[name]
+    available = demo.row(stream.odoo_model, some_records(demo, 1)[name][0])
+    cases: list[tuple[str, str, Any]] = []
+    types = Counter[Any]()
+    for field in stream.model._meta.concrete_fields:
+        source = source_of(stream, field.attname, available)
+        if source is None or field.attname in CHOOSES:
+            continue
+        number = types[type(field), field.null]
+        types[type(field), field.null] += 1
+        values = ANYTHING[number % step :: step] if number else ANYTHING
+        cases += [(field.attname, source, value) for value in values]
+    records = some_records(demo, len(cases) + 50)[name]
+    sound, poisoned = records[:50], records[-len(cases) :]
+    with demo.transaction() as raw:
+        for odoo_id, (_column, source, value) in zip(poisoned, cases, strict=True):
+            raw.write_raw(stream.odoo_model, [odoo_id], **{source: value})
+    for kind in ("reconcile", "full"):
+        row = sync(name, kind)
+        assert row.status == SyncRun.Status.SUCCEEDED_WITH_ISSUES, row.error
+        issues = {each.odoo_id: each for each in SyncIssue.objects.filter(resolved_at=None)}
+        assert not issues.keys() & set(sound)
+        rows = stream.model._default_manager.in_bulk()
+        assert set(sound) <= rows.keys()
+        wrong = []
+        for odoo_id, (column, source, value) in zip(poisoned, cases, strict=True):
+            expected = kept(stream.model._meta.get_field(column), value)
+            if (name, column) == ("invoices", "name") and value == "/":
+                expected = ""
+            issue, here = issues.get(odoo_id), rows.get(odoo_id)
+            if expected is REFUSED:
+                good = (
+                    issue is not None
+                    and issue.column.startswith(column.removesuffix("_id"))
+                    and f"{stream.odoo_model} {odoo_id}: {column}" in issue.reason
+                )
+            elif column in ("country_id", "currency_id") and issue is not None:
+                good = issue.column == column.replace("_id", "_code")
+            else:
+                good = here is not None and issue is None and getattr(here, column) == expected
+            if not good:
+                shown = ascii(value)[:50]
+                wrong.append(
+                    f"{column} ({source}) {shown}: {issue}, {here and getattr(here, column)!r}"
+                )
+        assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong[:40])
+
+
+def source_of(stream: Stream, column: str, available: Any) -> str | None:
+    """The Odoo field that ``column`` copies; None if it copies none of those there are."""
+    made = stream.columns.get(column)
+    if not isinstance(made, Column):
+        return None
+    return next((source for source in made.sources if source in available), None)
 
 
 def sync_all_with_issues() -> None:
