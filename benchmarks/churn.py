@@ -178,7 +178,7 @@ def main() -> None:
     for stream in all_streams():
         run(stream, "changes", trigger="command")
     differences = [
-        difference
+        f"{stream.name} {difference.odoo_id} {difference.field}"
         for stream in all_streams().values()
         for difference in verify(stream, sample=10**9).differences
     ]

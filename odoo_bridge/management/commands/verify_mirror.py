@@ -1,5 +1,6 @@
 """``verify_mirror``: prove that the mirror equals Odoo, or say where it does not."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -11,14 +12,17 @@ from odoo_bridge.odoo.gateway import connect
 from odoo_bridge.sync import identity
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
-from odoo_bridge.sync.verify import Verdict, verify
+from odoo_bridge.sync.verify import Difference, Verdict, verify
+
+_SHOWN, _WIDTH = 50, 60
 
 
 class Command(StreamCommand):
     help = (
         "Compares the mirror with Odoo: counts, id sums, every stamp, sums of money per currency "
-        "and state, and every field of a random sample. Exit codes: 0 equal, 1 different or Odoo "
-        "did not answer, 2 bad usage."
+        "and state, and every field of a random sample or of all rows. What differs is compared once "
+        "more after a moment. --repair reads the rows that differ again. "
+        "Exit codes: 0 equal, 1 different or Odoo did not answer, 2 bad usage."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -27,6 +31,9 @@ class Command(StreamCommand):
             "--sample", type=int, default=1000, help="rows to compare field by field"
         )
         parser.add_argument("--seed", type=int, help="chooses the same sample again")
+        parser.add_argument(
+            "--all-fields", action="store_true", help="compare every field of every row"
+        )
         parser.add_argument(
             "--repair", action="store_true", help="read the differing rows again, then compare anew"
         )
@@ -42,23 +49,16 @@ class Command(StreamCommand):
         except BridgeError as exc:
             raise CommandError(str(exc)) from exc
         if options["json"]:
-            self.print_json(
-                [
-                    {
-                        "stream": verdict.stream,
-                        "equal": verdict.equal,
-                        "compared": verdict.compared,
-                        "differences": verdict.differences,
-                    }
-                    for verdict in verdicts
-                ]
-            )
+            self.print_json([_as_dict(verdict) for verdict in verdicts])
+        else:
+            self.stdout.write(_conclusion(verdicts, repaired=options["repair"]))
         if not all(verdict.equal for verdict in verdicts):
             raise SystemExit(1)
 
     def _verify(self, name: str, options: dict[str, Any]) -> Verdict:
         stream = all_streams()[name]
-        verdict = verify(stream, sample=options["sample"], seed=options["seed"])
+        asked = {name: options[name] for name in ("sample", "seed", "all_fields")}
+        verdict = verify(stream, **asked)
         if not verdict.equal and options["repair"] and verdict.ids:
             self._tell(verdict, options)
             run(
@@ -67,7 +67,7 @@ class Command(StreamCommand):
                 trigger=SyncRun.Trigger.COMMAND,
                 ids=sorted(verdict.ids),
             )
-            verdict = verify(stream, sample=options["sample"], seed=options["seed"])
+            verdict = verify(stream, **asked)
         self._tell(verdict, options)
         return verdict
 
@@ -76,7 +76,63 @@ class Command(StreamCommand):
             return
         word = "equal" if verdict.equal else "DIFFERENT"
         self.stdout.write(f"{verdict.stream}: {word} ({'; '.join(verdict.compared)})")
-        for difference in verdict.differences[:50]:
-            self.stdout.write(f"  {difference}")
-        if len(verdict.differences) > 50:
-            self.stdout.write(f"  and {len(verdict.differences) - 50} more")
+        for line in _table(verdict.differences[:_SHOWN]):
+            self.stdout.write(f"  {line}")
+        if verdict.count > _SHOWN:
+            self.stdout.write(f"  and {verdict.count - _SHOWN} more")
+        for note in verdict.notes:
+            self.stdout.write(f"  {note}")
+
+
+def _table(differences: list[Difference]) -> list[str]:
+    """``record  field  Odoo  here``, a line each, in columns."""
+    if not differences:
+        return []
+    rows = [("record", "field", "Odoo", "here")]
+    rows += [
+        (
+            "all" if each.odoo_id is None else str(each.odoo_id),
+            each.field or "(the row)",
+            each.there,
+            each.here,
+        )
+        for each in differences
+    ]
+    cut = [[_cut(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cut, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cut
+    ]
+
+
+def _cut(text: str) -> str:
+    line = text.replace("\n", " ")
+    return line if len(line) <= _WIDTH else f"{line[: _WIDTH - 3]}..."
+
+
+def _conclusion(verdicts: list[Verdict], *, repaired: bool) -> str:
+    """The verdict in a line, and what to do next."""
+    different = [verdict for verdict in verdicts if not verdict.equal]
+    if not different:
+        return "Equal."
+    names = " ".join(verdict.stream for verdict in different)
+    rows = sum(len(verdict.ids) for verdict in different)
+    line = f"Different: {sum(verdict.count for verdict in different)} values of {rows} rows in {names}."
+    if not repaired:
+        return f"{line} Next: python manage.py verify_mirror {names} --repair"
+    return f"{line} Next: python manage.py sync_odoo {names} --kind full, and look at the issues"
+
+
+def _as_dict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "stream": verdict.stream,
+        "equal": verdict.equal,
+        "compared": verdict.compared,
+        "difference_count": verdict.count,
+        "different_rows": len(verdict.ids),
+        "differences": [asdict(each) for each in verdict.differences],
+        "settled": verdict.settled,
+        "pending": verdict.pending,
+        "notes": verdict.notes,
+    }
