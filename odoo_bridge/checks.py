@@ -1,6 +1,7 @@
 """System checks: settings that are each possible, but cannot work together."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import connections
 from django.utils.module_loading import import_string
+
+from odoo_bridge.sync.extras import MARK
+from odoo_bridge.sync.streams import Column
 
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "[::1]", "testserver"}
 
@@ -126,6 +130,50 @@ def streams_exist(**_: Any) -> list[CheckMessage]:
                 id="odoo_bridge.E006",
             )
         )
+    return found
+
+
+@register()
+def extra_fields_fit(**_: Any) -> list[CheckMessage]:
+    """What is known of ``ODOO_EXTRA_FIELDS`` without asking Odoo; ``check_odoo`` asks."""
+    found: list[CheckMessage] = []
+    streams = {}
+    for path in settings.ODOO_STREAMS:
+        with suppress(ImportError, AttributeError):
+            stream = import_string(path)
+            streams[stream.odoo_model] = stream
+    for model, spelled in settings.ODOO_EXTRA_FIELDS.items():
+        names = [name.removesuffix(MARK) for name in spelled]
+        if model not in streams:
+            found.append(
+                Warning(
+                    f"ODOO_EXTRA_FIELDS names {model}, which is not copied.",
+                    hint=f"Copied are {', '.join(streams)}.",
+                    id="odoo_bridge.W005",
+                )
+            )
+            continue
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            found.append(
+                Warning(
+                    f"ODOO_EXTRA_FIELDS names {model}:{name} more than once.",
+                    hint=f"Name it once, with {MARK} or without.",
+                    id="odoo_bridge.W003",
+                )
+            )
+        columns = {
+            column.sources[0]: ours
+            for ours, column in streams[model].columns.items()
+            if isinstance(column, Column)
+        }
+        for name in sorted(columns.keys() & set(names)):
+            found.append(
+                Warning(
+                    f"ODOO_EXTRA_FIELDS names {model}:{name}, which is copied already.",
+                    hint=f"It is {columns[name]}. Leave it out.",
+                    id="odoo_bridge.W004",
+                )
+            )
     return found
 
 

@@ -184,10 +184,10 @@ class Environment:
         return [int(word) for word in good]
 
     def fields(self, name: str) -> dict[str, list[str]]:
-        """``res.partner:x_a,res.partner:x_b`` as ``{"res.partner": ["x_a", "x_b"]}``."""
+        """``res.partner:x_a,res.partner:x_b!`` as ``{"res.partner": ["x_a", "x_b!"]}``."""
         found: dict[str, list[str]] = {}
         for pair in self.words(name):
-            match = re.fullmatch(r"([a-z0-9_.]+)\s*:\s*(\w+)", pair)
+            match = re.fullmatch(r"([a-z0-9_.]+)\s*:\s*(\w+!?)", pair)
             if match is None:
                 self.wrong(name, "must be model:field separated by commas: res.partner:x_loyalty")
                 continue

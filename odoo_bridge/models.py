@@ -200,6 +200,13 @@ class SyncState(models.Model):
         blank=True,
         help_text="Odoo fields this version lacks or our user may not read.",
     )
+    left_out_fields = models.JSONField(
+        default=dict,
+        # Workers of the version before insert rows beside those of this one.
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        help_text="ODOO_EXTRA_FIELDS that are not copied, each with the reason.",
+    )
     copied_fields = models.JSONField(
         default=list,
         blank=True,
@@ -348,6 +355,13 @@ class SyncRun(models.Model):
         default=dict,
         blank=True,
         help_text="inventory, reading (waiting for Odoo), storing, gone, indexes -> seconds.",
+    )
+    left_out_fields = models.JSONField(
+        default=dict,
+        # Workers of the version before insert rows beside those of this one.
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        help_text="ODOO_EXTRA_FIELDS that it did not copy, each with the reason.",
     )
     cancel_requested_at = models.DateTimeField(null=True)
     cancelled_by = models.ForeignKey(

@@ -28,6 +28,7 @@ class Standing:
     odoo_row_count: int | None = None
     odoo_version: str = ""
     unavailable_fields: list[str] = field(default_factory=list)
+    left_out_fields: dict[str, str] = field(default_factory=dict)
     open_issues: int = 0
     current_run: SyncRun | None = None
     last_run: SyncRun | None = None
@@ -63,7 +64,14 @@ def _states() -> Iterator[tuple[str, dict[str, Any]]]:
     current = runs.filter(status=SyncRun.Status.RUNNING)
     last = runs.exclude(status__in=(*_WAITING, SyncRun.Status.SKIPPED))
     last = last.exclude(kind=SyncRun.Kind.RECORDS)
-    columns = ("watermark", "row_count", "odoo_row_count", "odoo_version", "unavailable_fields")
+    columns = (
+        "watermark",
+        "row_count",
+        "odoo_row_count",
+        "odoo_version",
+        "unavailable_fields",
+        "left_out_fields",
+    )
     states = list(
         SyncState.objects.annotate(
             now=Now(), current=Subquery(current[:1]), last=Subquery(last[:1])

@@ -9,4 +9,11 @@ from odoo_bridge.models import SyncState
 @admin.register(SyncState)
 class SyncStateAdmin(ReadOnlyAdmin):
     section, icon, rank = SYNC, "water", 4
-    list_display = ("stream", "watermark", "lease_holder", "lease_until", "unavailable_fields")
+    list_display = (
+        "stream",
+        "watermark",
+        "lease_holder",
+        "lease_until",
+        "unavailable_fields",
+        "left_out_fields",
+    )

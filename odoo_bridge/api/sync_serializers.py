@@ -162,6 +162,10 @@ class StandingSerializer(serializers.Serializer):
         child=serializers.CharField(),
         help_text="Fields that are empty: this Odoo lacks them, or they are not ours to read.",
     )
+    left_out_fields = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="ODOO_EXTRA_FIELDS that are not copied: field -> why.",
+    )
     open_issues = serializers.IntegerField(
         help_text="Records that could not be copied; for an account with a scope, those in it."
     )

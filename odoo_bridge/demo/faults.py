@@ -19,7 +19,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "wrong_type": {"result": "not what was asked for"},
     "redirect": {"location": "/web/login"},
     "access_denied": {},
-    "poison_record": {"ids": ()},
+    "poison_record": {"ids": (), "fields": ()},  # none of either: whichever it is
     "hook": {"run": None},
     "after_commit_reset": {},
 }
@@ -89,14 +89,17 @@ class Faults:
                 and self._use(fault)
             ]
 
-    def poisoned(self, model: str, method: str, ids: Collection[int]) -> int | None:
-        """Return a record among ``ids`` that cannot be read now."""
+    def poisoned(
+        self, model: str, method: str, ids: Collection[int], fields: Collection[str]
+    ) -> int | None:
+        """Return a record among ``ids`` of which one of ``fields`` cannot be read now."""
         with self._lock:
             for fault in list(self._waiting):
                 if fault.kind != "poison_record" or not fault.matches(model, method):
                     continue
-                bad = sorted(set(fault.options["ids"]).intersection(ids))
-                if bad and self._use(fault):
+                bad = sorted(set(fault.options["ids"] or ids).intersection(ids))
+                bad_fields = set(fault.options["fields"] or fields).intersection(fields)
+                if bad and bad_fields and self._use(fault):
                     return bad[0]
         return None
 

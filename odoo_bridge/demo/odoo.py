@@ -229,7 +229,8 @@ class DemoOdoo:
             answer = methods.call(env, model, method, ids, context, arguments)
             tx.commit()
         if method in ("read", "search_read"):
-            bad = self.faults.poisoned(model, method, [row["id"] for row in answer])
+            ids_read = [row["id"] for row in answer]
+            bad = self.faults.poisoned(model, method, ids_read, answer[0] if answer else ())
             if bad is not None:
                 # As when a computed field of one record breaks.
                 raise OdooError("builtins.ZeroDivisionError", f"{model}({bad},): division by zero")

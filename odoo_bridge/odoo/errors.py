@@ -127,6 +127,14 @@ class RecordRejected(BridgeError):
         self.column = column
 
 
+class FieldUnreadable(RecordRejected):
+    """Odoo fails to read one field of one record. ``field`` is Odoo's name of it."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 def changed_nothing(exc: BridgeError) -> bool:
     """Whether Odoo has certainly changed nothing because of the call that failed with ``exc``.
 

@@ -46,6 +46,7 @@ IDS_PER_CALL = 100_000
 ROWS_PER_CALL = 20_000
 READ_ATTEMPTS = 4
 _ATTRIBUTES = ["type", "store", "relation", "string", "company_dependent"]
+_MOST_BAD_STAMPS = 100
 _STAMP_LENGTH = len("2026-02-01 09:30:00")
 
 
@@ -192,8 +193,11 @@ class OdooGateway:
                 return found
 
     def stamps(self, model: str, domain: Domain) -> Iterator[Stamps]:
-        """Yield the (id, write_date) of all that match, in pages of ids ascending."""
-        for page in self.search_read(model, domain, ["write_date"]):
+        """Yield the (id, write_date) of all that match, in pages of ids ascending.
+
+        The stamp of a record that Odoo fails to read is ``?``.
+        """
+        for page in self._pages(model, domain, ["write_date"], self._stamps_one_by_one):
             try:
                 ids = array("q", [row["id"] for row in page])
                 write_dates = [row["write_date"] or "" for row in page]
@@ -210,17 +214,33 @@ class OdooGateway:
 
         For short rows: a many2one comes as ``[id, label]``, since Odoo 14 knows no ``load`` here.
         """
+        yield from self._pages(model, domain, fields)
+
+    def _pages(
+        self,
+        model: str,
+        domain: Domain,
+        fields: Sequence[str],
+        otherwise: Callable[[str, Domain], list[Record]] | None = None,
+    ) -> Iterator[list[Record]]:
+        """``otherwise`` makes the page of a domain that Odoo fails to read at once."""
         last: list[int] = []
         while True:
-            page = self._ask(
-                model,
-                "search_read",
-                list,
-                domain=_after(domain, last),
-                fields=list(fields),
-                order="id",
-                limit=ROWS_PER_CALL,
-            )
+            here = _after(domain, last)
+            try:
+                page = self._ask(
+                    model,
+                    "search_read",
+                    list,
+                    domain=here,
+                    fields=list(fields),
+                    order="id",
+                    limit=ROWS_PER_CALL,
+                )
+            except OdooRejected:
+                if otherwise is None:
+                    raise
+                page = otherwise(model, here)
             yield page
             if len(page) < ROWS_PER_CALL:
                 return
@@ -228,6 +248,27 @@ class OdooGateway:
                 last = [int(page[-1]["id"])]
             except (TypeError, KeyError, ValueError) as exc:
                 raise OdooUnavailable(f"{model}.search_read at {self.url}: no ids") from exc
+
+    def _stamps_one_by_one(self, model: str, domain: Domain) -> list[Record]:
+        """A page of stamps where one is of the year 12026 or BC, which Odoo cannot read.
+
+        Raises OdooRejected where many cannot be read: then it is not for their values.
+        """
+        page: list[Record] = []
+        left, failed = [list(self.search(model, domain, ROWS_PER_CALL))], 0
+        while left:
+            ids = left.pop()
+            try:
+                page += self.read(model, ids, ["write_date"]) if ids else []
+            except OdooRejected:
+                failed += len(ids) == 1
+                if failed > _MOST_BAD_STAMPS:
+                    raise
+                if len(ids) == 1:
+                    page.append({"id": ids[0], "write_date": "?"})
+                else:
+                    left += [ids[: len(ids) // 2], ids[len(ids) // 2 :]]
+        return sorted(page, key=lambda row: row["id"])
 
     def totals(self, model: str, domain: Domain) -> Totals:
         """Return how many records match and the sum of their ids, from one small query."""

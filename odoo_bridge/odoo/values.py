@@ -184,12 +184,6 @@ def _distinct(*kinds: type) -> _Whole:
     return once_each
 
 
-def _spelled(value: Any) -> str | None:
-    """A number for JSON, which has no exact decimals: text keeps every digit."""
-    number = decimal(value)
-    return None if number is None else str(number)
-
-
 _WHOLE_COLUMNS: dict[Convert, _Whole] = {
     text: _texts,
     boolean: _as_they_are(bool),
@@ -202,24 +196,86 @@ _WHOLE_COLUMNS: dict[Convert, _Whole] = {
     decimal: _distinct(float),
 }
 
-# What an extra field may be, by the type fields_get names.
-BY_ODOO_TYPE: dict[str, Convert] = {
+# Extra fields stand in JSON, which has no exact decimals, dates or moments -----------------------------
+
+
+def _number_as_text(value: Any) -> str:
+    number = decimal(value)
+    return str(number) if number else "0.0"
+
+
+def _day_as_text(value: Any) -> str:
+    if found := day(value):
+        return found.isoformat()
+    raise ValueError(f"{_short(value)} is not a date")
+
+
+def _moment_as_text(value: Any) -> str:
+    if found := moment(value):
+        return found.replace(tzinfo=None).isoformat(" ")
+    raise ValueError(f"{_short(value)} is not a moment")
+
+
+def _choice(value: Any) -> str | int:
+    """Keys of a selection are text; a few old modules have numbers."""
+    return value if value.__class__ is int else text(value)
+
+
+def _whole(value: Any) -> int:
+    if value.__class__ is int:
+        return int(value)
+    raise ValueError(f"{_short(value)} is not a whole number")
+
+
+def _document(value: Any) -> Any:
+    """JSON as it is. Where a number may have lost digits on its way here, ValueError."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            left += [*one, *one.values()]
+        elif isinstance(one, list):
+            left += one
+        elif one.__class__ is float and not abs(one) < _NO_ID:
+            raise ValueError(f"{_short(one)} in it may be rounded")
+        elif one.__class__ is str:
+            one.encode()
+    return value
+
+
+# By the type that fields_get names.
+EXTRA_TYPES: dict[str, Convert] = {
     "boolean": boolean,
-    "integer": integer,
+    "char": text,
+    "text": text,
+    "html": text,
+    "selection": _choice,
+    "reference": text,
+    "integer": _whole,
+    "many2one_reference": _whole,
+    "float": _number_as_text,
+    "monetary": _number_as_text,
+    "date": _day_as_text,
+    "datetime": _moment_as_text,
     "many2one": many2one,
     "many2many": ids,
     "one2many": ids,
-    "float": _spelled,
-    "monetary": _spelled,
+    "json": _document,
+    "properties": _document,
+    "properties_definition": _document,
+    "serialized": _document,
 }
 
 
 def extra(odoo_type: str, value: Any) -> Any:
-    """The value of an ``ODOO_EXTRA_FIELDS`` field as it stands in JSON; empty -> None."""
-    convert: Convert = BY_ODOO_TYPE.get(odoo_type, text)
-    if value is False and odoo_type != "boolean":
+    """The value of an ``ODOO_EXTRA_FIELDS`` field as it stands in JSON; empty -> None.
+
+    ``{"float": "0.1", "date": "2026-02-01", "datetime": "2026-02-01 09:30:00", "many2one": 7,
+    "many2many": [7, 9]}``; JSON fields stay what they are.
+    """
+    if value is None or (value is False and odoo_type != "boolean"):
         return None
-    return convert(value)
+    return EXTRA_TYPES[odoo_type](value)
 
 
 def _short(value: Any) -> str:

@@ -19,7 +19,7 @@ from django.db.models import Count, DurationField, Exists, F, Max, OuterRef, Q, 
 from django.db.models.functions import Now
 
 from odoo_bridge.models import MirroredModel, MirroredQuerySet, SyncRun, SyncState
-from odoo_bridge.odoo.errors import BridgeError, OdooTimeout, RecordRejected
+from odoo_bridge.odoo.errors import BridgeError, FieldUnreadable, OdooTimeout, RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, Record, connect
 from odoo_bridge.sync import (
     backfill,
@@ -32,7 +32,7 @@ from odoo_bridge.sync import (
     undone,
 )
 from odoo_bridge.sync.faults import is_of_a_row
-from odoo_bridge.sync.fetch import Fetcher, Page
+from odoo_bridge.sync.fetch import Fetcher, Page, read_page
 from odoo_bridge.sync.lease import Lease, locked_state, note_life
 from odoo_bridge.sync.plan import Plan, Stamp, compare, totals_agree, union
 from odoo_bridge.sync.references import References, UnknownReference
@@ -68,6 +68,7 @@ _PROGRESS = (
     "watermark_after",
     "phase",
     "phase_seconds",
+    "left_out_fields",
 )
 
 
@@ -153,6 +154,9 @@ class Execution:
                 self.row.watermark_after = state.watermark
                 if self._reads_all:
                     state.copied_fields = self._mapper.copies
+                # Once Odoo can read them again, they are new to every row.
+                lost = self._mapper.left_out
+                state.copied_fields = [name for name in state.copied_fields if name not in lost]
                 state.row_count, state.odoo_row_count = self._row_count(), self._odoo_row_count
                 state.odoo_version = self.gateway.version().text
                 if asks_for_key:
@@ -288,6 +292,37 @@ class Execution:
         available = self.fetcher.ask(self.gateway.fields, self.stream.odoo_model)
         self._mapper = self.stream.bind(available, self._references)
         self._domain = self.stream.domain(available)
+        self._leave_out_again()
+
+    def _leave_out_again(self) -> None:
+        """Do without the extra fields that Odoo failed to read in the last run; a comparison of
+        everything asks whether it can by now, and if so reads them for every row."""
+        state = SyncState.objects.filter(stream=self.stream.name).first()
+        broken = {
+            name: why
+            for name, why in (state.left_out_fields if state else {}).items()
+            if name in self._mapper.extra_fields
+        }
+        if broken and self.row.kind in (Kind.RECONCILE, Kind.FULL):
+            model = self.stream.odoo_model
+            some = self.fetcher.ask(self.gateway.search, model, self._domain, 1)
+            page = self.fetcher.ask(read_page, self.gateway, model, some, list(broken))
+            still = {*page.left_out} | {
+                exc.field for exc in page.failed.values() if isinstance(exc, FieldUnreadable)
+            }
+            broken = {name: why for name, why in broken.items() if name in still}
+        self._mapper.leave_out(broken)
+
+    def _report_left_out(self) -> None:
+        """Keep in the run and the stream which extra fields are not copied, and why."""
+        left_out = {**self._mapper.refused, **self._mapper.left_out}
+        self.row.left_out_fields = left_out
+        state, _made = SyncState.objects.get_or_create(stream=self.stream.name)
+        if state.left_out_fields == left_out:
+            return
+        SyncState.objects.filter(pk=state.pk).update(left_out_fields=left_out)
+        for name, why in left_out.items():
+            logger.warning("%s: %s is left out: it %s", self.stream.name, name, why)
 
     def _settle_references(self) -> None:
         """Keep the names of ids that ``_bind`` asked for, and say what we may not read."""
@@ -414,6 +449,7 @@ class Execution:
             self._copy(visible)
             self._mark_gone(sorted(absent - set(visible)))
         issues.resolve(self.stream.name, self._vanished)
+        self._report_left_out()
 
     def _copy(self, ids: Sequence[int]) -> None:
         if not len(ids):
@@ -425,12 +461,19 @@ class Execution:
             self._heed_cancel()
 
     def _store(self, page: Page) -> None:
-        rows, rejected = self._map(page.records)
+        self._mapper.leave_out(page.left_out)
+        # Of a column that cannot be read we know no value: each record is an issue that says so.
+        lost = {name: why for name, why in page.left_out.items() if name in self._mapper.fields}
+        for name, why in lost.items():
+            lost_one = FieldUnreadable(why, name)
+            page.failed |= {record["id"]: lost_one for record in page.records}
+        rows, rejected = self._map([] if lost else page.records)
         with self._locked() as state:
             stored, unstorable = self._store_rows(rows, state)
             rejected |= unstorable
             records = {record["id"]: record for record in page.records}
-            failed = {**rejected, **page.failed}
+            unread = {odoo_id: self._named(odoo_id, exc) for odoo_id, exc in page.failed.items()}
+            failed = {**rejected, **unread}
             for odoo_id, error in failed.items():
                 issues.note(self.stream.name, odoo_id, error, records.get(odoo_id, {}))
             issues.resolve(self.stream.name, set(records) - set(failed))
@@ -439,7 +482,7 @@ class Execution:
             self._note_owners(rows)
             self._note_pointers_to_gone(rows)
             row = self.row
-            row.read_count += len(page.records) + len(page.failed)
+            row.read_count += len({*records, *failed})
             row.created_count += stored.created
             row.updated_count += stored.updated
             row.unchanged_count += stored.unchanged
@@ -449,6 +492,13 @@ class Execution:
         self._vanished |= set(page.ids) - set(records) - set(page.failed)
         if self._progress:
             self._progress(self.row)
+
+    def _named(self, odoo_id: int, error: BridgeError) -> BridgeError:
+        if not isinstance(error, FieldUnreadable):
+            return error
+        column = self._mapper.column_of(error.field)
+        named = f"{self.stream.odoo_model} {odoo_id}"
+        return RecordRejected(self._mapper.sentence(named, column, error), column)
 
     def _map(self, records: Sequence[Record]) -> tuple[list[Row], dict[int, BridgeError]]:
         try:

@@ -1,6 +1,6 @@
 """A stream: one Odoo model copied into one Django model, column by column."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from operator import itemgetter
@@ -13,6 +13,7 @@ from django.utils.module_loading import import_string
 from odoo_bridge.models import MirroredModel
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import RecordRejected
+from odoo_bridge.sync.extras import chosen
 from odoo_bridge.sync.references import References, UnknownReference
 
 Record = dict[str, Any]
@@ -122,7 +123,8 @@ class Mapper:
 
     ``fields`` are what to ask Odoo for, ``columns`` the names of a row's values, in order,
     ``unavailable`` the Odoo fields that leave a column empty. ``copies``: which fields it copies,
-    and how; rows copied by another one are to be read again.
+    and how; rows copied by another one are to be read again. ``refused``: extra fields that cannot be
+    copied, ``left_out``: fields that Odoo fails to read in this run, each with the reason.
     """
 
     def __init__(
@@ -160,17 +162,16 @@ class Mapper:
                 if isinstance(column, Derived)
             },
         }
-        self._extra = [
-            (name, str(available[name]["type"]))
-            for name in settings.ODOO_EXTRA_FIELDS.get(stream.odoo_model, [])
-            if name in available
-        ]
-        unavailable |= set(settings.ODOO_EXTRA_FIELDS.get(stream.odoo_model, [])) - set(available)
-        fields |= {name for name, _type in self._extra}
+        columns = {source: name for name, source in reversed(self._sources.items())}
+        extras = chosen(settings.ODOO_EXTRA_FIELDS.get(stream.odoo_model, []), available, columns)
+        self._extra = extras.copied
+        self.refused = extras.refused
+        self.left_out: dict[str, str] = {}
+        unavailable |= {name for name in extras.refused if name not in available}
+        fields |= extras.copied.keys()
         self._available = available
         self.fields = sorted(fields)
-        revised = [f"revision {stream.revision}"] if stream.revision > 1 else []
-        self.copies = [*self.fields, *revised]
+        self._revised = [f"revision {stream.revision}"] if stream.revision > 1 else []
         self.unavailable = sorted(unavailable)
         self.columns = (
             ["odoo_id"]
@@ -185,8 +186,32 @@ class Mapper:
         for column, source, _convert in self._plain:
             if source in self._available:
                 yield column, source, self._available[source]
-        for source, _type in self._extra:
+        for source in self._extra:
             yield f"extra__{source}", source, self._available[source]
+
+    @property
+    def copies(self) -> list[str]:
+        return [*self.fields, *self._revised]
+
+    @property
+    def extra_fields(self) -> Collection[str]:
+        return self._extra.keys()
+
+    def leave_out(self, fields: Mapping[str, str]) -> None:
+        """Do without ``fields``, which Odoo fails to read: field -> why.
+
+        Extra fields only: a row without one of its columns would not be what Odoo has.
+        """
+        for name, why in fields.items():
+            if self._extra.pop(name, None):
+                self.fields.remove(name)
+                self.left_out[name] = why
+
+    def column_of(self, source: str) -> str:
+        """Our column that the field ``source`` fills."""
+        if source in self._extra:
+            return f"extra.{source}"
+        return next((name for name, from_ in self._sources.items() if from_ == source), source)
 
     def to_rows(self, records: Sequence[Record]) -> list[Row]:
         """Return the values of ``columns`` for each of ``records``.
@@ -230,7 +255,7 @@ class Mapper:
         if not self._extra:
             return [{}] * count
         extras: list[dict[str, Any]] = [{} for _ in range(count)]
-        for name, kind in self._extra:
+        for name, kind in self._extra.items():
             try:
                 for extra, value in zip(extras, page[name], strict=True):
                     extra[name] = values.extra(kind, value)

@@ -238,11 +238,11 @@ def test_companies_that_are_not_the_users(demo, settings):
 
 
 def test_extra_fields_that_do_not_exist_are_a_warning(demo, settings):
-    settings.ODOO_EXTRA_FIELDS = {"res.partner": ["x_nothing", "website"], "sale.order": ["x"]}
+    settings.ODOO_EXTRA_FIELDS = {"res.partner": ["x_nothing", "comment"], "sale.order": ["x"]}
     report = check()
     assert report["ready"]
     first, second = report["warnings"]
-    assert "res.partner:x_nothing" in first and "stays empty" in first
+    assert "res.partner:x_nothing" in first and "is not there" in first
     assert "sale.order, which is not copied" in second
 
 

@@ -65,7 +65,14 @@ WRONG = {
     "ODOO_REFRESH_SECONDS": ["0", "nan", "1e300", "x"],
     "ODOO_OVERLAP_SECONDS": ["60", "86401", "5m"],
     "ODOO_MAX_GONE_PERCENT": ["-1", "101", "nan", "5%"],
-    "ODOO_EXTRA_FIELDS": ["x_loyalty", "res.partner:", ":x_loyalty", "res.partner:x y", "a:b:c"],
+    "ODOO_EXTRA_FIELDS": [
+        "x_loyalty",
+        "res.partner:",
+        ":x_loyalty",
+        "res.partner:x y",
+        "a:b:c",
+        "a:b!!",
+    ],
     "DATABASE_URL": [
         "mysql://bridge:secret-of-db@db/bridge",
         "bridge",

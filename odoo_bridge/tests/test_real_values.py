@@ -1,12 +1,13 @@
 """Values that a real Odoo holds and that fit no fixed column: here to the last digit, or an issue."""
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from invoices.models import Invoice, InvoiceLine
-from odoo_bridge.models import SyncRun
+from odoo_bridge.models import SyncIssue, SyncRun
 from odoo_bridge.odoo import gateway
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
@@ -74,3 +75,68 @@ def test_amounts_of_a_real_odoo_are_here_to_the_last_digit(odoo: RealOdoo) -> No
     for each in all_streams().values():
         verdict = verify(each, sample=10_000)
         assert verdict.equal, verdict.differences
+
+
+def test_dates_that_odoo_spells_shortly_are_copied_and_those_it_cannot_read_are_issues(
+    odoo: RealOdoo,
+) -> None:
+    contact = odoo.create("res.partner", name="Acme")
+    invoices = [odoo.invoice(contact, LINES) for _ in range(4)]
+    for odoo_id, day in zip(
+        invoices, ("0021-03-01", "0044-03-15 BC", "12026-02-03", "infinity"), strict=True
+    ):
+        odoo.sql("update account_move set invoice_date = %s where id = %s", day, odoo_id)
+    # Their stamps are as impossible as Odoo's own reading of them.
+    odoo.sql("update account_move set write_date = '0044-03-15 BC' where id = %s", invoices[2])
+    odoo.sql("update account_move set write_date = '0021-03-01' where id = %s", invoices[0])
+    for _first_and_second in range(2):
+        assert sync("invoices").status == "succeeded_with_issues"
+        days = dict(Invoice.objects.values_list("pk", "invoice_date"))
+        assert (days[invoices[0]], days[invoices[3]]) == (date(21, 3, 1), date(9999, 12, 31))
+        issues = dict(SyncIssue.objects.filter(resolved_at=None).values_list("odoo_id", "reason"))
+        assert issues.keys() == {invoices[1], invoices[2]}
+        assert "invoice_date" in issues[invoices[1]]
+    odoo.sql("update account_move set invoice_date = null, write_date = now()")
+    assert sync("invoices").status == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("stream", "model"), [("contacts", "res.partner"), ("invoices", "account.move")]
+)
+def test_every_field_of_a_real_odoo_is_copied_equal_or_left_out_with_the_reason(
+    odoo: RealOdoo, settings: Any, stream: str, model: str
+) -> None:
+    contact = odoo.create("res.partner", name="Acme", comment="Hello", ref="A-1", color=3)
+    odoo.invoice(contact, LINES)
+    fields = odoo.call(model, "fields_get", attributes=["type", "store"])
+    settings.ODOO_EXTRA_FIELDS = {model: sorted(fields)}
+    row = sync(stream)
+    assert (row.status, row.issue_count) == ("succeeded", 0), list(
+        SyncIssue.objects.filter(resolved_at=None).values_list("reason", flat=True)
+    )
+    assert all(row.left_out_fields.values())
+    copied = [name for name in fields if name not in row.left_out_fields]
+    assert {fields[name]["type"] for name in copied} >= {"char", "integer", "many2one"}
+    table = all_streams()[stream].model._default_manager
+    extras = dict(table.values_list("pk", "extra"))
+    for record in odoo.read(model, list(extras), *copied):
+        for name in copied:
+            here, there = extras[record["id"]][name], record[name]
+            if fields[name]["type"] in ("float", "monetary"):
+                here, there = Decimal(here), Decimal(repr(there))
+            if there is False and fields[name]["type"] != "boolean":
+                there = None
+            assert here == there, (name, fields[name])
+
+    # With the mark only files, types the bridge does not know, and columns are left out.
+    settings.ODOO_EXTRA_FIELDS = {model: [f"{name}!" for name in sorted(fields)]}
+    row = sync(stream)
+    assert (row.status, row.issue_count) == ("succeeded", 0), dict(
+        SyncIssue.objects.values_list("odoo_id", "reason")
+    )
+    readable = {
+        name
+        for name, why in row.left_out_fields.items()
+        if not why.startswith(("holds a file", "is copied already", "cannot be read"))
+    }
+    assert readable == set()

@@ -121,6 +121,7 @@ class Command(BridgeCommand):
             found["rows"] = gateway.totals(stream.odoo_model, domain).rows
             mapper = stream.bind(available, References())
             found["unavailable_fields"] = sorted(mapper.unavailable)
+            found["left_out_fields"] = mapper.refused
             found["seconds"] = _seconds(gateway, stream, domain, mapper.fields, found["rows"])
         except (OdooForbidden, OdooMissing, OdooRejected) as exc:
             problems.append(_problem(exc))
@@ -220,17 +221,14 @@ def _seconds(
 
 
 def _extra_fields(streams: Sequence[dict[str, Any]]) -> list[str]:
-    """What ODOO_EXTRA_FIELDS names in vain."""
-    models = {stream["model"]: set(stream.get("unavailable_fields", ())) for stream in streams}
+    """What ODOO_EXTRA_FIELDS names in vain: runs go on without those fields."""
+    models = {stream["model"]: stream.get("left_out_fields", {}) for stream in streams}
     found = []
-    for model, names in settings.ODOO_EXTRA_FIELDS.items():
+    for model in settings.ODOO_EXTRA_FIELDS:
         if streams and model not in models:
             found.append(f"ODOO_EXTRA_FIELDS names {model}, which is not copied.")
-        for name in sorted(models.get(model, set()).intersection(names)):
-            found.append(
-                f"ODOO_EXTRA_FIELDS names {model}:{name}, which this Odoo does not have or the user "
-                "may not read. It stays empty: correct the name, or give the user the right."
-            )
+        for name, why in models.get(model, {}).items():
+            found.append(f"ODOO_EXTRA_FIELDS: {model}:{name} is not copied: the field {why}.")
     return found
 
 

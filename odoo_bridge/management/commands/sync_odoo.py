@@ -117,7 +117,9 @@ def describe(row: SyncRun) -> str:
         f"{row.stream}: {row.get_status_display()} in {seconds:.1f} s: {counts} "
         f"({row.odoo_calls} Odoo calls)"
     )
-    return "\n  ".join(part for part in (line, row.note, row.error, row.remedy) if part)
+    left_out = [f"{name} is left out: it {why}" for name, why in row.left_out_fields.items()]
+    parts = (line, row.note, row.error, row.remedy, *left_out)
+    return "\n  ".join(part for part in parts if part)
 
 
 def as_dict(row: SyncRun) -> dict[str, Any]:
