@@ -4,6 +4,7 @@ from typing import Any
 
 from axes.admin import AccessAttemptAdmin, AccessLogAdmin
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -16,6 +17,7 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from accounts import passwords
 from accounts.models import GROUPS, READERS, User
 from odoo_bridge.admin.base import ACCESS, BridgeAdmin, ReadOnlyAdmin
 
@@ -53,7 +55,7 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "address", "standing", "group_names", "is_staff", "date_joined")
     list_filter = (WaitingFilter, "groups", "is_active", "is_staff")
-    actions = ("approve", "revoke_tokens")
+    actions = ("approve", "make_link", "revoke_tokens")
     autocomplete_fields = ("scope_companies", "scope_contacts")
     # Permissions come with groups: one by one nobody could say any more who may do what.
     fieldsets = (
@@ -137,6 +139,20 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
             self.log_change(request, user, "Approved: may read the mirror.")
         names = ", ".join(user.username for user in waiting)
         messages.success(request, f"Approved: {names}." if names else "Nobody of these waits.")
+
+    @admin.action(description="Make a link to set a new password", permissions=["change"])
+    def make_link(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        hours = settings.PASSWORD_RESET_TIMEOUT // 3600
+        for user in users:
+            if not user.is_active or not _looks_after(request.user, user):
+                messages.error(request, f"No link for {user.username}.")
+                continue
+            self.log_change(request, user, "Made a link to set a new password.")
+            messages.success(
+                request,
+                f"Give this link to {user.username} by a safe way. It works once, for {hours} "
+                f"hours, and is not shown again: {passwords.make_link(user, request)}",
+            )
 
     @admin.action(description="Revoke their tokens: log in again", permissions=["change"])
     def revoke_tokens(self, request: HttpRequest, users: QuerySet[User]) -> None:

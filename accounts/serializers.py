@@ -25,6 +25,14 @@ def _password(**options: Any) -> serializers.CharField:
     )
 
 
+def check_new_password(password: str, user: User, name: str = "new_password") -> None:
+    """Raises ValidationError for the field ``name``."""
+    try:
+        validate_password(password, user)
+    except DjangoValidationError as exc:
+        raise serializers.ValidationError({name: exc.messages}) from exc
+
+
 class RegisterSerializer(StrictBody):
     username = serializers.RegexField(NameValidator.regex, min_length=3, max_length=150)
     email = serializers.EmailField(max_length=254)
@@ -32,10 +40,7 @@ class RegisterSerializer(StrictBody):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user = User(username=attrs["username"], email=attrs["email"])
-        try:
-            validate_password(attrs["password"], user)
-        except DjangoValidationError as exc:
-            raise serializers.ValidationError({"password": exc.messages}) from exc
+        check_new_password(attrs["password"], user, "password")
         return attrs
 
 
@@ -174,3 +179,28 @@ class MeSerializer(StrictBody, serializers.ModelSerializer):
         ]
         # Staff change what logs in and what gives rights.
         read_only_fields = ["username", "email", "email_verified", "groups", "date_joined"]
+
+
+class PasswordSerializer(StrictBody):
+    current_password = _password()
+    new_password = _password()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        check_new_password(attrs["new_password"], self.context["user"])
+        return attrs
+
+
+class ResetSerializer(StrictBody):
+    email = serializers.EmailField(max_length=254)
+
+
+class ResetRequestedSerializer(serializers.Serializer):
+    detail = serializers.CharField()
+
+
+class ConfirmSerializer(StrictBody):
+    uid = serializers.CharField(
+        max_length=64, help_text="From the link: the part before the token."
+    )
+    token = serializers.CharField(max_length=128, help_text="From the link. Good for one use.")
+    new_password = _password()

@@ -1,5 +1,15 @@
 from accounts.session import SessionLoginView, SessionLogoutView
-from accounts.views import LogoutView, MeView, RefreshView, RegisterView, TokenView, VerifyView
+from accounts.views import (
+    ConfirmView,
+    LogoutView,
+    MeView,
+    PasswordView,
+    RefreshView,
+    RegisterView,
+    ResetView,
+    TokenView,
+    VerifyView,
+)
 from odoo_bridge.api.routes import both
 
 urlpatterns = [
@@ -11,4 +21,7 @@ urlpatterns = [
     *both("auth/me", MeView, name="me"),
     *both("auth/session/login", SessionLoginView, name="session-login"),
     *both("auth/session/logout", SessionLogoutView, name="session-logout"),
+    *both("auth/password", PasswordView, name="password"),
+    *both("auth/password/reset", ResetView, name="password-reset"),
+    *both("auth/password/reset/confirm", ConfirmView, name="password-reset-confirm"),
 ]

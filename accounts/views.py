@@ -4,7 +4,7 @@ from typing import Any
 
 from axes.helpers import get_cool_off
 from django.conf import settings
-from django.contrib.auth import authenticate
+from django.contrib.auth import SESSION_KEY, authenticate, update_session_auth_hash
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, update_last_login
 from django.db import IntegrityError, transaction
@@ -17,7 +17,13 @@ from drf_spectacular.utils import (
     extend_schema_view,
 )
 from rest_framework import generics
-from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    ErrorDetail,
+    Throttled,
+    ValidationError,
+)
 from rest_framework.parsers import FormParser
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
@@ -25,23 +31,28 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from accounts import tokens
+from accounts import passwords, tokens
 from accounts.backends import forget_failures
 from accounts.models import READERS, User
 from accounts.names import normal
 from accounts.serializers import (
+    ConfirmSerializer,
     CredentialsSerializer,
     GrantedSerializer,
     GrantRefusedSerializer,
     GrantSerializer,
     LogoutSerializer,
     MeSerializer,
+    PasswordSerializer,
     RefreshSerializer,
     RegisteredSerializer,
     RegisterSerializer,
+    ResetRequestedSerializer,
+    ResetSerializer,
     TokenPairSerializer,
     VerifiedSerializer,
     VerifySerializer,
+    check_new_password,
 )
 from accounts.throttles import AuthThrottle
 from odoo_bridge.api.openapi import FailureSerializer
@@ -169,15 +180,21 @@ class TokenView(AnonymousView):
 
 def log_in(request: Request, typed: str, password: str) -> User:
     """Raises AuthenticationFailed (401) or LockedOut (429)."""
+    user = check_credentials(request, typed, password)
+    # Not the login signal, which would start a session for every token.
+    update_last_login(User, user)
+    return user
+
+
+def check_credentials(request: Request, typed: str, password: str) -> User:
+    """Raises AuthenticationFailed (401) or LockedOut (429)."""
     user = authenticate(request=request, username=typed, password=password)
     if getattr(request, "axes_locked_out", False):
         cool_off = get_cool_off(request)
         raise LockedOut(wait=cool_off.total_seconds() if cool_off else None)
     if not isinstance(user, User):
         raise AuthenticationFailed("No active account with this name and password.")
-    # Not the login signal, which would start a session for every token.
     forget_failures(user, request)
-    update_last_login(User, user)
     return user
 
 
@@ -293,3 +310,83 @@ class MeView(StrictQuery, generics.RetrieveUpdateAPIView):
             fields=["email", "email_verified", "first_name", "last_name", "date_joined"]
         )
         return user
+
+
+class MailNotConfigured(APIException):
+    status_code = 409
+    default_code = "email_not_configured"
+    default_detail = "This bridge sends no e-mail. Ask an administrator for a link."
+
+
+class PasswordView(StrictQuery, APIView):
+    permission_classes = [IsAuthenticated]
+    throttle_classes = [AuthThrottle]
+
+    @extend_schema(
+        summary="Change the password",
+        description="Ends all tokens of the user, those of this request included, and all other "
+        "sessions. Wrong passwords count like those of a login.",
+        request=PasswordSerializer,
+        responses={204: None},
+    )
+    def post(self, request: Request) -> Response:
+        asking: Any = request.user
+        user = User.objects.get(pk=asking.pk)
+        serializer = PasswordSerializer(data=request.data, context={"user": user})
+        serializer.is_valid(raise_exception=True)
+        given = serializer.validated_data
+        try:
+            known = check_credentials(request, user.get_username(), given["current_password"])
+        except AuthenticationFailed:
+            known = None
+        if known is None or known.pk != user.pk:
+            wrong = ErrorDetail("This is not your password.", code="wrong")
+            raise ValidationError({"current_password": [wrong]})
+        user.set_password(given["new_password"])
+        user.save()
+        if hasattr(request._request, "session") and request.session.get(SESSION_KEY):
+            update_session_auth_hash(request._request, user)
+        return Response(status=204)
+
+
+class ResetView(AnonymousView):
+    @extend_schema(
+        summary="Ask for a link to set a new password",
+        description="The answer is the same whether or not there is an account with this address, and "
+        "takes as long. Mails to one account are at least two minutes apart.",
+        request=ResetSerializer,
+        responses={
+            202: ResetRequestedSerializer,
+            409: OpenApiResponse(description="No e-mail is configured: ask an administrator."),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        serializer = ResetSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        if not settings.MAIL_ENABLED:
+            raise MailNotConfigured
+        passwords.request_link(serializer.validated_data["email"])
+        detail = "If there is an account with this address, a message with a link is on its way."
+        return Response({"detail": detail}, status=202)
+
+
+class ConfirmView(AnonymousView):
+    @extend_schema(
+        summary="Set a new password with a link",
+        description="The link, from an e-mail or from an administrator, ends in "
+        "`/password_reset/{uid}/{token}/`. It works once. All tokens and sessions of the user end.",
+        request=ConfirmSerializer,
+        responses={204: None},
+    )
+    def post(self, request: Request) -> Response:
+        serializer = ConfirmSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        given = serializer.validated_data
+        user = passwords.user_of_link(given["uid"], given["token"])
+        if user:
+            check_new_password(given["new_password"], user)
+        if not user or not passwords.use_link(user, given["token"], given["new_password"]):
+            wrong = ErrorDetail("The link is not valid, was used, or is too old.", code="bad_link")
+            raise ValidationError({"token": [wrong]})
+        forget_failures(user, request)
+        return Response(status=204)

@@ -9,9 +9,10 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -41,6 +42,16 @@ class ConfigurationError(ImproperlyConfigured):
                 ]
             )
         )
+
+
+@dataclass(frozen=True)
+class MailServer:
+    host: str
+    port: int
+    user: str
+    password: str
+    starttls: bool
+    tls: bool
 
 
 class Environment:
@@ -208,6 +219,37 @@ class Environment:
             self.wrong(name, "must look like https://odoo.example.com, without a login or a query")
         elif re.match(r"/(web|odoo)(/|$)", parts.path):
             self.wrong(name, "must be the address alone, without the page that follows it")
+        return value
+
+    def mail_server(self, name: str) -> MailServer | None:
+        """``smtp+tls://user:password@mail.example.com:587``; None if there is none."""
+        value = self._variables.get(name, "").strip()
+        if not value:
+            return None
+        parts = _split(value)
+        ports = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+        if not (parts and parts.scheme in ports and parts.hostname) or parts.path + parts.query:
+            self.wrong(
+                name,
+                "must look like smtp+tls://user:password@mail.example.com:587, or smtp:// or "
+                "smtp+ssl://; in the password write %2F for /, %40 for @, %23 for #, %3F for ? and "
+                "%25 for %",
+            )
+            return None
+        return MailServer(
+            host=parts.hostname,
+            port=parts.port or ports[parts.scheme],
+            user=unquote(parts.username or ""),
+            password=unquote(parts.password or ""),
+            starttls=parts.scheme == "smtp+tls",
+            tls=parts.scheme == "smtp+ssl",
+        )
+
+    def sender(self, name: str) -> str:
+        """``bridge@example.com`` or ``Bridge <bridge@example.com>``."""
+        value = self.text(name)
+        if value and not re.fullmatch(r"[^@<>\s]+@[^@<>\s]+|[^@<>]+<[^@<>\s]+@[^@<>\s]+>", value):
+            self.wrong(name, "must look like bridge@example.com or Bridge <bridge@example.com>")
         return value
 
     def database(self, name: str, default: Path | None) -> dict[str, Any]:

@@ -242,7 +242,14 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_HASHERS = ["accounts.hashers.Argon2", "accounts.hashers.PBKDF2"]
 # Pages outside the API that check a password: they share the limit of the API's login.
-THROTTLED_PAGES = ["admin:login", "admin:password_change"]
+THROTTLED_PAGES = [
+    "admin:login",
+    "admin:password_change",
+    "admin:admin_password_reset",
+    "admin:password_reset_confirm",
+]
+# Seconds that a link to set a new password is valid.
+PASSWORD_RESET_TIMEOUT = 4 * 3600
 REGISTRATION = env.one_of(
     "REGISTRATION", ("open", "approval", "closed"), "open" if ONE_PROCESS else "approval"
 )
@@ -326,7 +333,25 @@ SPECTACULAR_SETTINGS = {
     "AUTHENTICATION_WHITELIST": ["accounts.authentication.TokenAuthentication"],
 }
 
+# E-mail -------------------------------------------------------------------------------------------
+# Where people reach this service: the links in e-mails. Not taken from a request, which may lie.
+PUBLIC_URL = env.http_url("PUBLIC_URL", required=False)
+DEFAULT_FROM_EMAIL = env.sender("DEFAULT_FROM_EMAIL")
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_TIMEOUT = 15
+_mail = env.mail_server("EMAIL_URL")
+MAIL_ENABLED = _mail is not None
+if _mail:
+    EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.starttls, _mail.tls
+    for _name in ("DEFAULT_FROM_EMAIL", "PUBLIC_URL"):
+        if not env.is_set(_name):
+            env.wrong(_name, "is not set: EMAIL_URL needs it")
+
 # The admin ----------------------------------------------------------------------------------------
+# Pages of the admin beside those of its models: functions that return URL patterns.
+ADMIN_URLS = ["odoo_bridge.admin.dashboard.urls", "accounts.pages.urls"]
 UNFOLD = {
     "SITE_TITLE": "odoo-bridge",
     "SITE_HEADER": "odoo-bridge",

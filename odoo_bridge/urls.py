@@ -1,10 +1,11 @@
 """All addresses: the admin, the API, its documentation. Each with and without trailing slash."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.utils.module_loading import import_string
 from django.views.generic import RedirectView
 
-from odoo_bridge.admin import dashboard
 from odoo_bridge.api.docs import RedocView, SchemaView, SwaggerView
 from odoo_bridge.api.root import RootView
 from odoo_bridge.api.routes import both
@@ -13,7 +14,10 @@ from odoo_bridge.views import LiveView, ReadyView, favicon
 
 admin.site.index_title = "Overview"
 admin.site.index_template = "odoo_bridge/overview.html"
-admin.site.extra_urls = dashboard.urls  # type: ignore[attr-defined]  # asked for by unfold's site
+# Asked for by unfold's site.
+admin.site.extra_urls = lambda: [  # type: ignore[attr-defined]
+    pattern for name in settings.ADMIN_URLS for pattern in import_string(name)()
+]
 
 api: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),

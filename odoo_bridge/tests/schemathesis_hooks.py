@@ -17,6 +17,8 @@ BEYOND_THE_SCHEMA = {
     },
     # A password must not be a common one, nor like the name.
     r"^/api/auth/register$": {"password"},
+    # Nor is the current one, or a link, known to the schema.
+    r"^/api/auth/password(/reset/confirm)?$": {"new_password", "current_password", "token"},
     # Which keys go together is said in a oneOf, which the fixed cases do not look at.
     r"^/api/auth/token$": {
         *("username", "email", "password", "refresh_token", "non_field_errors"),

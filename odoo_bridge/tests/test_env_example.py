@@ -122,6 +122,16 @@ WRONG = {
     "INSECURE_HTTP": ["maybe", "2"],
     "DEBUG": ["ture"],
     "REGISTRATION": ["public", "OPEN"],
+    "PUBLIC_URL": ["bridge.example.com", "https://user:secret-of@bridge.example.com"],
+    "EMAIL_URL": [
+        "mail.example.com",
+        "smtp://",
+        "imap://user:secret-of-mail@mail.example.com",
+        "smtp://user:secret-of-mail@mail.example.com:port",
+        "smtp://user:1/secret-of-mail@mail.example.com",
+        "smtp+tls://user:secret-of-mail@mail.example.com/path",
+    ],
+    "DEFAULT_FROM_EMAIL": ["bridge", "a@b@c", "Bridge bridge@example.com", "a@b\nBcc: x@y"],
     "JWT_ACCESS_MINUTES": ["0", "1441"],
     "JWT_REFRESH_DAYS": ["1.5", "0"],
     "ONE_PROCESS": ["2", "yess"],
@@ -226,6 +236,30 @@ def test_an_empty_variable_is_one_that_is_not_set(load, name: str):
         {name: value for name, value in one.items() if name.isupper()} for one in (absent, empty)
     ]
     assert of_both[0] == of_both[1]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "port", "starttls", "tls"),
+    [("smtp", 25, False, False), ("smtp+tls", 587, True, False), ("smtp+ssl", 465, False, True)],
+)
+def test_addresses_of_mail_servers(load, scheme: str, port: int, starttls: bool, tls: bool):
+    given = {
+        "EMAIL_URL": f"{scheme}://user%40example.com:p%3A%2Fw@mail.example.com",
+        "DEFAULT_FROM_EMAIL": "Bridge <bridge@example.com>",
+        "PUBLIC_URL": "https://bridge.example.com/",
+    }
+    found = load(**WORKING, **given)
+    assert (found["EMAIL_HOST"], found["EMAIL_PORT"]) == ("mail.example.com", port)
+    assert found["EMAIL_HOST_USER"] == "user@example.com"
+    assert found["EMAIL_HOST_PASSWORD"] == "p:/w"
+    assert (found["EMAIL_USE_TLS"], found["EMAIL_USE_SSL"]) == (starttls, tls)
+    assert (found["MAIL_ENABLED"], found["PUBLIC_URL"]) == (True, "https://bridge.example.com")
+
+
+def test_a_mail_server_needs_a_sender_and_an_address_for_its_links(load):
+    found = problems(load, **WORKING, EMAIL_URL="smtp://mail.example.com")
+    assert set(found) == {"DEFAULT_FROM_EMAIL", "PUBLIC_URL"}
+    assert load(**WORKING)["MAIL_ENABLED"] is False
 
 
 def test_a_login_for_odoo_is_needed(load):
