@@ -10,19 +10,24 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts import passwords
+from accounts import passwords, second_factor
 from accounts.models import GROUPS, READERS, User
 from odoo_bridge.admin.base import ACCESS, BridgeAdmin, ReadOnlyAdmin
 
 for _model in (AccessAttempt, AccessFailureLog, AccessLog, Group):
     admin.site.unregister(_model)
+# Their pages show secrets: whoever reads one makes the codes of its user.
+admin.site.unregister(TOTPDevice)
+admin.site.unregister(StaticDevice)
 # Their pages show whole refresh tokens: whoever reads one could log in as its user.
 admin.site.unregister(OutstandingToken)
 admin.site.unregister(BlacklistedToken)
@@ -53,9 +58,17 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
     section, icon = ACCESS, "person"
     form, add_form = UserChangeForm, UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "address", "standing", "group_names", "is_staff", "date_joined")
+    list_display = (
+        "username",
+        "address",
+        "standing",
+        "group_names",
+        "is_staff",
+        "two_factor",
+        "date_joined",
+    )
     list_filter = (WaitingFilter, "groups", "is_active", "is_staff")
-    actions = ("approve", "make_link", "revoke_tokens")
+    actions = ("approve", "make_link", "revoke_tokens", "remove_second_factor")
     autocomplete_fields = ("scope_companies", "scope_contacts")
     # Permissions come with groups: one by one nobody could say any more who may do what.
     fieldsets = (
@@ -82,7 +95,8 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         users: QuerySet[User] = super().get_queryset(request)
-        return users.prefetch_related("groups")
+        apps = TOTPDevice.objects.filter(user_id=OuterRef("pk"), confirmed=True)
+        return users.prefetch_related("groups").annotate(has_code=Exists(apps))
 
     @display(description="standing", label={"waiting": "warning", "active": "success"})
     def standing(self, user: User) -> str:
@@ -98,6 +112,10 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
     @display(description="groups")
     def group_names(self, user: User) -> str:
         return ", ".join(group.name for group in user.groups.all()) or "-"
+
+    @display(description="two-factor login", boolean=True)
+    def two_factor(self, user: User) -> bool:
+        return bool(getattr(user, "has_code", False))
 
     # Who may change whom -------------------------------------------------------------------------
 
@@ -162,6 +180,25 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
             self.log_change(request, user, "Revoked all tokens.")
         names = ", ".join(user.username for user in theirs) or "nobody"
         messages.success(request, f"Revoked: {names}.")
+
+    @admin.action(description="Turn off their two-factor login", permissions=["change"])
+    def remove_second_factor(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        for user in users:
+            if not _may_remove_second_factor(request.user, user):
+                messages.error(
+                    request, f"You cannot turn off two-factor login for {user.username}."
+                )
+            elif second_factor.is_on(user):
+                second_factor.turn_off([user])
+                self.log_change(request, user, "Turned off two-factor login.")
+                messages.success(request, f"Two-factor login is off for {user.username}.")
+            else:
+                messages.info(request, f"{user.username} does not use two-factor login.")
+
+
+def _may_remove_second_factor(staff: Any, user: User) -> bool:
+    """Managers may, of other staff: nobody gets in by it who does not know the password."""
+    return staff.is_superuser or (not user.is_superuser and user.pk != staff.pk)
 
 
 def _looks_after(staff: Any, user: User) -> bool:

@@ -6,10 +6,16 @@ from typing import Any
 from axes.helpers import get_cool_off
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth import logout
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django_otp import DEVICE_ID_SESSION_KEY
 
+from accounts import second_factor
 from accounts.hashers import Busy
+from accounts.models import User
 from accounts.throttles import AuthThrottle
 
 
@@ -37,6 +43,40 @@ class LoginGuard:
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponseBase | None:
         if isinstance(exc, Busy):
             return _wait(request, 503, str(exc.detail), exc.wait)
+        return None
+
+
+class SecondFactorGuard:
+    """Keeps sessions that were begun without a code out of the admin, where a code is needed.
+
+    Whoever has one logs in again. Whoever must have one and has none comes to the page that sets it up.
+    """
+
+    # What a person without a code may reach: the way in, the way out, and the page that sets it up.
+    OPEN = ("admin:login", "admin:logout", "admin:jsi18n", "admin:password_change")
+    SET_UP = "admin:two_factor"
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        match, user = request.resolver_match, request.user
+        if not match or match.app_name != "admin" or match.view_name in self.OPEN:
+            return None
+        if not isinstance(user, User) or not user.is_staff:
+            return None
+        if DEVICE_ID_SESSION_KEY in request.session:
+            return None
+        if second_factor.is_on(user):
+            logout(request)
+            return redirect_to_login(request.get_full_path(), reverse("admin:login"))
+        if second_factor.is_required(user) and match.view_name != self.SET_UP:
+            return redirect(self.SET_UP)
         return None
 
 

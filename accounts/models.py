@@ -93,6 +93,9 @@ class User(AbstractUser):
         help_text="A token carries the one it was given out under, and ends when this one grows.",
     )
 
+    # What checked the code of a login that is under way; django-otp keeps it in the session.
+    otp_device: Any
+
     class Meta(AbstractUser.Meta):
         constraints = [
             models.UniqueConstraint(
@@ -126,6 +129,12 @@ class User(AbstractUser):
         """Nothing that was given out to the user so far opens anything any more."""
         User.objects.filter(pk=self.pk).update(token_version=F("token_version") + 1)
         self.refresh_from_db(fields=["token_version"])
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session carries, and ends when it changes: the password, and what ends tokens."""
+        of_password = super()._get_session_auth_hash(secret)  # type: ignore[misc]
+        # As Django has it before anything ended: an upgrade logs nobody out.
+        return f"{of_password}.{self.token_version}" if self.token_version else of_password
 
     def clean_fields(self, exclude: Any = None) -> None:
         # Before anything is compared with other users.

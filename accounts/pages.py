@@ -1,21 +1,95 @@
-"""Pages on which a person sets a new password, below the admin's address."""
+"""Pages on which a person logs in with a code, sets a new password, or sets up two-factor login: below
+the admin's address."""
 
 from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin
-from django.contrib.auth import views
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth import authenticate, update_session_auth_hash, views
 from django.contrib.auth.forms import SetPasswordForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
+from django_otp import login as mark_session
+from unfold.forms import AuthenticationForm
 from unfold.widgets import BASE_INPUT_CLASSES
 
-from accounts import passwords
+from accounts import passwords, second_factor
 from accounts.backends import forget_failures
+from accounts.hashers import LONGEST_PASSWORD
+from accounts.models import User
+
+
+class LoginForm(AuthenticationForm):
+    """Name and password; then, from those who use two-factor login, the code."""
+
+    otp = forms.CharField(label="Code", max_length=32, required=False)
+    asks_for_code = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _dress_code(self.fields["otp"])
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean()
+        user: Any = self.get_user()
+        if user is None or not second_factor.is_on(user):
+            return given
+        # From here on the password is known to be right, and is sent again with the code.
+        self.asks_for_code = True
+        self.fields["password"].widget.render_value = True
+        if not given.get("otp"):
+            raise forms.ValidationError(
+                "Enter the code of your authenticator app, or a recovery code.", code="otp_required"
+            )
+        _check_code(user, given["otp"])
+        return given
+
+
+class CodeForm(forms.Form):
+    otp = forms.CharField(label="Code", max_length=32)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _dress_code(self.fields["otp"])
+
+
+class SetUpForm(CodeForm):
+    """The password too: who finds an open session must not lock its owner out."""
+
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        max_length=LONGEST_PASSWORD,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    field_order = ("password", "otp")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].widget.attrs["class"] = " ".join(BASE_INPUT_CLASSES)
+
+
+def _dress_code(field: forms.Field) -> None:
+    field.widget.attrs.update(
+        {
+            "class": " ".join(BASE_INPUT_CLASSES),
+            "autocomplete": "one-time-code",
+            "autocapitalize": "off",
+            "spellcheck": "false",
+        }
+    )
+
+
+def _check_code(user: Any, code: str) -> None:
+    try:
+        second_factor.check(user, code)
+    except (second_factor.WrongCode, second_factor.TooManyCodes) as exc:
+        raise forms.ValidationError(str(exc), code="otp_invalid") from exc
 
 
 class AddressForm(forms.Form):
@@ -90,8 +164,102 @@ class ConfirmView(views.PasswordResetConfirmView):
         return {**context, **super().get_context_data(**kwargs)}
 
 
+# Two-factor login ------------------------------------------------------------------------------------
+
+
+@never_cache
+def two_factor(request: HttpRequest) -> HttpResponse:
+    """Set it up, see that it is on, make new recovery codes, turn it off."""
+    user: Any = request.user
+    if second_factor.is_on(user):
+        return _is_on(request, user)
+    form = SetUpForm(request.POST if request.POST.get("do") == "turn_on" else None)
+    if form.is_valid():
+        codes = _turned_on(request, user, form)
+        if codes:
+            return _recovery_codes(request, codes)
+    device = second_factor.pending(user)
+    return _inner_page(
+        request,
+        "accounts/two_factor_setup.html",
+        {
+            "form": form,
+            "qr_code": second_factor.qr_code(device),
+            "secret": second_factor.secret(device),
+            "is_required": second_factor.is_required(user),
+        },
+    )
+
+
+def _turned_on(request: HttpRequest, user: Any, form: SetUpForm) -> list[str] | None:
+    known = authenticate(
+        request, username=user.get_username(), password=form.cleaned_data["password"]
+    )
+    if known is None or known.pk != user.pk:
+        form.add_error("password", "This is not your password.")
+        return None
+    try:
+        codes = second_factor.turn_on(user, form.cleaned_data["otp"])
+    except (second_factor.WrongCode, second_factor.TooManyCodes) as exc:
+        form.add_error("otp", str(exc))
+        return None
+    _log(user, user, "Turned on two-factor login.")
+    # This session goes on, as one that was begun with a code; the others have ended.
+    update_session_auth_hash(request, user)
+    mark_session(request, user.otp_device)
+    return codes
+
+
+def _is_on(request: HttpRequest, user: Any) -> HttpResponse:
+    wanted = request.POST.get("do")
+    form = CodeForm(request.POST if wanted in ("new_codes", "turn_off") else None)
+    if form.is_valid():
+        try:
+            _check_code(user, form.cleaned_data["otp"])
+        except forms.ValidationError as exc:
+            form.add_error("otp", exc)
+        else:
+            if wanted == "new_codes":
+                _log(user, user, "Made new recovery codes.")
+                return _recovery_codes(request, second_factor.new_recovery_codes(user))
+            if not second_factor.is_required(user):
+                second_factor.turn_off([user])
+                update_session_auth_hash(request, user)
+                _log(user, user, "Turned off two-factor login.")
+                messages.success(request, "Two-factor login is off.")
+                return redirect("admin:index")
+    return _inner_page(
+        request,
+        "accounts/two_factor.html",
+        {
+            "form": form,
+            "codes_left": second_factor.recovery_codes_left(user),
+            "is_required": second_factor.is_required(user),
+        },
+    )
+
+
+def _recovery_codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
+    return _inner_page(request, "accounts/recovery_codes.html", {"codes": codes})
+
+
+def _inner_page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    return _page(request, template, {"title": "Two-factor login", **context})
+
+
+def _log(staff: Any, user: Any, message: str) -> None:
+    LogEntry.objects.log_actions(
+        user_id=staff.pk,
+        queryset=User.objects.filter(pk=user.pk),
+        action_flag=CHANGE,
+        change_message=message,
+        single_object=True,
+    )
+
+
 def urls() -> list[URLPattern]:
     return [
+        path("two_factor/", admin.site.admin_view(two_factor), name="two_factor"),
         path("password_reset/", ask, name="admin_password_reset"),
         path("password_reset/done/", done, name="password_reset_done"),
         path("password_reset/complete/", complete, name="password_reset_complete"),

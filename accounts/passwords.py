@@ -140,10 +140,12 @@ def _send(user: User) -> None:
 # Links --------------------------------------------------------------------------------------------
 
 
-def make_link(user: User, request: HttpRequest) -> str:
-    """A link for staff to hand over."""
+def make_link(user: User, request: HttpRequest | None = None) -> str:
+    """A link for staff to hand over; without ``PUBLIC_URL`` and a request it begins with the path."""
     path = _path(user, _handed_over)
-    return settings.PUBLIC_URL + path if settings.PUBLIC_URL else request.build_absolute_uri(path)
+    if settings.PUBLIC_URL or request is None:
+        return str(settings.PUBLIC_URL + path)
+    return request.build_absolute_uri(path)
 
 
 def _path(user: User, links: _Links) -> str:

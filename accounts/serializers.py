@@ -54,6 +54,13 @@ class CredentialsSerializer(StrictBody):
     )
     email = serializers.CharField(max_length=254, required=False, help_text="Instead of the name.")
     password = _password()
+    otp = serializers.CharField(
+        max_length=32,
+        required=False,
+        allow_blank=True,
+        help_text="For users with two-factor login: the code of the authenticator app, or a recovery "
+        "code.",
+    )
 
     rules: ClassVar = {"oneOf": [{"required": ["username"]}, {"required": ["email"]}]}
 
@@ -71,6 +78,13 @@ class GrantSerializer(StrictBody):
         max_length=254, required=False, help_text="The name, or the e-mail address."
     )
     password = _password(required=False)
+    otp = serializers.CharField(
+        max_length=32,
+        required=False,
+        allow_blank=True,
+        help_text="For users with two-factor login: the code of the authenticator app, or a recovery "
+        "code.",
+    )
     refresh_token = serializers.CharField(max_length=4096, required=False)
     # Clients send these whether they mean something or not; here they do not.
     scope = serializers.CharField(max_length=254, required=False, allow_blank=True)

@@ -31,7 +31,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from accounts import passwords, tokens
+from accounts import passwords, second_factor, tokens
 from accounts.backends import forget_failures
 from accounts.models import READERS, User
 from accounts.names import normal
@@ -63,6 +63,11 @@ from odoo_bridge.api.strict import StrictQuery
 class LockedOut(Throttled):
     default_detail = "Too many wrong passwords."
     default_code = "locked_out"
+
+
+class CodesRefused(Throttled):
+    default_detail = "Too many wrong codes."
+    default_code = "otp_throttled"
 
 
 class AnonymousView(StrictQuery, APIView):
@@ -168,7 +173,8 @@ class TokenView(AnonymousView):
         serializer = CredentialsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         given = serializer.validated_data
-        user = log_in(request, given.get("username") or given["email"], given["password"])
+        login = given.get("username") or given["email"]
+        user = log_in(request, login, given["password"], given.get("otp", ""))
         return Response(TokenPairSerializer(tokens.issue(user)).data)
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -178,12 +184,39 @@ class TokenView(AnonymousView):
         return response
 
 
-def log_in(request: Request, typed: str, password: str) -> User:
-    """Raises AuthenticationFailed (401) or LockedOut (429)."""
+def log_in(request: Request, typed: str, password: str, code: str = "") -> User:
+    """The user, whose password is right, and the code too if they use two-factor login.
+
+    Django's ``login`` then marks the session as one that was begun with a code.
+
+    Raises AuthenticationFailed (401), LockedOut or CodesRefused (429).
+    """
     user = check_credentials(request, typed, password)
+    _check_code(user, code)
     # Not the login signal, which would start a session for every token.
     update_last_login(User, user)
     return user
+
+
+def _check_code(user: User, code: str) -> None:
+    if not second_factor.is_on(user):
+        if second_factor.is_required(user):
+            raise AuthenticationFailed(
+                "Staff must use two-factor login here: set it up in the admin first.",
+                code="otp_setup_required",
+            )
+        return
+    if not code:
+        raise AuthenticationFailed(
+            "Send otp as well: the code of your authenticator app, or a recovery code.",
+            code="otp_required",
+        )
+    try:
+        second_factor.check(user, code)
+    except second_factor.WrongCode as exc:
+        raise AuthenticationFailed(str(exc), code="otp_invalid") from exc
+    except second_factor.TooManyCodes as exc:
+        raise CodesRefused(wait=exc.seconds) from exc
 
 
 def check_credentials(request: Request, typed: str, password: str) -> User:
@@ -207,7 +240,8 @@ def _granted(request: Request) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
     given = serializer.validated_data
     if given["grant_type"] == "password":
-        pair = tokens.issue(log_in(request, given["username"], given["password"]))
+        code = given.get("otp", "")
+        pair = tokens.issue(log_in(request, given["username"], given["password"], code))
     else:
         pair = tokens.rotate(given["refresh_token"])
     return {

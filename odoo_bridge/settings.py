@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
+from django.urls import reverse_lazy
 
 from odoo_bridge.environment import Environment, next_database
 
@@ -51,6 +52,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_celery_beat",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "odoo_bridge",
     "accounts",
     "contacts",
@@ -69,6 +73,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.middleware.LoginGuard",
+    "accounts.middleware.SecondFactorGuard",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "odoo_bridge.urls"
@@ -241,13 +246,18 @@ AUTH_PASSWORD_VALIDATORS = [
     ),
 ]
 PASSWORD_HASHERS = ["accounts.hashers.Argon2", "accounts.hashers.PBKDF2"]
+LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
 # Pages outside the API that check a password: they share the limit of the API's login.
 THROTTLED_PAGES = [
     "admin:login",
     "admin:password_change",
     "admin:admin_password_reset",
     "admin:password_reset_confirm",
+    "admin:two_factor",
 ]
+# Who must have a second factor: nobody, or everybody who can use the admin.
+REQUIRE_TOTP = env.one_of("REQUIRE_TOTP", ("nobody", "staff"), "nobody")
+OTP_TOTP_ISSUER = "odoo-bridge"
 # Seconds that a link to set a new password is valid.
 PASSWORD_RESET_TIMEOUT = 4 * 3600
 REGISTRATION = env.one_of(
@@ -358,6 +368,12 @@ UNFOLD = {
     "SITE_SUBHEADER": "The mirror of Odoo",
     "SITE_SYMBOL": "sync_alt",
     "SHOW_VIEW_ON_SITE": False,
+    "LOGIN": {"form": "accounts.pages.LoginForm"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Two-factor login", "link": reverse_lazy("admin:two_factor")},
+        ],
+    },
     "COLORS": {
         # Blue, because 600 on white and 500 on the dark ground are both easy to read.
         "primary": {

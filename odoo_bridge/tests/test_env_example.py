@@ -122,6 +122,7 @@ WRONG = {
     "INSECURE_HTTP": ["maybe", "2"],
     "DEBUG": ["ture"],
     "REGISTRATION": ["public", "OPEN"],
+    "REQUIRE_TOTP": ["everybody", "1"],
     "PUBLIC_URL": ["bridge.example.com", "https://user:secret-of@bridge.example.com"],
     "EMAIL_URL": [
         "mail.example.com",
