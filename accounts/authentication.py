@@ -10,6 +10,7 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import Token
 
+from accounts import second_factor
 from accounts.models import User, with_access
 
 # In access and refresh tokens: the user's ``token_version`` when they were given out.
@@ -49,7 +50,9 @@ class BrowserSession(SessionAuthentication):
             return None
         # Not Django's lazy object, and with rights and scope in one query, as for a token.
         user = with_access(found[0].pk)
-        return (user, None) if user and user.is_active else None
+        if user is None or not user.is_active or second_factor.lacks_code(user, request.session):
+            return None
+        return user, None
 
 
 def is_current(token: Token, user: User) -> bool:

@@ -11,7 +11,6 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django_otp import DEVICE_ID_SESSION_KEY
 
 from accounts import second_factor
 from accounts.hashers import Busy
@@ -68,16 +67,12 @@ class SecondFactorGuard:
         match, user = request.resolver_match, request.user
         if not match or match.app_name != "admin" or match.view_name in self.OPEN:
             return None
-        if not isinstance(user, User) or not user.is_staff:
-            return None
-        if DEVICE_ID_SESSION_KEY in request.session:
+        if not isinstance(user, User) or not second_factor.lacks_code(user, request.session):
             return None
         if second_factor.is_on(user):
             logout(request)
             return redirect_to_login(request.get_full_path(), reverse("admin:login"))
-        if second_factor.is_required(user) and match.view_name != self.SET_UP:
-            return redirect(self.SET_UP)
-        return None
+        return redirect(self.SET_UP) if match.view_name != self.SET_UP else None
 
 
 def locked_out(request: HttpRequest, response: Any, credentials: Any) -> HttpResponseBase:

@@ -130,12 +130,6 @@ class User(AbstractUser):
         User.objects.filter(pk=self.pk).update(token_version=F("token_version") + 1)
         self.refresh_from_db(fields=["token_version"])
 
-    def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """What a session carries, and ends when it changes: the password, and what ends tokens."""
-        of_password = super()._get_session_auth_hash(secret)  # type: ignore[misc]
-        # As Django has it before anything ended: an upgrade logs nobody out.
-        return f"{of_password}.{self.token_version}" if self.token_version else of_password
-
     def clean_fields(self, exclude: Any = None) -> None:
         # Before anything is compared with other users.
         self._normalize()

@@ -10,8 +10,10 @@ from collections.abc import Iterable
 
 import segno
 from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.utils import timezone
+from django_otp import DEVICE_ID_SESSION_KEY
 from django_otp.models import VerifyNotAllowed
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -43,6 +45,13 @@ def is_on(user: User) -> bool:
 
 def is_required(user: User) -> bool:
     return bool(settings.REQUIRE_TOTP == "staff" and user.is_staff)
+
+
+def lacks_code(user: User, session: SessionBase) -> bool:
+    """Whether the session was begun without a code that the user has, or must have."""
+    if not user.is_staff or DEVICE_ID_SESSION_KEY in session:
+        return False
+    return is_required(user) or is_on(user)
 
 
 def check(user: User, code: str) -> None:

@@ -229,6 +229,32 @@ def test_the_api_asks_for_the_code_of_who_uses_one(ann):
     assert granted.status_code == 200
 
 
+def test_a_session_of_the_api_is_begun_with_a_code(ann):
+    device, _ = with_app(ann)
+    where, form = "/api/auth/session/login", {"username": "ann", "password": PASSWORD}
+    client = Client(headers={"Accept": "text/html"})
+    asked = client.post(where, form)
+    assert (asked.status_code, 'name="otp"' in asked.content.decode()) == (401, True)
+    assert client.post(where, {**form, "otp": "000000"}).status_code == 401
+    assert "_auth_user_id" not in client.session
+    device.refresh_from_db()
+    device.throttle_reset()
+    assert client.post(where, {**form, "otp": code_of(device)}).status_code == 302
+    assert client.get("/api/auth/me").status_code == 200
+    assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize("required", ["nobody", "staff"])
+def test_a_session_begun_without_a_code_does_not_open_the_api(ann, settings, required):
+    client = Client()
+    client.force_login(ann)
+    assert client.get("/api/auth/me").status_code == 200
+    settings.REQUIRE_TOTP = required
+    if required == "nobody":
+        with_app(ann)
+    assert client.get("/api/auth/me").status_code == 401
+
+
 def test_who_uses_no_code_may_send_one(ann):
     assert token(otp="123456").status_code == 200
 
