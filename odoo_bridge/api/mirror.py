@@ -102,8 +102,9 @@ class MirrorViewSet(viewsets.GenericViewSet):
         answer = export(rows, self.rows, form, name=stream, user=request.user, fields=self.fields)
         answer["X-Changes-After"] = str(place)
         if request.method == "HEAD":
-            answer.close()
-            answer.streaming_content = ()  # the server would make it all and send nothing
+            # The server would make it all and send nothing. What the file holds is given back when the
+            # answer is closed: closing it here would end the request for Django, and its connections.
+            answer.streaming_content = ()
         return answer
 
     # What was asked for of each row --------------------------------------------------------------
