@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rest_framework.test import APIClient
@@ -177,6 +177,25 @@ def test_orderings(api, ordering, found):
     ContactFactory(odoo_id=2, name="Gamma", write_date=NOW.replace(hour=9))
     ContactFactory(odoo_id=3, name="Alpha", write_date=None)
     assert ids(api, f"?ordering={ordering}") == found
+
+
+def test_a_row_without_a_stamp_is_in_every_range_of_stamps_and_comes_last(api):
+    at = datetime(2026, 2, 1, tzinfo=UTC)
+    for number, stamp in ((1, at), (2, None), (3, at + timedelta(hours=1)), (4, None)):
+        ContactFactory(odoo_id=number, write_date=stamp)
+
+    assert ids(api, "?updated_since=1900-01-01T00:00:00Z") == [1, 3, 2, 4]
+    assert ids(api, "?updated_since=2026-02-01T00:30:00Z") == [3, 2, 4]
+    assert ids(api, "?updated_since=2099-01-01T00:00:00Z") == [2, 4]
+    latest_first = "?updated_since=1900-01-01T00:00:00Z&ordering=-write_date"
+    assert ids(api, latest_first) == [4, 2, 3, 1]
+    # From page to page, too.
+    seen, url = [], "/api/contacts?updated_since=1900-01-01T00:00:00Z&per_page=1&cursor="
+    while url:
+        answer = api.get(url).json()
+        seen += [row["odoo_id"] for row in answer["results"]]
+        url = answer["next"]
+    assert seen == [1, 3, 2, 4]
 
 
 def test_what_was_updated_since_comes_in_that_order(api):

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
 from django.db import connections
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -54,6 +54,23 @@ class LargeTablePaginator(Paginator):
 
 
 class BridgeList(ChangeList):
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[Any]:
+        """What has no value stands last, in both directions: dates above all."""
+        return [self._absent_last(term) for term in super().get_ordering(request, queryset)]
+
+    def _absent_last(self, term: Any) -> Any:
+        name = str(term).removeprefix("-")
+        columns = {field.name: field for field in self.model._meta.concrete_fields}
+        if not isinstance(term, str) or name not in columns or not columns[name].null:
+            return term
+        if not term.startswith("-"):
+            return F(name).asc(nulls_last=True)
+        # The index has them first. Without any of them it gives the same order; with them sorting
+        # the table is the price.
+        if self.root_queryset.order_by().filter(**{name: None}).exists():
+            return F(name).desc(nulls_last=True)
+        return term
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         # The number of results stands below the list; unfold would repeat it, unrounded, above.

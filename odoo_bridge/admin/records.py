@@ -6,6 +6,7 @@ became of the copy (its history). Nothing on it can be edited: it is decided in 
 
 import calendar
 import datetime
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,9 +14,11 @@ from urllib.parse import urlsplit
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.db.models import Max, Min, Model, Q, QuerySet
+from django.db import connection
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, reverse
@@ -39,6 +42,8 @@ from odoo_bridge.sync.streams import Stream, all_streams
 # A records run is for a handful; for more there is "reconcile".
 REFRESHED_AT_ONCE = 1000
 _BIGINT = 2**63 - 1
+YEARS_SHOWN = 12
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 # Celery ends a task after six hours and some minutes.
 _LONGEST_RUN = datetime.timedelta(hours=7)
 
@@ -149,21 +154,10 @@ class RecordList(BridgeList):
             row.names = self.names
 
     def periods(self) -> dict[str, Any]:
-        """The years, months or days to choose from, as links; ``back`` leads to all of them.
-
-        From the first date and the last alone: asking a large table which dates it has takes longer
-        than the page.
-        """
-        field = self.date_hierarchy
+        """The years, months or days to choose from, as links; ``back`` leads to all of them."""
         year, month, chosen = (self._chosen(part) for part in ("year", "month", "day"))
         if not year:
-            ends = self.root_queryset.order_by().aggregate(first=Min(field), last=Max(field))
-            if ends["first"] is None:
-                return {}
-            years = range(
-                ends["last"].year, max(ends["first"].year, ends["last"].year - 12) - 1, -1
-            )
-            return {"choices": [self._period(str(number), year=number) for number in years]}
+            return self._years()
         if not month:
             names = [(calendar.month_abbr[number], number) for number in range(1, 13)]
             return {
@@ -182,6 +176,33 @@ class RecordList(BridgeList):
             ],
         }
 
+    def _years(self) -> dict[str, Any]:
+        """The latest years that rows have, and a link to the earlier ones."""
+        field = str(self.date_hierarchy)
+        before = str(self.params.get(f"{field}__lt", ""))
+        years = years_of(self.model, field, before if _DAY.fullmatch(before) else None)
+        if not years:
+            return {"back": self._period("All dates")} if before else {}
+        shown = years[:YEARS_SHOWN]
+        choices = [
+            # Django calculates the end of a year, and there is no year after this one.
+            self._period(str(year), gte="9999-01-01")
+            if year == datetime.MAXYEAR
+            else self._period(str(year), year=year)
+            for year in shown
+        ]
+        if len(years) > YEARS_SHOWN:
+            choices.append(self._period("Earlier", lt=f"{shown[-1]:04}-01-01"))
+        back = {"back": self._period("All dates")} if before else {}
+        return {**back, "choices": choices}
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        try:
+            return super().get_filters(request)
+        except (OverflowError, ValueError) as exc:
+            # Django calculates beyond the last day there is.
+            raise IncorrectLookupParameters(exc) from exc
+
     def _chosen(self, part: str) -> int | None:
         value = str(self.params.get(f"{self.date_hierarchy}__{part}", ""))
         ranges = {"year": (1, 9999), "month": (1, 12), "day": (1, 31)}
@@ -189,10 +210,35 @@ class RecordList(BridgeList):
         number = int(value) if value.isdecimal() and len(value) <= 4 else 0
         return number if low <= number <= high else None
 
-    def _period(self, title: str, **chosen: int) -> dict[str, Any]:
+    def _period(self, title: str, **chosen: int | str) -> dict[str, Any]:
         generic = f"{self.date_hierarchy}__"
-        wanted = {f"{generic}{part}": number for part, number in chosen.items()}
+        wanted = {f"{generic}{part}": value for part, value in chosen.items()}
         return {"title": title, "link": self.get_query_string(wanted, [generic])}
+
+
+def years_of(model: type[Model], field: str, before: str | None = None) -> list[int]:
+    """The years that ``field`` has, latest first, one more than a page shows at most.
+
+    From one date to the next year's in the index: one query however large the table is, and one
+    odd date hides nothing. ``before``: only dates before this day, as ``2014-01-01``.
+    """
+    quote = connection.ops.quote_name
+    table, column = quote(model._meta.db_table), quote(model._meta.get_field(field).column)
+    start = (
+        "CAST(date_trunc('year', MAX({0})) AS date)"
+        if connection.vendor == "postgresql"
+        else "strftime('%%Y-01-01', MAX({0}))"
+    ).format(column)
+    where, values = (f"WHERE {column} < %s", [before]) if before else ("", [])
+    sql = (
+        f"WITH RECURSIVE years(first_day) AS (SELECT {start} FROM {table} {where} UNION ALL "  # noqa: S608
+        f"SELECT (SELECT {start} FROM {table} WHERE {column} < years.first_day) "
+        "FROM years WHERE years.first_day IS NOT NULL) "
+        f"SELECT CAST(first_day AS text) FROM years WHERE first_day IS NOT NULL LIMIT {YEARS_SHOWN + 1}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return [int(first_day.partition("-")[0]) for (first_day,) in cursor.fetchall()]
 
 
 class Choice(DropdownFilter):

@@ -59,6 +59,18 @@ class WholeNumber(django_filters.NumberFilter):
         _describe(self, type="integer", format="int64", minimum=min_value)
 
 
+class Since(Moment):
+    """Then or later. Rows without a moment match too: nobody knows that they are older."""
+
+    def filter(self, rows: QuerySet, moment: Any) -> QuerySet:
+        if moment is None:
+            return rows
+        since, absent = Q(**{f"{self.field_name}__gte": moment}), Q(**{self.field_name: None})
+        # There are hardly ever any, and an index answers a range alone faster.
+        any_absent = rows.model._default_manager.filter(absent).exists()
+        return rows.filter(since | absent if any_absent else since)
+
+
 class OdooId(WholeNumber):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, min_value=1, max_value=2**63 - 1, **kwargs)
@@ -273,8 +285,9 @@ class MirrorFilters(_Mirrored):
     # would read all that was there before a range of late rows.
     ordered_like: ClassVar[Mapping[str, str]] = {"updated_since": "write_date"}
 
-    updated_since = Moment(
-        field_name="write_date", lookup_expr="gte", help_text="Written in Odoo then or later."
+    updated_since = Since(
+        field_name="write_date",
+        help_text="Written in Odoo then or later, or Odoo does not say when.",
     )
     created_by = Me(help_text="Made in Odoo through this bridge, by the user who asks.")
     search = django_filters.CharFilter(

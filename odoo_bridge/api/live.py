@@ -81,7 +81,9 @@ class LiveQuerySerializer(StrictSerializer):
         default="", allow_blank=True, max_length=200, help_text="All of these words."
     )
     updated_since = serializers.DateTimeField(
-        required=False, default_timezone=UTC, help_text="Written in Odoo then or later."
+        required=False,
+        default_timezone=UTC,
+        help_text="Written in Odoo then or later, or Odoo does not say when.",
     )
 
     # Parameter -> Odoo's field and operator.
@@ -96,8 +98,13 @@ class LiveQuerySerializer(StrictSerializer):
             if name in given
         ]
         if "updated_since" in given:
-            # One operator, whole seconds: >= is the only one that means the same on every version.
-            found.append(("write_date", ">=", _odoo_moment(given["updated_since"])))
+            # Whole seconds, and >=: the only operator that means the same on every version. Records
+            # without a stamp match, as they do in the mirror.
+            found += [
+                "|",
+                ("write_date", "=", False),
+                ("write_date", ">=", _odoo_moment(given["updated_since"])),
+            ]
         return found
 
     def validate_updated_since(self, moment: datetime) -> datetime:

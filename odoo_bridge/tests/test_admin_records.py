@@ -122,12 +122,80 @@ def test_dates_lead_from_years_to_months_to_days(staff):
         page = staff.get(reverse(INVOICES), filters)
         return [choice["title"] for choice in page.context["cl"].periods()["choices"]]
 
-    assert titles() == ["2026", "2025", "2024"]
+    assert titles() == ["2026", "2024"]
     assert titles(**chosen)[:2] == ["Jan", "Feb"]
     assert titles(**chosen, invoice_date__month=2)[-1] == "29"
     assert found(staff, INVOICES, **chosen) == [1]
     day = {"invoice_date__month": 2, "invoice_date__day": 29}
     assert found(staff, INVOICES, **chosen, **day) == [1]
+
+
+def periods(staff, **filters):
+    page = staff.get(reverse(INVOICES), filters, follow=True)
+    assert page.status_code == 200
+    return page.context["cl"].periods()
+
+
+def test_an_odd_date_hides_no_year(staff):
+    dates = [date(1, 1, 1), date(21, 5, 4), date(2925, 1, 1), date(9999, 12, 31)]
+    dates += [date(year, 6, 1) for year in range(2014, 2027)] + [None]
+    for number, day in enumerate(dates, start=1):
+        InvoiceFactory(odoo_id=number, invoice_date=day, invoice_date_due=day)
+    latest = periods(staff)
+    titles = [choice["title"] for choice in latest["choices"]]
+    assert titles == ["9999", "2925", *(str(year) for year in range(2026, 2016, -1)), "Earlier"]
+    earlier = staff.get(reverse(INVOICES) + latest["choices"][-1]["link"]).context["cl"].periods()
+    titles = [choice["title"] for choice in earlier["choices"]]
+    assert titles == ["2016", "2015", "2014", "21", "1"]
+    assert earlier["back"]["title"] == "All dates"
+    for number, choice in ((4, latest["choices"][0]), (3, latest["choices"][1])):
+        page = staff.get(reverse(INVOICES) + choice["link"])
+        assert [row.pk for row in page.context["cl"].result_list] == [number]
+    assert found(staff, INVOICES, invoice_date__year=21) == [2]
+    assert found(staff, INVOICES, invoice_date__year=1, invoice_date__month=1) == [1]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"year": 9999},
+        {"year": 9999, "month": 12},
+        {"year": 9999, "month": 12, "day": 31},
+        {"year": 10_000},
+        {"year": 0},
+        {"year": 2026, "month": 13},
+        {"year": 2026, "month": 2, "day": 30},
+        {"lt": "2026-99-99"},
+        {"lt": "10000-01-01"},
+        {"lt": ""},
+    ],
+    ids=str,
+)
+def test_a_period_that_does_not_exist_is_no_error(staff, chosen):
+    InvoiceFactory(odoo_id=1, invoice_date=date(9999, 12, 31))
+    periods(staff, **{f"invoice_date__{part}": value for part, value in chosen.items()})
+
+
+@pytest.mark.parametrize("day", [date(1, 1, 1), date(21, 5, 4), date(9999, 12, 31)], ids=str)
+def test_an_invoice_of_an_odd_date_is_shown_and_exported(staff, day):
+    InvoiceFactory(odoo_id=1, state="posted", invoice_date=day, invoice_date_due=day)
+    assert staff.get(reverse("admin:invoices_invoice_change", args=[1])).status_code == 200
+    assert staff.get(reverse("admin:index")).status_code == 200
+    for form in ("csv", "xlsx"):
+        asked = {"action": f"export_{form}", "_selected_action": [1]}
+        assert staff.post(reverse(INVOICES), asked).status_code == 200
+
+
+def test_rows_without_a_value_stand_last_in_both_directions(staff):
+    for number, year in ((1, 2025), (2, None), (3, 2026), (4, None)):
+        at = year and datetime(year, 1, 1, tzinfo=UTC)
+        ContactFactory(odoo_id=number, write_date=at)
+        InvoiceFactory(odoo_id=number, invoice_date=at and at.date())
+    assert found(staff, CONTACTS)[:2] == [3, 1]
+    for page, column in ((CONTACTS, "changed_at"), (INVOICES, "dated")):
+        place = staff.get(reverse(page)).context["cl"].list_display.index(column)
+        assert found(staff, page, o=f"-{place}")[:2] == [3, 1]
+        assert found(staff, page, o=str(place))[:2] == [1, 3]
 
 
 @pytest.mark.parametrize("page", [CONTACTS, INVOICES])

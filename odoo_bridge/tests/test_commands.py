@@ -4,7 +4,7 @@ import json
 from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
 
 from contacts.models import Contact
 from odoo_bridge.models import SyncRun
@@ -157,3 +157,14 @@ def test_a_sync_that_failed_says_what_to_do(demo, settings):
     code, text = call("sync_odoo", "contacts")
     assert code == 1
     assert REMEDIES["odoo_refused"] in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["check_odoo", "demo_odoo", "restart_feeds", "start", "sync_odoo", "verify_mirror"],
+)
+def test_the_help_of_a_command_has_examples(name):
+    command = load_command_class("odoo_bridge", name)
+    text = command.create_parser("manage.py", name).format_help()
+    examples = text.partition("Examples:\n")[2].splitlines()
+    assert examples and all(name in line or "bin/" in line for line in examples)

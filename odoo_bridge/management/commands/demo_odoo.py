@@ -5,13 +5,19 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from odoo_bridge.demo import Churn, DemoOdoo
+from odoo_bridge.management.commands._output import BridgeCommand
 
 
-class Command(BaseCommand):
+class Command(BridgeCommand):
     help = "Serves a demo Odoo with made-up contacts and invoices until Ctrl-C."
+    examples = """
+        manage.py demo_odoo                                        on port 8069, until Ctrl-C
+        manage.py demo_odoo --odoo-version 14.0 --port 8014        as an Odoo 14
+        manage.py demo_odoo --contacts 10000 --invoices 20000 --churn 5
+    """
     # It needs neither the database nor a complete configuration.
     requires_system_checks = []
 

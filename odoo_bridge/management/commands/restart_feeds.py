@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from odoo_bridge.management.commands._output import BridgeCommand
 from odoo_bridge.models import SyncState, new_feed
 
 
-class Command(BaseCommand):
+class Command(BridgeCommand):
     help = (
         "Tells the clients of the changes feeds to read everything again. For a database that was "
         "restored from a backup: clients have seen changes that it does not know of."
     )
+    examples = """
+        manage.py restart_feeds    after the bridge's database was restored from a backup
+    """
 
     def handle(self, *args: Any, **options: Any) -> None:
         for state in SyncState.objects.all():

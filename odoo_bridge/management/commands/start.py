@@ -22,7 +22,7 @@ from celery.worker import WorkController
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.core.management import BaseCommand, CommandError, call_command
+from django.core.management import CommandError, call_command
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from odoo_bridge.celery import app
+from odoo_bridge.management.commands._output import BridgeCommand
 from odoo_bridge.models import SyncRun
 from odoo_bridge.odoo.gateway import connect
 from odoo_bridge.sync import identity, stopping
@@ -43,12 +44,17 @@ CHECK_PATIENCE_SECONDS = 150
 GOOD_ENDS = (SyncRun.Status.SUCCEEDED, SyncRun.Status.SUCCEEDED_WITH_ISSUES)
 
 
-class Command(BaseCommand):
+class Command(BridgeCommand):
     help = (
         "Try the bridge out: web, Celery worker and beat in this one process, on the loopback "
         "address. bin/start makes the environment for it and calls it. "
         "Exit code: 0 stopped or checked, 1 something failed."
     )
+    examples = """
+        bin/start                  your Odoo of .env, or the demo Odoo
+        bin/start --port 8001      on another port
+        bin/start --check          do everything once and exit
+    """
     requires_system_checks = "__all__"
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -32,6 +32,13 @@ class Command(StreamCommand):
         "run holds the lease, 130 or 143 stopped by Ctrl-C or SIGTERM after the page at hand: the "
         "next run goes on from there."
     )
+    examples = """
+        manage.py sync_odoo                            what changed in every stream
+        manage.py sync_odoo contacts --kind full       read every contact again
+        manage.py sync_odoo invoices --ids 7,9         read two invoices again
+        manage.py sync_odoo invoices --confirm-gone    mark what is absent in Odoo, however many
+        manage.py sync_odoo --queue                    let the workers do it
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -24,6 +24,11 @@ class Command(StreamCommand):
         "more after a moment. --repair reads the rows that differ again. "
         "Exit codes: 0 equal, 1 different or Odoo did not answer, 2 bad usage."
     )
+    examples = """
+        manage.py verify_mirror                        every stream; exit code 0: equal
+        manage.py verify_mirror contacts --sample 0    counts, stamps and sums, no single fields
+        manage.py verify_mirror invoices --repair      read again what differs
+    """
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
