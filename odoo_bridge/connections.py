@@ -16,9 +16,12 @@ from functools import partial
 from socket import SHUT_WR
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from gunicorn.glogging import Logger
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from odoo_bridge.startup import stop
 
 # Seconds for a whole request to arrive, and for the client to take anything of what is sent.
 ARRIVE_SECONDS = 20.0
@@ -356,6 +359,11 @@ class QuietLogger(Logger):
 
         from odoo_bridge.logs import JsonFormatter, PlainFormatter
 
-        formatter = {"plain": PlainFormatter, "json": JsonFormatter}[settings.LOG_FORMAT]()
+        try:
+            log_format = settings.LOG_FORMAT
+        except ImproperlyConfigured as exc:
+            # The first look at the settings: once, before workers start.
+            stop(str(exc))
+        formatter = {"plain": PlainFormatter, "json": JsonFormatter}[log_format]()
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
             handler.setFormatter(formatter)

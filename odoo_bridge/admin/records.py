@@ -223,7 +223,8 @@ def years_of(model: type[Model], field: str, before: str | None = None) -> list[
     odd date hides nothing. ``before``: only dates before this day, as ``2014-01-01``.
     """
     quote = connection.ops.quote_name
-    table, column = quote(model._meta.db_table), quote(model._meta.get_field(field).column)
+    columns = {known.name: str(known.column) for known in model._meta.concrete_fields}
+    table, column = quote(model._meta.db_table), quote(columns[field])
     start = (
         "CAST(date_trunc('year', MAX({0})) AS date)"
         if connection.vendor == "postgresql"

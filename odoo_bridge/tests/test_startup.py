@@ -56,7 +56,18 @@ def told(result: subprocess.CompletedProcess[str]) -> str:
         (2, ["-m", "celery", "-A", "odoo_bridge", "beat"]),
         (2, ["-m", "pytest", "odoo_bridge/tests/test_plan.py"]),
         (4, ["-c", "import odoo_bridge.wsgi"]),
-        (4, ["-m", "gunicorn", "odoo_bridge.wsgi:application", "--bind", "127.0.0.1:0"]),
+        (
+            2,
+            [
+                "-m",
+                "gunicorn",
+                "--config",
+                "odoo_bridge/gunicorn.py",
+                "--bind",
+                "127.0.0.1:0",
+                "odoo_bridge.wsgi",
+            ],
+        ),
     ],
     ids=lambda value: " ".join(value[:2]) if isinstance(value, list) else None,
 )
