@@ -1,5 +1,6 @@
 """Every program ends with a few lines, never a traceback, when the reason lies outside of its code."""
 
+import json
 import os
 import shutil
 import socket
@@ -107,6 +108,25 @@ def test_migrations_that_are_missing_are_named(tmp_path: Path):
     )
     assert result.returncode == 1
     assert "migrations are not applied" in told(result) and "manage.py migrate" in result.stderr
+
+
+@pytest.mark.processes
+def test_check_odoo_ends_with_a_verdict_on_our_own_database_too(tmp_path: Path):
+    empty = f"sqlite:///{tmp_path}/bridge.sqlite3"
+    result = run(
+        PYTHON,
+        "manage.py",
+        "check_odoo",
+        "--json",
+        DATABASE_URL=empty,
+        ONE_PROCESS="1",
+        REDIS_URL="",
+    )
+    assert result.returncode == 1
+    told(result)
+    report = json.loads(result.stdout)
+    assert [problem["code"] for problem in report["problems"]] == ["odoo_unavailable", "database"]
+    assert "manage.py migrate" in report["problems"][1]["remedy"]
 
 
 @pytest.mark.processes

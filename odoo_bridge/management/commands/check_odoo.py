@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandParser
+from django.db import Error
 
 from odoo_bridge.checks import (
     COLLECT_THEM,
@@ -28,6 +29,7 @@ from odoo_bridge.odoo.errors import (
 )
 from odoo_bridge.odoo.gateway import OdooGateway, connect, databases
 from odoo_bridge.remedies import remedy
+from odoo_bridge.startup import explain
 from odoo_bridge.sync import identity
 from odoo_bridge.sync.references import References
 from odoo_bridge.sync.streams import Stream, all_streams
@@ -77,7 +79,14 @@ class Command(BridgeCommand):
             self._look(gateway, report, problems)
         except BridgeError as exc:
             problems.append(_problem(exc))
-        report["warnings"] = [*_extra_fields(report.get("streams", [])), *_bridge()]
+        except Error as exc:
+            problems.append(_database_problem(exc))
+        report["warnings"] = _extra_fields(report.get("streams", []))
+        try:
+            report["warnings"] += _bridge()
+        except Error as exc:
+            if not any(problem.code == "database" for problem in problems):
+                problems.append(_database_problem(exc))
         report["problems"] = [vars(problem) for problem in problems]
         report["ready"] = not problems
         report["verdict"] = _verdict(problems, report.get("first_copy_seconds", 0))
@@ -173,6 +182,15 @@ def _problem(exc: BridgeError) -> Problem:
         if settings.ODOO_DB:
             return Problem(exc.code, f"ODOO_DB={settings.ODOO_DB} is not there: {exc}", what_to_do)
     return Problem(exc.code, str(exc), what_to_do)
+
+
+def _database_problem(exc: Error) -> Problem:
+    """What is wrong with our own database. Raises ``exc`` again if that is the code's fault."""
+    text = explain(exc)
+    if text is None:
+        raise exc
+    message, _, what_to_do = text.partition("\n")
+    return Problem("database", message, what_to_do or remedy("database"))
 
 
 def _companies(gateway: OdooGateway) -> tuple[list[str], Problem | None]:
