@@ -1,7 +1,7 @@
 """What a sync keeps: the shape of a mirrored row, where each stream stands, what each run did."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 from django.conf import settings
@@ -54,15 +54,6 @@ class MirroredQuerySet(models.QuerySet[Any]):
     def with_words(self, words: Sequence[str], or_id: int | None = None) -> Self:
         """The rows that have each of ``words``, or the id ``or_id``. Each noun says where."""
         raise NotImplementedError
-
-    def stamps(self) -> Iterator[tuple[int, str]]:
-        """Ids, ascending, each with its ``write_date`` as Odoo spells it.
-
-        Text, since that is what they are compared with: making a million moments of both sides
-        takes longer than Odoo takes to list them.
-        """
-        rows = self.order_by("pk").values_list("pk", OdooMoment("write_date"))
-        return rows.iterator(chunk_size=10_000)
 
     def visible_to(self, user: Any) -> Self:
         """The rows in the user's scope: all of them if there is none, and none for nobody."""

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import AbstractContextManager, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import Count, DurationField, Exists, F, Max, OuterRef, Q, Sum
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from odoo_bridge.models import MirroredModel, MirroredQuerySet, SyncRun, SyncState
@@ -28,6 +28,7 @@ from odoo_bridge.sync import (
     issues,
     references,
     rereads,
+    slices,
     stopping,
     undone,
 )
@@ -148,6 +149,8 @@ class Execution:
                 self._copy_all(plan)
             finally:
                 self._build_indexes(self._lease)
+            # Before the transaction: of a large table it takes a while.
+            row_count = self._row_count()
             with self._lease.held() as state:
                 if state.watermark is None or odoo_now > state.watermark:
                     state.watermark = odoo_now
@@ -157,7 +160,7 @@ class Execution:
                 # Once Odoo can read them again, they are new to every row.
                 lost = self._mapper.left_out
                 state.copied_fields = [name for name in state.copied_fields if name not in lost]
-                state.row_count, state.odoo_row_count = self._row_count(), self._odoo_row_count
+                state.row_count, state.odoo_row_count = row_count, self._odoo_row_count
                 state.odoo_version = self.gateway.version().text
                 if asks_for_key:
                     state.key_expires_at = key_expires_at
@@ -177,7 +180,7 @@ class Execution:
             self._settle_references()
             missing = sorted(set(ids) - set(visible))
             self._copy_all(Plan(visible, array("q", missing), len(visible)))
-            rereads.strike_off(self._rereads, missing)
+            rereads.strike_off(self._rereads, missing, self._between)
             gone.settle(self.row)
 
     def to_follow(self) -> Iterator[tuple[str, list[int]]]:
@@ -220,6 +223,10 @@ class Execution:
         else:
             note_life(self.row)
         self._heed_cancel()
+
+    def _between(self) -> None:
+        """Between two slices of our own rows. Each is short; together they outlast a lease."""
+        self.fetcher.keep_alive()
 
     def _heed_stop(self) -> None:
         """Stop if the program was told to. Anywhere between two transactions: what was found out
@@ -283,7 +290,7 @@ class Execution:
 
     def _bind(self) -> None:
         """Fit the mapping to what this Odoo has and our user may read."""
-        self._rereads = rereads.noted(self.stream.name)
+        self._rereads = rereads.noted(self.stream.name, self._between)
         self._references = References()
         self._coming: Future[references.Found] | None = None
         if self.row.kind in (Kind.RECONCILE, Kind.FULL):
@@ -388,9 +395,8 @@ class Execution:
                 [*domain, ("write_date", ">=", since)],
             )
             totals = self.fetcher.ask(gateway.totals, model, domain)
-            present = self._present().aggregate(rows=Count("pk"), ids=Sum("pk"))
-            ours = (present["rows"], int(present["ids"] or 0))
-            self._rows_before = present["rows"]
+            ours = slices.totals(self._present(), self._between)
+            self._rows_before = ours[0]
             expected = {*changed, *known} - self._here({*changed, *known})
             plan = Plan(changed, array("q"), len(changed))
             if not totals_agree(totals, ours, expected):
@@ -415,8 +421,10 @@ class Execution:
 
     def _copy_began_at(self, odoo_now: datetime) -> datetime:
         """When the first of our rows was stored, on Odoo's clock."""
-        age = Max(Now() - F("stored_at"), output_field=DurationField())
-        return odoo_now - (self._present().aggregate(age=age)["age"] or timedelta())
+        first = slices.first_stored_at(self._present(), self._between)
+        if first is None:
+            return odoo_now
+        return odoo_now - (SyncState.objects.values_list(Now(), flat=True)[0] - first)
 
     def _make_way(self, rows: int) -> None:
         if (
@@ -551,22 +559,32 @@ class Execution:
     def _mark_gone(self, ids: Sequence[int]) -> None:
         if not ids:
             return
+        present, _ids = slices.totals(self._present(), self._between)
+        here = sorted(self._here(set(ids)))
         with self._locked() as state:
-            here = sorted(self._here(set(ids)))
-            sure, review = gone.judge(self.row, here, self._present().count())
-            self.row.gone_count += mark_gone(self.model, sure, state)
-            self._save_row()
-            self._note_pointers(sure)
-            self._note_owners_of_gone(sure)
+            sure, review = gone.judge(self.row, here, present)
+            parts = list(_parts(sure))
+            # In one transaction with the judgement, unless they are more than a lease can wait for.
+            self._mark_part(parts[:1], state)
+        for part in parts[1:]:
+            with self._locked() as state:
+                self._mark_part([part], state)
         if self.stream.name in self._to_follow:
             self._to_follow.discard(self.stream.name)
-            self._rereads = rereads.noted(self.stream.name)
+            self._rereads = rereads.noted(self.stream.name, self._between)
             again = self._visible(sorted(self._rereads), self._domain)
-            rereads.strike_off(self._rereads, set(self._rereads) - set(again))
+            rereads.strike_off(self._rereads, set(self._rereads) - set(again), self._between)
             self._copy(again)
         if review:
             SyncRun.objects.filter(pk=self.row.pk).update(gone_review=review)
             raise gone.question(review)
+
+    def _mark_part(self, parts: list[list[int]], state: SyncState) -> None:
+        for part in parts:
+            self.row.gone_count += mark_gone(self.model, part, state)
+            self._save_row()
+            self._note_pointers(part)
+            self._note_owners_of_gone(part)
 
     def _note_pointers(self, ids: Sequence[int]) -> None:
         """Have the rows read again that point to ``ids``, which went: Odoo merges contacts in SQL,
@@ -664,16 +682,15 @@ class Execution:
     def _row_count(self) -> int:
         row = self.row
         if self._rows_before is None or row.created_count + row.restored_count + row.gone_count:
-            return self._present().count()
+            return slices.totals(self._present(), self._between)[0]
         # Nothing came and nothing went: no need to count a large table once more.
         return self._rows_before
 
     def _our_stamps(self) -> Iterator[Stamp]:
-        return self._present().stamps()
+        return slices.stamps(self._present(), self._between)
 
     def _our_ids(self) -> Iterator[Stamp]:
-        ids = self._present().order_by("pk").values_list("pk", flat=True)
-        return ((pk, "") for pk in ids.iterator(10_000))
+        return ((pk, "") for pk in slices.ids(self._present(), self._between))
 
     def _their_stamps(self) -> Iterator[Stamp]:
         pages = self.gateway.stamps(self.stream.odoo_model, self._domain)
@@ -686,6 +703,7 @@ class Execution:
         found: set[int] = set()
         for part in _parts(sorted(ids)):
             found.update(self._present().filter(pk__in=part).values_list("pk", flat=True))
+            self._between()
         return found
 
     def _visible(self, ids: Sequence[int], domain: list[Any]) -> Sequence[int]:
@@ -708,8 +726,8 @@ class Execution:
             for column in columns:
                 # A query for each: joined by OR, PostgreSQL would look up every row by itself.
                 here = Exists(targets.filter(pk=OuterRef(column)))
-                astray = self._present().filter(~here, **{f"{column}__isnull": False})
-                found.update(astray.order_by().values_list("pk", flat=True))
+                naming = self._present().filter(**{f"{column}__isnull": False})
+                found.update(slices.without(naming, here, self._between))
         return found
 
     def _with_another_code(self) -> set[int]:
@@ -720,12 +738,13 @@ class Execution:
         for kind, (column, code) in _CODES.items():
             if code not in self.stream.columns:
                 continue
-            pairs = self._present().exclude(**{column: None}).order_by()
-            for odoo_id, ours in pairs.values_list(column, code).distinct():
-                with suppress(UnknownReference):
-                    if self._references.code(kind, odoo_id) != ours:
-                        rows = self._present().filter(**{column: odoo_id, code: ours})
-                        found.update(rows.values_list("pk", flat=True))
+            named = self._present().exclude(**{column: None}).order_by()
+            for part in slices.slices(named, self._between):
+                for odoo_id, ours in part.values_list(column, code).distinct():
+                    with suppress(UnknownReference):
+                        if self._references.code(kind, odoo_id) != ours:
+                            rows = part.filter(**{column: odoo_id, code: ours})
+                            found.update(rows.values_list("pk", flat=True))
         return found
 
     # Writing ------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class Fetcher:
     ) -> None:
         self._gateway = gateway
         self._attend, self._heed = attend, heed
+        self._attended = time.monotonic()
         self._connections = settings.ODOO_CONNECTIONS
         self._size = settings.ODOO_PAGE_SIZE
         self._largest = 2 * settings.ODOO_PAGE_SIZE
@@ -112,16 +113,20 @@ class Fetcher:
             yield page
 
     def _first_of(self, futures: set[Future[T]]) -> set[Future[T]]:
-        attended = time.monotonic()
         while True:
             patience = min(HEED_SECONDS, ATTEND_SECONDS)
             done, _pending = wait(futures, timeout=patience, return_when=FIRST_COMPLETED)
-            self._heed()
+            # Also when there is an answer: many short ones together outlast a lease.
+            self.keep_alive()
             if done:
                 return done
-            if time.monotonic() - attended >= ATTEND_SECONDS:
-                self._attend()
-                attended = time.monotonic()
+
+    def keep_alive(self) -> None:
+        """Look whether to stop, and attend if it is time. Between any two steps of a run."""
+        self._heed()
+        if time.monotonic() - self._attended >= ATTEND_SECONDS:
+            self._attend()
+            self._attended = time.monotonic()
 
     def _adapt(self, size: int, seconds: float) -> None:
         if seconds > SLOW_SECONDS:

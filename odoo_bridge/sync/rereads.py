@@ -8,17 +8,20 @@ strikes them off: a crash, a fault or another run in between loses none.
 from collections.abc import Iterable, Mapping
 
 from odoo_bridge.models import Reread
+from odoo_bridge.sync.slices import Between, nothing, slices
 
 # Odoo id -> the notes about it.
 Notes = dict[int, list[int]]
+_AT_ONCE = 10_000
 
 
-def noted(stream: str) -> Notes:
+def noted(stream: str, between: Between = nothing) -> Notes:
     """What is to be read again. To be asked before the reading begins: what is noted later may be
     about something that happened after it."""
     notes: Notes = {}
-    for pk, odoo_id in Reread.objects.filter(stream=stream).values_list("pk", "odoo_id"):
-        notes.setdefault(odoo_id, []).append(pk)
+    for part in slices(Reread.objects.filter(stream=stream), between):
+        for pk, odoo_id in part.values_list("pk", "odoo_id"):
+            notes.setdefault(odoo_id, []).append(pk)
     return notes
 
 
@@ -28,8 +31,11 @@ def note(stream: str, ids: Iterable[int]) -> None:
     )
 
 
-def strike_off(notes: Mapping[int, list[int]], ids: Iterable[int]) -> None:
+def strike_off(
+    notes: Mapping[int, list[int]], ids: Iterable[int], between: Between = nothing
+) -> None:
     """Forget the ``notes`` about ``ids``: they were read."""
     done = [pk for odoo_id in ids for pk in notes.get(odoo_id, ())]
-    if done:
-        Reread.objects.filter(pk__in=done).delete()
+    for start in range(0, len(done), _AT_ONCE):
+        Reread.objects.filter(pk__in=done[start : start + _AT_ONCE]).delete()
+        between()

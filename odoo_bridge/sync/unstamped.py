@@ -13,15 +13,15 @@ the questions may look like a difference: then a row is read again that did not 
 """
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from django.db.models import BigIntegerField, Count, F, Sum, Window
+from django.db.models import BigIntegerField, Count, F, Sum
 from django.db.models.fields.json import KT
-from django.db.models.functions import Cast, RowNumber
+from django.db.models.functions import Cast
 
 from odoo_bridge.models import MirroredQuerySet
 from odoo_bridge.odoo import values
@@ -102,7 +102,7 @@ class Unstamped:
         fields = list(tracked(mapper))
         self._summed = [one for one in fields if one.type != "many2many"]
         self._grouped = [one for one in fields if one.type == "many2many"]
-        self._blocks = _cut(self._rows, Block(), SUMMED_AT_ONCE)
+        self._blocks = _cut(self._rows, Block(), SUMMED_AT_ONCE, fetcher.keep_alive)
         # On a connection of its own while the inventory is taken on another.
         self._coming: Future[list[Digest]] = fetcher.begin(self._ask_digests)
 
@@ -113,6 +113,7 @@ class Unstamped:
         known = self._fetcher.answer(self._coming)
         for block, theirs in zip(self._blocks, known, strict=True):
             found |= self._look_into(block, self._summed, block.among(stale), theirs)
+            self._fetcher.keep_alive()
         for one in self._grouped:
             found |= self._differently_grouped(one)
         return found.difference(stale)
@@ -157,7 +158,7 @@ class Unstamped:
         if count <= _FEW:
             return self._compare(block, differing, stale)
         found: set[int] = set()
-        for eighth in _cut(rows, block, -(-rows.count() // _PARTS)):
+        for eighth in _cut(rows, block, -(-rows.count() // _PARTS), self._fetcher.keep_alive):
             found |= self._look_into(eighth, differing, eighth.among(stale))
         return found
 
@@ -184,7 +185,7 @@ class Unstamped:
 
     def _differently_grouped(self, one: Tracked) -> set[int]:
         """Ids whose values of a many2many are others than ours."""
-        blocks = _cut(self._rows, Block(), GROUPED_AT_ONCE)
+        blocks = _cut(self._rows, Block(), GROUPED_AT_ONCE, self._fetcher.keep_alive)
 
         def ask() -> Iterator[dict[int, Sequence[int]]]:
             for block in blocks:
@@ -234,11 +235,15 @@ def _differs(one: Tracked, there: Any, here: Any) -> bool:
         return True  # reading the row again says why
 
 
-def _cut(rows: MirroredQuerySet, block: Block, size: int) -> list[Block]:
+def _cut(
+    rows: MirroredQuerySet, block: Block, size: int, between: Callable[[], None]
+) -> list[Block]:
     """Divide ``block`` into blocks of ``size`` of ``rows``; together they have the same limits."""
-    place = Window(RowNumber(), order_by="pk")
-    first_of_each = block.rows(rows).annotate(at=(place - 1) % size).filter(at=0)
-    later = list(first_of_each.order_by("pk").values_list("pk", flat=True))[1:]
+    left = block.rows(rows).order_by("pk").values_list("pk", flat=True)
+    later: list[int] = []
+    while found := list((left.filter(pk__gte=later[-1]) if later else left)[size : size + 1]):
+        later += found
+        between()
     limits = [block.first, *later, block.end]
     return [Block(first, end) for first, end in pairwise(limits)]
 

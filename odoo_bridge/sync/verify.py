@@ -23,7 +23,7 @@ from odoo_bridge.models import Reference, SyncIssue, SyncState
 from odoo_bridge.odoo.errors import RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, connect
 from odoo_bridge.odoo.values import decimal, many2one
-from odoo_bridge.sync import references
+from odoo_bridge.sync import references, slices
 from odoo_bridge.sync.fetch import read_page
 from odoo_bridge.sync.plan import Stamp, compare
 from odoo_bridge.sync.references import References
@@ -155,7 +155,7 @@ class _Comparison:
                         chosen[at] = odoo_id
                 yield from zip(page.ids, page.write_dates, strict=True)
 
-        plan = compare(theirs(), self._present().stamps())
+        plan = compare(theirs(), slices.stamps(self._present(), slices.nothing))
         self._verdict.compared.append(f"{seen} stamps")
         self._suspects.update(plan.read, plan.absent)
         return chosen
