@@ -50,6 +50,17 @@ class _Histories:
         return sorted(moments, reverse=True)
 
 
+class RequestThrottle(RateThrottle, UserRateThrottle):
+    """Everything that names no limit of its own: lists, feeds, sums. Far above what a client needs; it
+    keeps one that runs in a circle from taking the server from the others."""
+
+    scope = "requests"
+
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
+        # Without a user there is nothing to read but whether the bridge is well.
+        return super().get_cache_key(request, view) if request.user and request.user.pk else None
+
+
 class SyncThrottle(RateThrottle, UserRateThrottle):
     """Starting runs. Without it a stream still runs once at a time."""
 

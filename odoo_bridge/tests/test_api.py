@@ -24,7 +24,7 @@ from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
-from odoo_bridge.api.throttles import ExportThrottle
+from odoo_bridge.api.throttles import ExportThrottle, RequestThrottle
 from odoo_bridge.logs import JsonFormatter
 from odoo_bridge.odoo.errors import OdooUnavailable
 from odoo_bridge.sync.streams import all_streams
@@ -666,3 +666,19 @@ def test_the_calls_of_the_readme_are_answered():
     client.force_authenticate(user_of("superuser"))
     assert len(paths) == 3
     assert [client.get(f"/api{path}").status_code for path in paths] == [200, 200, 200]
+
+
+@pytest.mark.usefixtures("rows")
+def test_each_user_may_ask_so_often_a_minute(monkeypatch):
+    monkeypatch.setattr(RequestThrottle, "THROTTLE_RATES", {"requests": "2/min"})
+    ann, bob = (APIClient() for _ in range(2))
+    for client in (ann, bob):
+        client.force_authenticate(user_of("superuser"))
+    paths = ("/api/contacts", "/api/invoices/summary", "/api/contacts/changes")
+    answers = [ann.get(path) for path in paths]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json()["error"]["code"] == "throttled"
+    assert 0 < int(answers[2]["Retry-After"]) <= 60
+    assert bob.get("/api/contacts").status_code == 200
+    health = [Client().get("/api/health/live").status_code for _ in range(3)]
+    assert health == [200, 200, 200]
