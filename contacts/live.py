@@ -20,6 +20,7 @@ from odoo_bridge.api.live import (
     find_by_marker,
     import_of,
     odoo_id,
+    read_now,
     reference,
     wrong,
 )
@@ -118,6 +119,9 @@ def check_contact(user: Any, field: str, contact_id: int, *, gone_too: bool = Fa
     """Raises ValidationError about ``field`` for a contact that the user may not see."""
     rows = Contact.objects.all() if gone_too else Contact.objects.present()
     visible = rows.visible_to(user)
+    if not gone_too and not rows.filter(pk=contact_id).exists():
+        # It may have been made since the last run.
+        read_now("contacts", contact_id, user)
     if not visible.filter(pk=contact_id).exists():
         raise wrong(field, "There is no such contact.")
 

@@ -177,12 +177,36 @@ IMPOSSIBLE = [
 
 
 def test_a_body_that_cannot_be_right_is_refused_before_odoo_is_asked(odoo, writer):
-    asked = len(odoo.calls)
     for body, field in IMPOSSIBLE:
         answer = make(writer, **body)
         assert answer.status_code == 400, (body, answer.json())
         assert field in answer.json()["error"]["fields"], (body, answer.json())
-    assert len(odoo.calls) == asked
+    # What is not known here was looked up, and nothing sent.
+    assert {call.method for call in odoo.calls} & {"load", "create", "write"} == set()
+    assert not OdooWrite.objects.exists()
+
+
+def test_what_the_mirror_does_not_know_yet_is_looked_up_before_it_is_refused(odoo, writer):
+    """Made or activated in Odoo since the last run."""
+    parent = odoo.add("res.partner", name="New parent", is_company=True)
+    Reference.objects.filter(kind=Reference.Kind.COUNTRY, code="BE").delete()
+    Reference.objects.filter(kind=Reference.Kind.COMPANY).update(active=False)
+    body = {"parent_id": parent, "country_code": "BE", "company_id": 1, "type": "delivery"}
+    answer = make(writer, **body)
+    assert answer.status_code == 201, answer.json()
+    row = answer.json()
+    assert (row["parent_id"], row["country_code"], row["company_id"]) == (parent, "BE", 1)
+    assert row["country_name"] == "Belgium"
+    assert Contact.objects.get(pk=parent).name == "New parent"
+
+
+def test_where_odoo_is_down_what_is_not_known_is_a_503_not_a_refusal(odoo, writer, settings):
+    settings.ODOO_URL = "http://127.0.0.1:9"
+    gateway.disconnect()
+    for body in ({"country_code": "XX"}, {"parent_id": 4711}, {"company_id": 99}):
+        answer = make(writer, **body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "odoo_unavailable")
+        assert answer["Retry-After"]
     assert not OdooWrite.objects.exists()
 
 

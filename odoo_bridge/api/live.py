@@ -4,14 +4,16 @@ and contexts are the apps' fixed ones; of a request only checked values get as f
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from django.http import Http404
 from django.urls import reverse
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
@@ -20,12 +22,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from odoo_bridge.api import waiting
+from odoo_bridge.api.freshness import NotCopied, TooOld, read_again
 from odoo_bridge.api.serializers import MAX_ID
 from odoo_bridge.api.strict import StrictBody, StrictSerializer, unknown
 from odoo_bridge.models import MirroredQuerySet, OdooWrite, Reference
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.errors import OdooRejected, OdooUnavailable
 from odoo_bridge.odoo.gateway import Gateway, connect
+from odoo_bridge.sync import references
 from odoo_bridge.writing import OPEN, Action, answer_to, ask, carry_out, recall
 
 MAX_ROWS = 100
@@ -62,7 +66,13 @@ class Codes(Several):
         self.kind = kind
 
     def to_internal_value(self, data: Any) -> Any:
-        return [reference(self.kind, code.upper()) for code in super().to_internal_value(data)]
+        codes = [code.upper() for code in super().to_internal_value(data)]
+        known = Reference.objects.filter(kind=self.kind, code__in=codes, active=True, gone_at=None)
+        ids = dict(known.order_by("-odoo_id").values_list("code", "odoo_id"))
+        for code in codes:
+            if code not in ids:
+                raise ValidationError(f"{code[:50]!r} is not known here.", "does_not_exist")
+        return [ids[code] for code in codes]
 
 
 class LiveQuerySerializer(StrictSerializer):
@@ -339,15 +349,39 @@ def company_for(user: Any, wanted: int | None) -> int | None:
         if scope:
             raise wrong("company_id", "You may write for several companies: name one.", "required")
         return None
-    companies = Reference.objects.filter(
-        kind=Reference.Kind.COMPANY, odoo_id=wanted, active=True, gone_at=None
-    )
     allowed = settings.ODOO_COMPANY_IDS
-    if (scope and wanted not in scope) or (allowed and wanted not in allowed):
-        companies = companies.none()
-    if not companies.exists():
+    outside = (scope and wanted not in scope) or (allowed and wanted not in allowed)
+    if outside or _known(Reference.Kind.COMPANY, odoo_id=wanted) is None:
         raise wrong("company_id", "There is no such company.", "does_not_exist")
     return wanted
+
+
+def read_now(stream: str, odoo_id: int, user: Any) -> None:
+    """Read a record that is not mirrored yet from Odoo, if it is there. Raises OdooUnavailable."""
+    give_up_at = time.monotonic() + settings.ODOO_REFRESH_SECONDS
+    try:
+        read_again(stream, [odoo_id], user, None, give_up_at)
+    except NotCopied:
+        return
+    except TooOld as exc:
+        raise OdooUnavailable(
+            f"{stream} {odoo_id} is not mirrored, and Odoo could not be asked for it just now."
+        ) from exc
+
+
+def _known(kind: str, **values: Any) -> Reference | None:
+    """The active reference with these values, read from Odoo now if it is not known here.
+
+    It may have been made or activated since the last reconcile. Raises the errors of the gateway.
+    """
+    rows = Reference.objects.filter(kind=kind, active=True, gone_at=None, **values)
+    found = rows.order_by("odoo_id").first()
+    if found is None:
+        # Well before the read, whatever the clocks say: what was stored since is not taken for gone.
+        since = timezone.now() - timedelta(minutes=5)
+        references.save(references.read(connect(), [kind]), since)
+        found = rows.order_by("odoo_id").first()
+    return found
 
 
 def check_company(user: Any, write: OdooWrite) -> None:
@@ -372,10 +406,10 @@ def check_result(user: Any, rows: MirroredQuerySet, write: OdooWrite) -> None:
 def reference(kind: str, code: str) -> int:
     """The id of the active currency or country with the ISO code ``code``, in capitals.
 
-    Raises ValidationError, for a serializer's method that validates one field.
+    Raises ValidationError, for a serializer's method that validates one field, and the errors of the
+    gateway.
     """
-    named = Reference.objects.filter(kind=kind, code=code, active=True, gone_at=None)
-    found = named.order_by("odoo_id").first()
+    found = _known(kind, code=code)
     if found is None:
         raise ValidationError(
             f"{code} is not known in Odoo, or not active there.", "does_not_exist"
