@@ -17,6 +17,10 @@ REMEDIES = {
         "Odoo is slow: the next run tries again with smaller pages. If it lasts, lower "
         "ODOO_PAGE_SIZE, or raise ODOO_TIMEOUT_SECONDS."
     ),
+    "odoo_too_large": (
+        "Lower ODOO_PAGE_SIZE. If it is one record, look in Odoo which of its texts is so large, or "
+        "leave a field out of ODOO_EXTRA_FIELDS."
+    ),
     "odoo_busy": (
         "Nothing, the next run tries again. If it lasts, lower ODOO_CONNECTIONS or lengthen the "
         "intervals under Schedules."

@@ -46,6 +46,12 @@ class OdooTimeout(OdooUnavailable):
     code = "odoo_timeout"
 
 
+class OdooTooLarge(OdooTimeout):
+    """An answer of more bytes or values than are held: a smaller question may get one."""
+
+    code = "odoo_too_large"
+
+
 class OdooBusy(OdooUnavailable):
     """Odoo asked us to wait: ``retry_after`` seconds, if it said how long.
 

@@ -4,7 +4,6 @@ The transports differ in how one call travels (``Transport.invoke``); what is as
 context, and how an answer is checked is the same for both and stands here, once.
 """
 
-import json
 import re
 import threading
 from array import array
@@ -27,12 +26,13 @@ from odoo_bridge.odoo.errors import (
     OdooRefused,
     OdooRejected,
     OdooTimeout,
+    OdooTooLarge,
     OdooTooOld,
     OdooUnavailable,
     OdooUnreachable,
     OdooWrongDatabase,
 )
-from odoo_bridge.odoo.http import Client
+from odoo_bridge.odoo.http import MAX_SMALL_BODY_BYTES, Client, json_value
 from odoo_bridge.odoo.patience import at_most
 
 T = TypeVar("T")
@@ -617,6 +617,8 @@ def _enough(state: tenacity.RetryCallState) -> bool:
     error = state.outcome.exception() if state.outcome else None
     # Each timeout cost a whole minute, and whoever reads a page has a better idea: half of it.
     attempts = 2 if isinstance(error, OdooTimeout) else READ_ATTEMPTS
+    if isinstance(error, OdooTooLarge):
+        attempts = 1
     if state.attempt_number >= attempts:
         return True
     # Whoever waits will not be here for another answer.
@@ -638,18 +640,19 @@ def _reading(question: Callable[[], T]) -> T:
 
 def ask_version(client: Client) -> Version:
     """Ask an Odoo for its version, without logging in. ``/web/version`` is there from 19 on."""
-    answer = client.call("GET", "/web/version")
+    answer = client.call("GET", "/web/version", most_bytes=MAX_SMALL_BODY_BYTES)
     if answer.status == 200:
         with suppress(ValueError, KeyError, TypeError):
-            return _version(json.loads(answer.body), "version_info", "version")
+            return _version(json_value(answer.body), "version_info", "version")
     answer = client.call(
         "POST",
         "/web/webclient/version_info",
         b'{"jsonrpc": "2.0", "method": "call", "params": {}}',
         {"Content-Type": "application/json"},
+        MAX_SMALL_BODY_BYTES,
     )
     try:
-        return _version(json.loads(answer.body)["result"], "server_version_info", "server_version")
+        return _version(json_value(answer.body)["result"], "server_version_info", "server_version")
     except (ValueError, KeyError, TypeError) as exc:
         raise OdooForeign(
             f"{client.base_url} does not answer like an Odoo ({answer.status}{_title(answer.body)})"
@@ -668,7 +671,7 @@ def ask_databases(client: Client) -> list[str]:
             b'{"jsonrpc": "2.0", "method": "call", "params": {}}',
             {"Content-Type": "application/json"},
         )
-        return [str(name) for name in json.loads(answer.body)["result"]]
+        return [str(name) for name in json_value(answer.body)["result"]]
     return []
 
 

@@ -5,6 +5,7 @@ session of another database is a 403), and takes no proxy from the environment.
 """
 
 import json
+import re
 import socket
 import threading
 import time
@@ -27,14 +28,22 @@ from odoo_bridge.odoo.errors import (
     OdooBusy,
     OdooMoved,
     OdooTimeout,
+    OdooTooLarge,
     OdooUnavailable,
     OdooUnreachable,
     OdooUntrusted,
 )
 from odoo_bridge.odoo.patience import at_most
 
-# A page of a few thousand records is some megabytes. More than this is not an answer to us.
-MAX_BODY_BYTES = 256 * 1024 * 1024
+# Of an answer, once it is unpacked. A page of a few thousand records is some megabytes; the texts of
+# one record may be large.
+MAX_BODY_BYTES = 64 * 1024 * 1024
+# About the server itself, or the page of an old one that has no such address.
+MAX_SMALL_BODY_BYTES = 4 * 1024 * 1024
+# Values in an answer, a dict counted as four. Parsed, each takes some 60 bytes, as little as it
+# may be on the wire: a page of 5,000 records with 50 fields is a quarter of this.
+MAX_VALUES = 1_000_000
+_DICT = 4
 # Odoo Online asks for one call at a time, one a second.
 ONLINE_SECONDS_BETWEEN_CALLS = 1.0
 
@@ -154,12 +163,17 @@ class Client:
         return None
 
     def call(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] = {},
+        most_bytes: int = MAX_BODY_BYTES,
     ) -> Answer:
         """Send one request and return its whole answer, whatever its status below 300 or 4xx.
 
-        Raises OdooTimeout, OdooBusy (429, 503) or OdooUnavailable (network, other 5xx without a
-        JSON body, a cut or oversized body), OdooMoved for a redirect.
+        Raises OdooTimeout, OdooTooLarge, OdooBusy (429, 503) or OdooUnavailable (network, other 5xx
+        without a JSON body, a cut body), OdooMoved for a redirect.
         """
         # Each call ahead of this one ends by its own deadline, so this long a queue has no good end.
         if not self._slots.acquire(timeout=at_most(self.timeout_seconds)):
@@ -170,7 +184,7 @@ class Client:
             self._wait_for_turn()
             started = time.monotonic()
             try:
-                answer = self._exchange(method, path, body, dict(headers))
+                answer = self._exchange(method, path, body, dict(headers), most_bytes)
             finally:
                 with self._lock:
                     self._calls += 1
@@ -192,20 +206,27 @@ class Client:
             time.sleep(at_most(wait))
 
     def _exchange(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        most_bytes: int,
     ) -> Answer:
         seconds = at_most(self.timeout_seconds)
         if not seconds:
             raise OdooUnreachable(f"{self.host}: no time was left, {path} was not sent")
         with _Deadline(seconds) as deadline:
             try:
-                answer = self._receive(method, path, body, headers, deadline, seconds)
+                answer = self._receive(method, path, body, headers, deadline, seconds, most_bytes)
             except NewConnectionError as exc:
                 # A timeout by inheritance only: refused, or no such host.
                 raise OdooUnreachable(f"{self.host} cannot be reached: {_cause(exc)}") from exc
             except SSLError as exc:
                 raise OdooUntrusted(f"{self.host}: no TLS connection: {_cause(exc)}") from exc
             except (HTTPError, OSError, ValueError, OdooUnavailable) as exc:
+                if isinstance(exc, OdooTooLarge):
+                    raise
                 if deadline.passed or isinstance(exc, TimeoutError):
                     raise OdooTimeout(
                         f"{self.host}: no complete answer to {path} in {seconds:.3g} s"
@@ -226,6 +247,7 @@ class Client:
         headers: dict[str, str],
         deadline: _Deadline,
         seconds: float,
+        most_bytes: int,
     ) -> Answer:
         response = self._pool.request(
             method,
@@ -243,8 +265,10 @@ class Client:
             while chunk := response.read1(256 * 1024, decode_content=True):
                 chunks.append(chunk)
                 size += len(chunk)
-                if size > MAX_BODY_BYTES:
-                    raise OdooTimeout(f"{self.host}: the answer to {path} is over 256 MB")
+                if size > most_bytes:
+                    raise OdooTooLarge(
+                        f"{self.host}: the answer to {path} is larger than {most_bytes:,} bytes"
+                    )
             expected = response.headers.get("Content-Length")
             plain = response.headers.get("Content-Encoding") is None
             if expected and plain and size != int(expected):
@@ -283,13 +307,30 @@ class Client:
 
 
 def json_value(body: bytes) -> Any:
-    """The JSON in ``body``. Raises ValueError when it is something else."""
+    """The JSON in ``body``. Raises OdooTooLarge when it has more than MAX_VALUES values, before any is
+    made, and ValueError when it is something else."""
+    if _values(body) > MAX_VALUES:
+        # Commas in texts count only once that matters: leaving texts out takes as long as parsing.
+        texts_left_out = _TEXT.sub(b"", body)
+        if _values(texts_left_out) > MAX_VALUES:
+            raise OdooTooLarge(f"Odoo's answer has more than {MAX_VALUES:,} values")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         # NaN, half a surrogate pair, a number beyond 64 bits: Odoo's Python writes them, and only
         # Python reads them. The record that holds one becomes an issue, not the whole page.
-        return json.loads(body)
+        try:
+            return json.loads(body)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
+
+
+_TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+def _values(body: bytes) -> int:
+    """At least as many values as ``body`` has."""
+    return body.count(b",") + body.count(b"[") + _DICT * body.count(b"{")
 
 
 def _cause(exc: BaseException) -> str:

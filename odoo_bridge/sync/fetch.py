@@ -19,6 +19,7 @@ from odoo_bridge.odoo.errors import (
     OdooMissing,
     OdooRejected,
     OdooTimeout,
+    OdooTooLarge,
     OdooUnavailable,
 )
 from odoo_bridge.odoo.gateway import Gateway, Record
@@ -213,6 +214,8 @@ def _read_halves(
     error: BridgeError,
 ) -> Page:
     """Read what failed with ``error`` in two parts, down to the record that fails alone."""
+    if len(ids) == 1 and isinstance(error, OdooTooLarge):
+        return Page(ids, failed={ids[0]: error}, left_out=dict(left_out))
     if len(ids) == 1:
         if isinstance(error, OdooTimeout):
             raise error
