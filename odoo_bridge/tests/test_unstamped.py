@@ -113,7 +113,7 @@ def a_scene(demo: DemoOdoo) -> dict[str, int]:
     return {"contacts": person, "invoices": note, "invoice_lines": line_id, "first": first}
 
 
-@every_kind_of_odoo
+@pytest.mark.parametrize("demo", ["14.0", "19.0"], indirect=True)
 def test_each_field_that_changes_without_a_stamp_is_read_again(demo: DemoOdoo) -> None:
     scene = a_scene(demo)
     copy_all(demo)
