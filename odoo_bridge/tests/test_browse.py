@@ -56,6 +56,8 @@ def test_a_page_has_the_status_that_json_has_for_a_token(role):
             answer = client.generic(method, path, "{}", content_type="application/json")
             where = f"{method} {path} as {role}: {answer.status_code}"
             assert answer.status_code == status[role], where
+            if answer.streaming:
+                b"".join(answer)  # an account has one export at a time
             own_form = route in PAGES or ("export" in route and status[role] == 200)
             if not own_form:
                 assert answer["Content-Type"] == "text/html; charset=utf-8", where
