@@ -9,6 +9,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from odoo_bridge.api.schema import OnceGenerator
 from odoo_bridge.api.strict import StrictQuery
 
 
@@ -16,6 +17,7 @@ class SchemaView(StrictQuery, SpectacularAPIView):
     """The schema as YAML, or as JSON where ``Accept`` or ``?format=json`` says so."""
 
     query_parameters = ("format",)
+    generator_class = OnceGenerator
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -518,6 +519,16 @@ def test_the_examples_are_all_of_operations_that_exist(schema):
         (Path(django_settings.BASE_DIR) / "odoo_bridge/api/examples.json").read_text()
     )
     assert set(examples) == known
+
+
+def test_many_clients_may_ask_for_the_schema_at_once(monkeypatch, schema):
+    # As in a web process that nobody has asked yet.
+    monkeypatch.setattr("odoo_bridge.api.schema._made", {})
+    with ThreadPoolExecutor(6) as clients:
+        answers = list(clients.map(lambda _: Client().get("/api/schema"), range(6)))
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert {answer.content for answer in answers} == {answers[0].content}
+    assert yaml.safe_load(answers[0].content) == yaml.safe_load(schema)
 
 
 @pytest.mark.parametrize("path", ["/api/docs", "/api/redoc"])

@@ -73,20 +73,20 @@ class Operation:
 
 @cache
 def operations() -> dict[tuple[str, str], Operation]:
-    """All operations by path and method, ordered by path. Made once: the schema takes a second."""
-    # Not at the top: it imports DRF's views, which import the renderers that the settings name.
-    from drf_spectacular.generators import EndpointEnumerator, SchemaGenerator
+    """All operations by path and method, ordered by path."""
+    # Not at the top: they import DRF's views, which import the renderers that the settings name.
+    from drf_spectacular.generators import EndpointEnumerator
 
-    schema = SchemaGenerator().get_schema(request=None, public=True)
-    # As the schema would be written: with plain dicts and texts.
-    schema = json.loads(json.dumps(schema, default=str))
+    from odoo_bridge.api.schema import schema
+
+    paths, schemas = schema()["paths"], schema()["components"]["schemas"]
     endpoints = EndpointEnumerator().get_api_endpoints()
     views = {(path, method): view for path, _regex, method, view in endpoints}
     found = {}
-    for path, methods in schema["paths"].items():
+    for path, methods in paths.items():
         for method, described in methods.items():
             key = (path, method.upper())
-            found[key] = _operation(*key, described, views[key], schema["components"]["schemas"])
+            found[key] = _operation(*key, described, views[key], schemas)
     return found
 
 
