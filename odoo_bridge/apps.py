@@ -10,7 +10,7 @@ from django.db.models.signals import post_migrate
 
 from odoo_bridge.fields import add_exact_sum
 from odoo_bridge.logs import show_redacted
-from odoo_bridge.postgres import read_moments_fast
+from odoo_bridge.postgres import limit_statements, read_moments_fast
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
@@ -25,6 +25,7 @@ class OdooBridgeConfig(AppConfig):
         sys.excepthook = show_redacted
         connection_created.connect(read_moments_fast)
         connection_created.connect(add_exact_sum)
+        connection_created.connect(limit_statements)
         # A page of records is ten thousand objects, none of them in a circle. Looking for circles
         # after each 700, as Python does, takes a third of the time in which they are read and mapped.
         gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)

@@ -1,16 +1,24 @@
-"""Moments from PostgreSQL, read by Python's own parser.
+"""What the bridge's connections to PostgreSQL have: a fast parser of moments and, where they serve
+web requests, a limit on the time of each statement."""
 
-The driver takes a regular expression to each: a tenth of what a page of a list costs.
-"""
-
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
+from django.db import connection as default
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+# SQLSTATE query_canceled: by statement_timeout, or by an administrator.
+_CANCELED = "57014"
 
 
 def read_moments_fast(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """For the signal ``connection_created``."""
+    """For the signal ``connection_created``. The driver takes a regular expression to each moment: a
+    tenth of what a page of a list costs."""
     if connection.vendor != "postgresql":
         return
     from django.db.backends.postgresql.psycopg_any import BaseTzLoader
@@ -27,3 +35,81 @@ def read_moments_fast(connection: BaseDatabaseWrapper, **_: Any) -> None:
                 return loaded
 
     connection.connection.adapters.register_loader("timestamptz", Moments)
+
+
+# The time limit of web requests -------------------------------------------------------------------
+
+
+class _Thread(threading.local):
+    """``is_web``: whether this thread is serving a web request. ``limited``: its connection of the
+    driver that has the limit."""
+
+    is_web = False
+    limited: Any = None
+
+
+_thread = _Thread()
+
+
+@contextmanager
+def web_request() -> Iterator[None]:
+    """Within, PostgreSQL cancels statements that take longer than WEB_STATEMENT_TIMEOUT_SECONDS.
+
+    A connection that is made for a request keeps the limit, which costs one statement per connection:
+    threads of a web server do nothing else. One that the thread had before has it for the request
+    only. Other threads are not affected.
+    """
+    known = _thread.limited
+    before, _thread.is_web = _thread.is_web, True
+    limit_statements(default)
+    borrowed = _thread.limited if _thread.limited is not known else None
+    try:
+        yield
+    finally:
+        _thread.is_web = before
+        if borrowed is not None and borrowed is _thread.limited:
+            _end_limit()
+
+
+@contextmanager
+def no_statement_timeout() -> Iterator[None]:
+    """Within, statements of a web request may take as long as those of any other program."""
+    before, _thread.is_web = _thread.is_web, False
+    _end_limit()
+    try:
+        yield
+    finally:
+        _thread.is_web = before
+        limit_statements(default)
+
+
+def limit_statements(connection: Any, **_: Any) -> None:
+    """Give an open connection the limit if this thread is serving a web request.
+
+    For the signal ``connection_created``, too.
+    """
+    seconds = settings.WEB_STATEMENT_TIMEOUT_SECONDS
+    driver = connection.connection
+    if not (_thread.is_web and seconds and driver and connection.vendor == "postgresql"):
+        return
+    # A transaction that is open when a request begins is somebody else's: in it the setting would
+    # be undone by a rollback.
+    if driver is _thread.limited or connection.in_atomic_block:
+        return
+    # A connection that is broken fails at its first query, or is replaced before that.
+    with suppress(connection.Database.Error):
+        driver.execute(f"SET statement_timeout = {math.ceil(seconds * 1000)}")
+        _thread.limited = driver
+
+
+def _end_limit() -> None:
+    driver, _thread.limited = _thread.limited, None
+    connection: Any = default
+    if driver is not None and driver is connection.connection:
+        with suppress(connection.Database.Error):
+            driver.execute("RESET statement_timeout")
+
+
+def was_canceled(exc: BaseException | None) -> bool:
+    """Whether ``exc`` says that PostgreSQL canceled a statement."""
+    return getattr(getattr(exc, "__cause__", None), "sqlstate", None) == _CANCELED

@@ -1,11 +1,13 @@
-"""Requests that no page or route can mean, refused before any of them looks."""
+"""Requests that no page or route can mean, refused before any of them looks; and the time that the
+database may take for each of the others."""
 
 import codecs
 from collections.abc import Callable
 
 from django.http import Http404, HttpRequest, HttpResponseBase
 
-from odoo_bridge.api.failures import bad_request, not_found, refusal
+from odoo_bridge import postgres
+from odoo_bridge.api.failures import bad_request, not_found, query_timeout, refusal
 
 # A body of another encoding would be decoded by whatever codec of Python's has that name, and the
 # query with it: bz2, rot13 and the like are codecs too.
@@ -52,3 +54,18 @@ def _is_text(charset: str | bytes) -> bool:
         return codecs.lookup(str(charset)).name in ENCODINGS
     except (LookupError, ValueError):
         return False
+
+
+class StatementTimeout:
+    """Middleware. Limits each statement of a request to WEB_STATEMENT_TIMEOUT_SECONDS; a request whose
+    statement was canceled gets a 503, from pages outside the API too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with postgres.web_request():
+            return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponseBase | None:
+        return query_timeout(request) if postgres.was_canceled(exc) else None

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "odoo_bridge.client_address.ProxyWatch",
     "odoo_bridge.csp.ContentPolicy",
+    "odoo_bridge.requests.StatementTimeout",
     "odoo_bridge.requests.Sane",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -118,6 +119,9 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
     # Compiling a query costs more than running one of ours: a large scope looks dear to the planner.
     DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off")
+# How long PostgreSQL works on one statement of a web request; 0: as long as it takes. Files that are
+# exported and everything that is no web request have no limit.
+WEB_STATEMENT_TIMEOUT_SECONDS = env.number("WEB_STATEMENT_TIMEOUT_SECONDS", 0, 30, 3600)
 
 # Odoo ---------------------------------------------------------------------------------------------
 ODOO_URL = env.http_url("ODOO_URL")

@@ -8,12 +8,13 @@ request itself is wrong: each name, dotted where bodies are nested, with what is
 
 import logging
 import math
+import sys
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.cache import patch_vary_headers
 from django.views import defaults
 from rest_framework import exceptions
@@ -28,12 +29,14 @@ from odoo_bridge.odoo.errors import (
     OdooRejected,
     OdooUnavailable,
 )
+from odoo_bridge.postgres import was_canceled
 from odoo_bridge.sync.identity import OtherOdoo
 from odoo_bridge.writing import WriteError
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 30
+LONG_QUERY = "A query took too long and was stopped. Ask for less, or try again later."
 # Where DRF and Django keep what is wrong with a request as a whole.
 WHOLE = "non_field_errors"
 _WHOLE_NAMES = {WHOLE, "__all__"}
@@ -44,6 +47,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, BridgeError):
         return _odoo_failure(exc)
     if isinstance(exc, OperationalError | InterfaceError):
+        if was_canceled(exc):
+            return _timed_out()
         # What the driver says names hosts and users: that is for the log.
         logger.error("The database failed: %s", exc)
         down = _failure(503, "database_unavailable", "The database does not answer.")
@@ -111,6 +116,13 @@ def _odoo_failure(exc: BridgeError) -> Response:
     return _failure(502, "odoo_refused", str(exc))
 
 
+def _timed_out() -> Response:
+    logger.warning(LONG_QUERY)
+    response = _failure(503, "query_timeout", LONG_QUERY)
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
 def _failure(status: int, code: str, message: str) -> Response:
     return Response({"error": {"code": code, "message": message}}, status=status)
 
@@ -164,6 +176,19 @@ def refusal(
     return page
 
 
+def query_timeout(request: HttpRequest) -> HttpResponseBase:
+    """503, where a statement was canceled outside the views of the API."""
+    logger.warning(LONG_QUERY)
+    answer = _answer(request, 503, "query_timeout", LONG_QUERY)
+    page = defaults.ERROR_PAGE_TEMPLATE % {"title": "Try again later", "details": LONG_QUERY}
+    answer = answer or HttpResponse(page, status=503)
+    answer["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer
+
+
 def server_error(request: HttpRequest) -> HttpResponseBase:
+    if was_canceled(sys.exc_info()[1]):
+        # By a statement of a middleware, whose exceptions come here alone.
+        return query_timeout(request)
     answer = _answer(request, 500, "server_error", "An error on our side; it is in the log.")
     return answer or defaults.server_error(request)

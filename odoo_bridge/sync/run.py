@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from odoo_bridge.models import GoneReview, SyncRun
 from odoo_bridge.odoo.errors import BridgeError
+from odoo_bridge.postgres import no_statement_timeout
 from odoo_bridge.redaction import redact
 from odoo_bridge.sync import gone, stopping
 from odoo_bridge.sync.execution import Cancelled, Execution, Progress
@@ -27,6 +28,7 @@ _LISTENS_SECONDS = 1.0
 _STARTED = ("status", "holder", "error", "error_code")
 
 
+@no_statement_timeout()
 def run(
     stream: str,
     kind: str,

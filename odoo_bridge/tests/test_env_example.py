@@ -116,6 +116,7 @@ WRONG = {
         "redis://redis/0/1",
         "'redis://redis/0'",
     ],
+    "WEB_STATEMENT_TIMEOUT_SECONDS": ["-1", "3601", "nan", "30s"],
     "ALLOWED_HOSTS": ["https://bridge.example.com", "bridge:8000", "bridge.example.com/x", "a b"],
     "CSRF_TRUSTED_ORIGINS": ["bridge.example.com", "https://bridge.example.com/x", "https://"],
     "NUM_PROXIES": ["one", "-1"],
