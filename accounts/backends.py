@@ -91,6 +91,9 @@ class EmailOrUsernameBackend(ModelBackend):
         if not username or password is None or len(password) > LONGEST_PASSWORD:
             return None
         user = find_user(username)
+        if request is not None:
+            # For the audit log, which says who could not log in.
+            request.named_user = user  # type: ignore[attr-defined]
         # A nobody, so that an unknown name costs as many queries as a known one.
         counts_as = user or User(username=username)
         if (request is not None and is_locked_out(counts_as, request)) or user is None:

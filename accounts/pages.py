@@ -19,6 +19,7 @@ from unfold.forms import AuthenticationForm
 from unfold.widgets import BASE_INPUT_CLASSES
 
 from accounts import passwords, second_factor
+from accounts.audit import note_login
 from accounts.backends import forget_failures
 from accounts.hashers import LONGEST_PASSWORD
 from accounts.models import User
@@ -35,6 +36,29 @@ class LoginForm(AuthenticationForm):
         _dress_code(self.fields["otp"])
 
     def clean(self) -> dict[str, Any]:
+        try:
+            given = self._checked()
+        except forms.ValidationError as exc:
+            locked = getattr(self.request, "axes_locked_out", False)
+            self._note("locked_out" if locked else str(exc.code))
+            raise
+        self._note()
+        return given
+
+    def _note(self, reason: str = "") -> None:
+        given = self.cleaned_data
+        # Without a name or a password nothing was tried.
+        if given.get("username") and given.get("password"):
+            note_login(
+                self.request,
+                given["username"],
+                self.get_user(),
+                wanted="session",
+                with_code=bool(given.get("otp")),
+                reason=reason,
+            )
+
+    def _checked(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean()
         user: Any = self.get_user()
         if user is None or not second_factor.is_on(user):

@@ -85,7 +85,8 @@ class SessionLoginView(_PageView):
             "\x00" in typed["username"]  # PostgreSQL has no texts with it
         ):
             raise AuthenticationFailed("Enter your name or e-mail address, and your password.")
-        user = log_in(request, typed["username"], typed["password"], given.get("otp", "")[:32])
+        code = given.get("otp", "")[:32]
+        user = log_in(request, typed["username"], typed["password"], code, wanted="session")
         login(request._request, user, backend=_BACKEND)
         return HttpResponseRedirect(_next(request._request))
 

@@ -32,6 +32,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts import passwords, second_factor, tokens
+from accounts.audit import note_login
 from accounts.backends import forget_failures
 from accounts.models import READERS, User
 from accounts.names import normal
@@ -184,15 +185,24 @@ class TokenView(AnonymousView):
         return response
 
 
-def log_in(request: Request, typed: str, password: str, code: str = "") -> User:
+def log_in(
+    request: Request, typed: str, password: str, code: str = "", wanted: str = "token"
+) -> User:
     """The user, whose password is right, and the code too if they use two-factor login.
 
-    Django's ``login`` then marks the session as one that was begun with a code.
+    Django's ``login`` then marks the session as one that was begun with a code. The audit log has
+    it, for the token or session that was ``wanted``.
 
     Raises AuthenticationFailed (401), LockedOut or CodesRefused (429).
     """
-    user = check_credentials(request, typed, password)
-    _check_code(user, code)
+    given: dict[str, Any] = {"wanted": wanted, "with_code": bool(code)}
+    try:
+        user = check_credentials(request, typed, password)
+        _check_code(user, code)
+    except (AuthenticationFailed, Throttled) as exc:
+        note_login(request, typed, **given, reason=str(exc.get_codes()))
+        raise
+    note_login(request, typed, user, **given)
     # Not the login signal, which would start a session for every token.
     update_last_login(User, user)
     return user

@@ -49,6 +49,7 @@ def defaults() -> list[Default]:
         Default("bridge: settle writes", "odoo_bridge.tasks.settle_writes", MINUTE),
         Default("bridge: prune runs", "odoo_bridge.tasks.prune_runs", DAY, 30),
         Default("bridge: prune writes", "odoo_bridge.tasks.prune_writes", DAY, 35),
+        Default("bridge: prune audit", "odoo_bridge.tasks.prune_audit", DAY, 40),
         Default("bridge: expired tokens", "odoo_bridge.tasks.flush_expired_tokens", DAY, 45),
     ]
 
@@ -115,6 +116,7 @@ _IN_WORDS = {
     "bridge: settle writes": "bridge: find out what became of unanswered writes to Odoo",
     "bridge: prune runs": "bridge: forget runs that ended 30 days ago",
     "bridge: prune writes": "bridge: forget writes to Odoo, and their keys, after a year",
+    "bridge: prune audit": "bridge: forget logins and exports after 180 days",
     "bridge: expired tokens": "bridge: forget expired logins",
     "celery.backend_cleanup": "Celery: forget old results",
 }

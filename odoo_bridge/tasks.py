@@ -13,7 +13,7 @@ from django.db.models import Max
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from odoo_bridge import writing
+from odoo_bridge import audit, writing
 from odoo_bridge.heartbeat import worker_was_here
 from odoo_bridge.models import GoneReview, SyncIssue, SyncRun
 from odoo_bridge.sync import run as engine
@@ -83,6 +83,12 @@ def settle_writes() -> None:
 def prune_writes(days: int = 365) -> None:
     """Forget the writes that ended more than ``days`` days ago, and with them their keys."""
     writing.forget(timedelta(days=days))
+
+
+@shared_task
+def prune_audit(days: int = 180) -> None:
+    """Forget logins and exports of more than ``days`` days ago."""
+    audit.forget(timedelta(days=days))
 
 
 @shared_task

@@ -3,6 +3,6 @@
 Django finds the pages by importing this package.
 """
 
-from odoo_bridge.admin import gone, issues, references, runs, schedules, streams, writes
+from odoo_bridge.admin import audit, gone, issues, references, runs, schedules, streams, writes
 
-__all__ = ["gone", "issues", "references", "runs", "schedules", "streams", "writes"]
+__all__ = ["audit", "gone", "issues", "references", "runs", "schedules", "streams", "writes"]

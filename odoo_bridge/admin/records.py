@@ -449,7 +449,9 @@ class RecordAdmin(ReadOnlyAdmin):
 
     def _export(self, request: HttpRequest, rows: QuerySet, form: str) -> HttpResponseBase | None:
         try:
-            answer = export(rows, self.exported, form, name=self.stream.name, user=request.user)
+            answer = export(
+                rows, self.exported, form, name=self.stream.name, request=request, user=request.user
+            )
         except (Busy, ExportRunning) as exc:
             self.message_user(request, str(exc.detail), messages.ERROR)
             return None

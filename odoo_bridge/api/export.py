@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 
 import orjson
 from django.db.models import Model, QuerySet
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 
+from odoo_bridge import audit
 from odoo_bridge.api.rows import Row, Rows
 from odoo_bridge.api.waiting import Export
 from odoo_bridge.api.xlsx import workbook
@@ -62,19 +63,21 @@ def export(
     form: str,
     *,
     name: str,
+    request: HttpRequest,
     user: Any,
     fields: Collection[str] | None = None,
 ) -> StreamingHttpResponse:
-    """Answer with ``rows`` as a file called after ``name`` and today.
+    """Answer ``request`` with ``rows`` as a file called after ``name`` and today.
 
     ``form`` is one of FORMS; ``fields`` are those of ``spelled``, all if none are named. The first
-    rows are read at once: what fails then is an error, not a file that breaks off.
+    rows are read at once: what fails then is an error, not a file that breaks off. Sent or not, the
+    file is in the audit log.
 
     Raises Busy, or ExportRunning while ``user`` has another export.
     """
     chosen = [field for field in spelled.fields if fields is None or field in fields]
     columns = kinds(rows.model, chosen)
-    found = spelled.stream(rows, chosen)
+    found = _Counted(spelled.stream(rows, chosen))
 
     def parts() -> Iterator[bytes]:
         # The database makes all rows of the file in its first statement; those after only fetch them.
@@ -82,12 +85,45 @@ def export(
             first = list(islice(found, 1))
         return FORMS[form].write(name, columns, chain(first, found))
 
-    answer = StreamingHttpResponse(Export(user, parts), content_type=FORMS[form].content_type)
+    file = Export(user, parts)
+    filters = {key: value for key, value in request.GET.items() if key != "format"}
+    entry = audit.note(
+        request,
+        audit.Event.EXPORT,
+        user,
+        succeeded=None,
+        stream=name,
+        format=form,
+        filters=filters,
+    )
+    file.when_closed = lambda: audit.sent(entry, found.count, complete=found.is_complete)
+    answer = StreamingHttpResponse(file, content_type=FORMS[form].content_type)
     today = timezone.localdate().isoformat()
     answer["Content-Disposition"] = content_disposition_header(True, f"{name}-{today}.{form}")
     # A proxy that waits for the end would hide the progress, and give up before it.
     answer["X-Accel-Buffering"] = "no"
     return answer
+
+
+class _Counted:
+    """``rows``, and how many were taken of them."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self.count = 0
+        self.is_complete = False
+
+    def __iter__(self) -> Iterator[Row]:
+        return self
+
+    def __next__(self) -> Row:
+        try:
+            row = next(self._rows)
+        except StopIteration:
+            self.is_complete = True
+            raise
+        self.count += 1
+        return row
 
 
 def kinds(model: type[Model], fields: Iterable[str]) -> dict[str, str]:

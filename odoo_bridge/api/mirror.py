@@ -99,7 +99,15 @@ class MirrorViewSet(viewsets.GenericViewSet):
         place = last_change(stream)
         rows = self.filter_queryset(self.get_queryset())
         form = query.validated_data["format"]
-        answer = export(rows, self.rows, form, name=stream, user=request.user, fields=self.fields)
+        answer = export(
+            rows,
+            self.rows,
+            form,
+            name=stream,
+            request=request._request,
+            user=request.user,
+            fields=self.fields,
+        )
         answer["X-Changes-After"] = str(place)
         if request.method == "HEAD":
             # The server would make it all and send nothing. What the file holds is given back when the

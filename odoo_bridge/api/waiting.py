@@ -76,8 +76,10 @@ def for_odoo() -> Iterator[None]:
 class Export:
     """The parts of a file, which hold a slot and the account's one export until they are closed.
 
-    Raises Busy or ExportRunning.
+    ``when_closed`` is called once the web server closes it. Raises Busy or ExportRunning.
     """
+
+    when_closed: Callable[[], None] | None = None
 
     def __init__(self, user: Any, parts: Callable[[], Iterator[bytes]]) -> None:
         self._key = f"export:{user.pk}"
@@ -94,7 +96,7 @@ class Export:
         try:
             self._parts = parts()
         except BaseException:
-            self.close()
+            self._give_back()
             raise
 
     def __iter__(self) -> Iterator[bytes]:
@@ -105,9 +107,16 @@ class Export:
         return next(self._parts)
 
     def close(self) -> None:
+        self._give_back()
+        then, self.when_closed = self.when_closed, None
+        if then is not None:
+            then()
+
+    def _give_back(self) -> None:
         if self._open:
             self._open = False
             slots.give_back()
             cache.delete(self._key)
 
-    __del__ = close
+    # Not close(): this may happen in any thread, in the middle of its transaction.
+    __del__ = _give_back

@@ -1,0 +1,34 @@
+"""Logins in the audit log."""
+
+from typing import Any
+
+from accounts.backends import find_user
+from odoo_bridge import audit
+
+
+def note_login(
+    request: Any,
+    typed: str,
+    user: Any = None,
+    *,
+    wanted: str,
+    with_code: bool,
+    reason: str = "",
+) -> None:
+    """Add a login to the audit log: a success, or with ``reason`` a failure.
+
+    ``wanted``: what it is for, a token or a session. What was ``typed`` is not kept: people type
+    their password there. Of a failure the account is kept that it means, if there is one.
+    """
+    if user is None:
+        # The backend looked, unless the name was locked out before.
+        user = request.named_user if hasattr(request, "named_user") else find_user(typed)
+    audit.note(
+        getattr(request, "_request", request),
+        audit.Event.LOGIN,
+        user,
+        succeeded=not reason,
+        by="password and code" if with_code else "password",
+        wanted=wanted,
+        **({"reason": reason} if reason else {}),
+    )
