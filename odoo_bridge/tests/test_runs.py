@@ -550,10 +550,10 @@ def test_a_field_that_vanishes_stays_empty_and_is_reported(demo):
 
 
 def test_extra_fields_are_copied(demo, settings):
-    settings.ODOO_EXTRA_FIELDS = {"res.partner": ["commercial_company_name", "x_nowhere"]}
-    acme = demo.add("res.partner", name="Acme", is_company=True)
+    settings.ODOO_EXTRA_FIELDS = {"res.partner": ["comment", "x_nowhere"]}
+    acme = demo.add("res.partner", name="Acme", comment="<p>Pays late</p>")
     sync()
-    assert Contact.objects.get(pk=acme).extra == {"commercial_company_name": "Acme"}
+    assert Contact.objects.get(pk=acme).extra == {"comment": "<p>Pays late</p>"}
     assert "x_nowhere" in SyncState.objects.get(pk="contacts").unavailable_fields
 
 
