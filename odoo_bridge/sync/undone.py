@@ -12,7 +12,9 @@ from odoo_bridge.models import OdooMoment
 from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.sync.streams import Stream
 
-_AT_ONCE = 100
+# Rows in the first question; each further one asks for twice as many, up to the second number: many
+# new rows may have been deleted at once.
+_AT_ONCE, _MOST_AT_ONCE = 100, 10_000
 # So many times in a row none of our newest rows was found as it is here. Rather compare them all.
 _PAGES = 20
 
@@ -51,8 +53,9 @@ def find(
     rows = stream.model.objects.present().exclude(write_date=None).exclude(pk__in=except_ids)
     newest = rows.order_by("-write_date", "-pk")
     columns = ("pk", OdooMoment("create_date"), OdooMoment("write_date"))
-    for page in range(_PAGES):
-        ours = list(newest.values_list(*columns)[page * _AT_ONCE : (page + 1) * _AT_ONCE])
+    start, size = 0, _AT_ONCE
+    for _ in range(_PAGES):
+        ours = list(newest.values_list(*columns)[start : start + size])
         if not ours:
             return None
         theirs = ask(stamps_of, gateway, stream.odoo_model, [row[0] for row in ours])
@@ -69,9 +72,10 @@ def find(
                 as_here += 1
         if back.older or back.reused:
             return back
-        if as_here or len(ours) < _AT_ONCE:
+        if as_here or len(ours) < size:
             # The backup is at least as new as the one found as it is here, and so than all others.
             return None
+        start, size = start + size, min(2 * size, _MOST_AT_ONCE)
     return WentBack(stream.name)
 
 
