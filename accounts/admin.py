@@ -25,7 +25,7 @@ from odoo_bridge.admin.base import ACCESS, BridgeAdmin, ReadOnlyAdmin
 
 for _model in (AccessAttempt, AccessFailureLog, AccessLog, Group):
     admin.site.unregister(_model)
-# Their pages show secrets: whoever reads one makes the codes of its user.
+# Their pages show secrets, with which a reader could make the codes of the user.
 admin.site.unregister(TOTPDevice)
 admin.site.unregister(StaticDevice)
 # Their pages show whole refresh tokens: whoever reads one could log in as its user.

@@ -48,7 +48,7 @@ class LoginGuard:
 class SecondFactorGuard:
     """Keeps sessions that were begun without a code out of the admin, where a code is needed.
 
-    Whoever has one logs in again. Whoever must have one and has none comes to the page that sets it up.
+    A user who has one logs in again. One who must have it and has none is sent to the set-up page.
     """
 
     # What a person without a code may reach: the way in, the way out, and the page that sets it up.

@@ -170,7 +170,7 @@ CELERY_BROKER_URL = REDIS_URL or "memory://"
 # A message is a hint: acknowledged early and without a result. What must not be lost is a row.
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_IGNORE_RESULT = True
-# JSON alone, in tasks, events and remote control: whoever can write to Redis must not run code here.
+# JSON alone, in tasks, events and remote control: write access to Redis must not run code here.
 CELERY_TASK_SERIALIZER = CELERY_EVENT_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = CELERY_RESULT_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SOFT_TIME_LIMIT = 6 * 3600

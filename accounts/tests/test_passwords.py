@@ -197,7 +197,7 @@ def test_nobody_else_gets_a_mail_and_the_answer_does_not_tell(mailbox, django_as
     program.save()
     answers = set()
     for name in ("nobody", "locked", "program", "known"):
-        # Whoever it is: nothing is looked up before the answer.
+        # For every address alike: nothing is looked up before the answer.
         with django_assert_num_queries(0):
             answer = post("password/reset", email=f"{name}@example.com")
         answers.add((answer.status_code, answer.content))

@@ -180,7 +180,7 @@ def test_guessing_codes_takes_ever_longer(ann, clock):
     assert (
         "Too many wrong codes" in (log_in(otp="000000"), log_in(otp="000000"))[1].content.decode()
     )
-    # Recovery codes are counted by themselves: whoever guesses does not shut them.
+    # Recovery codes are counted by themselves: wrong guesses do not lock them.
     assert token(otp=codes[0]).status_code == 200
 
 
