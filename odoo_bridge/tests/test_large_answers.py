@@ -26,6 +26,8 @@ from odoo_bridge.sync.run import run
 def a_server(body: bytes, **headers: str) -> Iterator[str]:
     class Site(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            # A connection closed with a part of the request unread is reset, and the answer lost.
+            self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
             for name, value in headers.items():
                 self.send_header(name.replace("_", "-"), value)

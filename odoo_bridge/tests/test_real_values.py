@@ -1,9 +1,11 @@
 """Values that a real Odoo holds and that fit no fixed column: here to the last digit, or an issue."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import odoorpc
 import pytest
 
 from invoices.models import Invoice, InvoiceLine
@@ -100,6 +102,18 @@ def test_dates_that_odoo_spells_shortly_are_copied_and_those_it_cannot_read_are_
     assert sync("invoices").status == "succeeded"
 
 
+def _odoo_fails(odoo: RealOdoo, model: str, issue: SyncIssue) -> bool:
+    """Whether Odoo itself cannot answer with the extra field that ``issue`` names."""
+    field = re.search(r"extra\.(\w+): cannot be read", issue.reason)
+    if field is None:
+        return False
+    try:
+        odoo.read(model, [issue.odoo_id], field[1])
+    except odoorpc.error.RPCError:
+        return True
+    return False
+
+
 @pytest.mark.parametrize(
     ("stream", "model"), [("contacts", "res.partner"), ("invoices", "account.move")]
 )
@@ -131,9 +145,13 @@ def test_every_field_of_a_real_odoo_is_copied_equal_or_left_out_with_the_reason(
     # With the mark only files, types the bridge does not know, and columns are left out.
     settings.ODOO_EXTRA_FIELDS = {model: [f"{name}!" for name in sorted(fields)]}
     row = sync(stream)
-    assert (row.status, row.issue_count) == ("succeeded", 0), dict(
-        SyncIssue.objects.values_list("odoo_id", "reason")
-    )
+    # A real Odoo fails to compute some fields of some records; no other issue is allowed.
+    unexpected = [
+        issue.reason
+        for issue in SyncIssue.objects.filter(resolved_at=None)
+        if not _odoo_fails(odoo, model, issue)
+    ]
+    assert unexpected == []
     readable = {
         name
         for name, why in row.left_out_fields.items()
