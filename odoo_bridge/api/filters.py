@@ -123,6 +123,8 @@ class OneOf(django_filters.BaseInFilter, django_filters.CharFilter):
         self.choices = choices
         if choices:
             _describe(self, type="string", enum=list(choices))
+        else:
+            _describe(self, type="string", pattern="^[^,]+$")
 
     def checked(self, words: list[str]) -> list[str]:
         """``words`` as they are stored. Raises forms.ValidationError."""

@@ -95,6 +95,10 @@ class Schema(AutoSchema):
         example = _examples().get(operation["operationId"], {}) if operation else {}
         if operation is None:
             return None
+        for parameter in operation.get("parameters", ()):
+            if parameter.get("explode") is False:
+                # Nothing between the commas is refused, and so is nothing at all.
+                parameter["schema"]["minItems"] = 1
         for media_type, value in example.get("request", {}).items():
             operation["requestBody"]["content"][media_type]["example"] = value
         for status, body in operation["responses"].items():
