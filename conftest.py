@@ -13,7 +13,7 @@ import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from odoo_bridge.startup import stop
+from odoo_bridge.runtime.startup import stop
 
 # Before Django loads the settings. A developer's .env and shell must not change what tests see;
 # only where PostgreSQL and Redis are is theirs to say.

@@ -9,8 +9,8 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
 from odoo_bridge.fields import add_exact_sum
-from odoo_bridge.logs import show_redacted
-from odoo_bridge.postgres import limit_statements, read_moments_fast
+from odoo_bridge.runtime.logs import show_redacted
+from odoo_bridge.runtime.postgres import limit_statements, read_moments_fast
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 

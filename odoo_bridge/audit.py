@@ -13,9 +13,9 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
-from odoo_bridge.client_address import client_address
 from odoo_bridge.models import AuditEntry
-from odoo_bridge.redaction import redact
+from odoo_bridge.odoo.redaction import redact
+from odoo_bridge.runtime.client_address import client_address
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ def _load_settings(**_: Any) -> None:
     try:
         settings.INSTALLED_APPS  # noqa: B018 reading one loads them all
     except ImproperlyConfigured as exc:
-        from odoo_bridge.startup import stop
+        from odoo_bridge.runtime.startup import stop
 
         stop(str(exc))
 

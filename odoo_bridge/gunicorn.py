@@ -5,8 +5,8 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "odoo_bridge.settings")
 
 # Without secrets, in the format of LOG_FORMAT.
-logger_class = "odoo_bridge.connections.QuietLogger"
-worker_class = "odoo_bridge.connections.BufferingWorker"
+logger_class = "odoo_bridge.runtime.connections.QuietLogger"
+worker_class = "odoo_bridge.runtime.connections.BufferingWorker"
 workers = 2
 # At most half of them wait for Odoo or for slow clients (odoo_bridge/api/waiting.py).
 threads = 8

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django_celery_beat.models import PeriodicTask
 
 from odoo_bridge.models import Heartbeat
-from odoo_bridge.remedies import remedy
+from odoo_bridge.odoo.remedies import remedy
 from odoo_bridge.sync.lease import holder_name
 
 SWEEP = "bridge: sweep"

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django_celery_beat.models import PeriodicTask
 
 from odoo_bridge.fields import ExtraField
-from odoo_bridge.remedies import remedy
+from odoo_bridge.odoo.remedies import remedy
 
 
 class OdooMoment(Func):

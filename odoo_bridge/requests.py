@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from django.http import Http404, HttpRequest, HttpResponseBase
 
-from odoo_bridge import postgres
 from odoo_bridge.api.failures import bad_request, not_found, query_timeout, refusal
+from odoo_bridge.runtime import postgres
 
 # A body of another encoding would be decoded by whatever codec of Python's has that name, and the
 # query with it: bz2, rot13 and the like are codecs too.

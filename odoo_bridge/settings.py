@@ -11,7 +11,7 @@ from pathlib import Path
 from csp.constants import NONCE, NONE, SELF
 from django.urls import reverse_lazy
 
-from odoo_bridge.environment import Environment, next_database
+from odoo_bridge.runtime.environment import Environment, next_database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -62,8 +62,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "odoo_bridge.client_address.ProxyWatch",
-    "odoo_bridge.csp.ContentPolicy",
+    "odoo_bridge.runtime.client_address.ProxyWatch",
+    "odoo_bridge.runtime.csp.ContentPolicy",
     "odoo_bridge.requests.StatementTimeout",
     "odoo_bridge.requests.Sane",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -210,7 +210,7 @@ CELERY_BEAT_SYNC_EVERY = 1
 CACHE_URL = env.redis_url("CACHE_URL", required=False) or next_database(REDIS_URL)
 CACHES = {
     "default": {
-        "BACKEND": "odoo_bridge.cache.SharedCache",
+        "BACKEND": "odoo_bridge.runtime.cache.SharedCache",
         "LOCATION": CACHE_URL,
         # Where the server has one database only, names keep ours apart.
         "KEY_PREFIX": "odoo-bridge",
@@ -288,7 +288,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "accounts.backends.lockout_name"
-AXES_CLIENT_IP_CALLABLE = "odoo_bridge.client_address.client_network"
+AXES_CLIENT_IP_CALLABLE = "odoo_bridge.runtime.client_address.client_network"
 AXES_LOCKOUT_CALLABLE = "accounts.middleware.locked_out"
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
@@ -447,8 +447,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "plain": {"()": "odoo_bridge.logs.PlainFormatter"},
-        "json": {"()": "odoo_bridge.logs.JsonFormatter"},
+        "plain": {"()": "odoo_bridge.runtime.logs.PlainFormatter"},
+        "json": {"()": "odoo_bridge.runtime.logs.JsonFormatter"},
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},

@@ -5,7 +5,7 @@ import os
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
-from odoo_bridge.startup import stop
+from odoo_bridge.runtime.startup import stop
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "odoo_bridge.settings")
 

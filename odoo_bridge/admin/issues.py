@@ -16,7 +16,7 @@ from odoo_bridge.admin.posting import RUN_SYNC, needs, route
 from odoo_bridge.admin.runs import StreamFilter
 from odoo_bridge.models import SyncIssue, SyncRun, SyncState
 from odoo_bridge.odoo.links import record_url
-from odoo_bridge.remedies import remedy
+from odoo_bridge.odoo.remedies import remedy
 from odoo_bridge.sync import control
 from odoo_bridge.sync.streams import Column, Stream, all_streams
 

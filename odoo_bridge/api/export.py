@@ -25,7 +25,7 @@ from odoo_bridge import audit
 from odoo_bridge.api.rows import Row, Rows
 from odoo_bridge.api.waiting import Export
 from odoo_bridge.api.xlsx import workbook
-from odoo_bridge.postgres import no_statement_timeout
+from odoo_bridge.runtime.postgres import no_statement_timeout
 
 _ROWS_PER_PART = 500
 _KINDS = {

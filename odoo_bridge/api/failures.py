@@ -29,7 +29,7 @@ from odoo_bridge.odoo.errors import (
     OdooRejected,
     OdooUnavailable,
 )
-from odoo_bridge.postgres import was_canceled
+from odoo_bridge.runtime.postgres import was_canceled
 from odoo_bridge.sync.identity import OtherOdoo
 from odoo_bridge.writing import WriteError
 

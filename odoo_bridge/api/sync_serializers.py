@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from odoo_bridge.api.strict import StrictBody
 from odoo_bridge.models import SyncIssue, SyncRun
-from odoo_bridge.remedies import remedy
+from odoo_bridge.odoo.remedies import remedy
 
 MAX_IDS = 1000
 _KINDS = {

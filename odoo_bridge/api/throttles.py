@@ -8,7 +8,7 @@ from django.core.cache.backends.base import BaseCache
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle, UserRateThrottle
 
-from odoo_bridge.client_address import client_network
+from odoo_bridge.runtime.client_address import client_network
 
 
 class RateThrottle(SimpleRateThrottle):

@@ -15,7 +15,7 @@ from rest_framework.exceptions import APIException, Throttled
 from odoo_bridge.odoo import patience
 
 # Seconds after which an export that sends nothing any more does not count. The web server gives a
-# client up before (odoo_bridge/connections.py).
+# client up before (odoo_bridge/runtime/connections.py).
 _EXPORT_SECONDS = 120
 
 

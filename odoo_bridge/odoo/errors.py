@@ -2,14 +2,14 @@
 
 import re
 
-from odoo_bridge.redaction import redact
+from odoo_bridge.odoo.redaction import redact
 
 
 class BridgeError(Exception):
     """Anything the bridge says in a sentence. Never holds a password, a key or a traceback: what it
     quotes of others is redacted here.
 
-    ``code`` names the kind for programs; ``odoo_bridge.remedies`` says what to do about it.
+    ``code`` names the kind for programs; ``odoo_bridge.odoo.remedies`` says what to do about it.
     """
 
     code = "internal"

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from odoo_bridge.models import SyncIssue
 from odoo_bridge.odoo.errors import BridgeError
-from odoo_bridge.redaction import redact
+from odoo_bridge.odoo.redaction import redact
 
 _SHOWN_CHARACTERS = 1000
 _COLUMN_LENGTH = SyncIssue._meta.get_field("column").max_length

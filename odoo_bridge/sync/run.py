@@ -14,8 +14,8 @@ from django.db.models.functions import Now
 
 from odoo_bridge.models import GoneReview, SyncRun
 from odoo_bridge.odoo.errors import BridgeError
-from odoo_bridge.postgres import no_statement_timeout
-from odoo_bridge.redaction import redact
+from odoo_bridge.odoo.redaction import redact
+from odoo_bridge.runtime.postgres import no_statement_timeout
 from odoo_bridge.sync import gone, stopping
 from odoo_bridge.sync.execution import Cancelled, Execution, Progress
 from odoo_bridge.sync.lease import LeaseHeld, holder_name

@@ -21,7 +21,7 @@ from odoo_bridge import schedules
 from odoo_bridge.admin import charts
 from odoo_bridge.admin.dashboard import in_short
 from odoo_bridge.models import GoneReview, Heartbeat, Reference, SyncRun, SyncState
-from odoo_bridge.remedies import remedy
+from odoo_bridge.odoo.remedies import remedy
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.factories import (
     ReferenceFactory,

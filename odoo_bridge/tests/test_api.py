@@ -26,8 +26,8 @@ from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
 from odoo_bridge.api.throttles import ExportThrottle, RequestThrottle
-from odoo_bridge.logs import JsonFormatter
 from odoo_bridge.odoo.errors import OdooUnavailable
+from odoo_bridge.runtime.logs import JsonFormatter
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.factories import SyncIssueFactory, SyncRunFactory, SyncStateFactory
 

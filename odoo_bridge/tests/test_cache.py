@@ -20,11 +20,11 @@ from rest_framework.test import APIClient
 from accounts.tests.factories import PASSWORD, UserFactory, user_of
 from contacts.tests.factories import ContactFactory
 from odoo_bridge.api.throttles import ExportThrottle
-from odoo_bridge.cache import MAX_BYTES, SharedCache
 from odoo_bridge.celery import app
 from odoo_bridge.demo import DemoOdoo
-from odoo_bridge.environment import next_database
 from odoo_bridge.models import SyncRun
+from odoo_bridge.runtime.cache import MAX_BYTES, SharedCache
+from odoo_bridge.runtime.environment import next_database
 from odoo_bridge.sync import run as engine
 from odoo_bridge.tests.programs import a_worker, ended, eventually
 
@@ -270,7 +270,7 @@ def test_redis_is_tried_again_once_it_is_back(
     down.set("a", 1)
     assert down.get("a") == 1
     assert not up.outage.is_over()
-    monkeypatch.setattr("odoo_bridge.cache.REST_SECONDS", 0.0)
+    monkeypatch.setattr("odoo_bridge.runtime.cache.REST_SECONDS", 0.0)
     down.set("a", 2)
     up.outage.begins(redis.ConnectionError())
     up.set("a", 3)

@@ -13,7 +13,7 @@ from django.contrib.auth import get_user_model
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.demo.faults import Fault
 from odoo_bridge.odoo import gateway
-from odoo_bridge.remedies import REMEDIES
+from odoo_bridge.odoo.remedies import REMEDIES
 from odoo_bridge.tests.programs import free_port
 from odoo_bridge.tests.test_commands import call
 

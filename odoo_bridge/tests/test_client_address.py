@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.tests.factories import UserFactory
-from odoo_bridge.client_address import (
+from odoo_bridge.runtime.client_address import (
     UNKNOWN,
     ProxyWatch,
     client_address,
@@ -141,7 +141,7 @@ def watched(caplog, *requests):
     """The warnings of a fresh process that gets ``requests``."""
     caplog.clear()
     watch = ProxyWatch(lambda request: None)
-    with caplog.at_level(logging.WARNING, "odoo_bridge.client_address"):
+    with caplog.at_level(logging.WARNING, "odoo_bridge.runtime.client_address"):
         for request in requests:
             watch(request)
     return [record.getMessage() for record in caplog.records]

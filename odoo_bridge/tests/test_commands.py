@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command, load_command_clas
 from contacts.models import Contact
 from odoo_bridge.models import SyncRun
 from odoo_bridge.odoo import gateway
-from odoo_bridge.remedies import REMEDIES
+from odoo_bridge.odoo.remedies import REMEDIES
 from odoo_bridge.sync.lease import Lease
 
 pytestmark = pytest.mark.django_db

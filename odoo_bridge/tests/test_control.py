@@ -11,7 +11,7 @@ from invoices.models import Invoice
 from odoo_bridge.demo import Fault
 from odoo_bridge.models import GoneReview, SyncIssue, SyncRun, SyncState
 from odoo_bridge.odoo import gateway
-from odoo_bridge.remedies import REMEDIES
+from odoo_bridge.odoo.remedies import REMEDIES
 from odoo_bridge.sync import gone, lease
 from odoo_bridge.sync.control import cancel, confirm_gone, reject_gone, retry
 from odoo_bridge.sync.run import run, run_queued

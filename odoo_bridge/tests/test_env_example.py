@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from odoo_bridge.environment import ConfigurationError
+from odoo_bridge.runtime.environment import ConfigurationError
 
 ROOT: Path = settings.BASE_DIR
 READ = re.compile(r'env\.(?!read_file|is_set|wrong|stop)\w+\(\s*"([A-Z_0-9]+)"')

@@ -21,9 +21,9 @@ from contacts.tests.factories import ContactFactory
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.demo.errors import OdooError
 from odoo_bridge.demo.faults import Fault
-from odoo_bridge.logs import JsonFormatter, PlainFormatter, show_redacted
 from odoo_bridge.models import OdooWrite, SyncIssue, SyncRun
-from odoo_bridge.redaction import HIDDEN, redact
+from odoo_bridge.odoo.redaction import HIDDEN, redact
+from odoo_bridge.runtime.logs import JsonFormatter, PlainFormatter, show_redacted
 from odoo_bridge.sync.run import run
 
 CANARY = "kanari/Päss+w0rd\"'&\\#7"

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from odoo_bridge.startup import explain
+from odoo_bridge.runtime.startup import explain
 from odoo_bridge.tests.programs import free_port
 
 ROOT: Path = settings.BASE_DIR

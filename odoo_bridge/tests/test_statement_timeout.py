@@ -16,9 +16,9 @@ from accounts.tests.factories import reader, user_of
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from contacts.views import ContactViewSet
-from odoo_bridge import postgres
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.models import SyncRun
+from odoo_bridge.runtime import postgres
 from odoo_bridge.sync.run import run
 from odoo_bridge.tests.programs import database_of_the_test
 

@@ -18,11 +18,11 @@ from accounts import tokens
 from accounts.tests.factories import reader, user_of
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
-from odoo_bridge import connections
 from odoo_bridge.api import waiting
-from odoo_bridge.connections import MAX_BODY, MAX_HEAD, verdict
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.demo.faults import Fault
+from odoo_bridge.runtime import connections
+from odoo_bridge.runtime.connections import MAX_BODY, MAX_HEAD, verdict
 from odoo_bridge.tests.programs import a_program, eventually, free_port
 
 # Of the worker that the tests start, from odoo_bridge/gunicorn.py.

@@ -28,8 +28,8 @@ from odoo_bridge.odoo.errors import (
     OdooWrongDatabase,
 )
 from odoo_bridge.odoo.gateway import OdooGateway, connect, databases
-from odoo_bridge.remedies import remedy
-from odoo_bridge.startup import explain
+from odoo_bridge.odoo.remedies import remedy
+from odoo_bridge.runtime.startup import explain
 from odoo_bridge.sync import identity
 from odoo_bridge.sync.references import References
 from odoo_bridge.sync.streams import Stream, all_streams

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-from odoo_bridge.redaction import redact, redacted
+from odoo_bridge.odoo.redaction import redact, redacted
 
 # What every record has; anything else came in by ``extra=``.
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

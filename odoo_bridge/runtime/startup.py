@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, OperationalError, connection
 
 from odoo_bridge.odoo.errors import BridgeError
-from odoo_bridge.remedies import remedy
+from odoo_bridge.odoo.remedies import remedy
 
 EXIT_FAILED, EXIT_CONFIGURATION = 1, 2
 _MISSING_TABLE_OR_COLUMN = ("42P01", "42703")
@@ -35,7 +35,7 @@ def explained(traceback: bool = False) -> Iterator[None]:
 
 
 def stop(text: str, code: int = EXIT_CONFIGURATION) -> NoReturn:
-    from odoo_bridge.redaction import redact
+    from odoo_bridge.odoo.redaction import redact
 
     sys.stderr.write(f"{redact(text)}\n")
     raise SystemExit(code)

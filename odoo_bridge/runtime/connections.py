@@ -21,7 +21,7 @@ from gunicorn.glogging import Logger
 from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from odoo_bridge.startup import stop
+from odoo_bridge.runtime.startup import stop
 
 # Seconds for a whole request to arrive, and for the client to take anything of what is sent.
 ARRIVE_SECONDS = 20.0
@@ -357,7 +357,7 @@ class QuietLogger(Logger):
         super().setup(cfg)
         from django.conf import settings
 
-        from odoo_bridge.logs import JsonFormatter, PlainFormatter
+        from odoo_bridge.runtime.logs import JsonFormatter, PlainFormatter
 
         try:
             log_format = settings.LOG_FORMAT

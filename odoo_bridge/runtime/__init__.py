@@ -1,0 +1,1 @@
+"""How the processes of the bridge run: their variables, start, logs, connections and requests."""
