@@ -7,10 +7,10 @@ from django.utils.module_loading import import_string
 from django.views.generic import RedirectView
 
 from odoo_bridge.api.docs import RedocView, SchemaView, SwaggerView
+from odoo_bridge.api.health import LiveView, ReadyView, favicon
 from odoo_bridge.api.root import RootView
 from odoo_bridge.api.routes import both
 from odoo_bridge.api.sync_views import IssuesView, RunsView, RunView, StartRunView, SyncView
-from odoo_bridge.views import LiveView, ReadyView, favicon
 
 admin.site.index_title = "Overview"
 admin.site.index_template = "odoo_bridge/overview.html"

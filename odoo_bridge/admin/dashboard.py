@@ -16,6 +16,7 @@ from django.utils import timezone
 from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, WARNING
 from odoo_bridge.admin.charts import charts_for
 from odoo_bridge.admin.runs import lasted
+from odoo_bridge.api.health import STALE_SECONDS
 from odoo_bridge.checks import COLLECT_THEM, NO_STATIC_FILES, static_files_are_there
 from odoo_bridge.heartbeat import silences
 from odoo_bridge.models import GoneReview, SyncRun, SyncState
@@ -24,7 +25,6 @@ from odoo_bridge.runtime.client_address import proxy_mismatch
 from odoo_bridge.standing import Standing, all_standing
 from odoo_bridge.sync import identity
 from odoo_bridge.sync.streams import Stream, all_streams
-from odoo_bridge.views import STALE_SECONDS
 
 Kind, Status = SyncRun.Kind, SyncRun.Status
 # Seconds between two looks of the page: while a run is under way, and otherwise.
