@@ -3,7 +3,7 @@
 from typing import Any
 
 from accounts.backends import find_user
-from odoo_bridge import audit
+from odoo_bridge.operations import audit
 
 
 def note_login(

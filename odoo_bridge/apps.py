@@ -37,7 +37,7 @@ class OdooBridgeConfig(AppConfig):
 
 
 def _seed(using: str, **_: Any) -> None:
-    from odoo_bridge.schedules import seed
+    from odoo_bridge.operations.schedules import seed
 
     seed(using)
 

@@ -200,7 +200,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     else {}
 )
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "odoo_bridge.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "odoo_bridge.operations.beat:Scheduler"
 # Beat looks at the schedule rows every five seconds and remembers each tick at once: an interval
 # changed in the admin is in force within ten seconds, a killed beat does not repeat itself.
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5

@@ -13,9 +13,10 @@ from django.db.models import Max
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from odoo_bridge import audit, writing
-from odoo_bridge.heartbeat import worker_was_here
+from odoo_bridge import writing
 from odoo_bridge.models import GoneReview, SyncIssue, SyncRun
+from odoo_bridge.operations import audit
+from odoo_bridge.operations.heartbeat import worker_was_here
 from odoo_bridge.sync import run as engine
 from odoo_bridge.sync.lease import close_interrupted
 

@@ -18,11 +18,11 @@ from odoo_bridge.admin.charts import charts_for
 from odoo_bridge.admin.runs import lasted
 from odoo_bridge.api.health import STALE_SECONDS
 from odoo_bridge.checks import COLLECT_THEM, NO_STATIC_FILES, static_files_are_there
-from odoo_bridge.heartbeat import silences
 from odoo_bridge.models import GoneReview, SyncRun, SyncState
 from odoo_bridge.odoo.remedies import remedy
+from odoo_bridge.operations.heartbeat import silences
+from odoo_bridge.operations.stream_status import Standing, all_standing
 from odoo_bridge.runtime.client_address import proxy_mismatch
-from odoo_bridge.standing import Standing, all_standing
 from odoo_bridge.sync import identity
 from odoo_bridge.sync.streams import Stream, all_streams
 

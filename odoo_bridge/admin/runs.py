@@ -15,8 +15,8 @@ from unfold.decorators import display
 
 from odoo_bridge.admin.base import SYNC, DetailedAdmin
 from odoo_bridge.admin.posting import RUN_SYNC, needs, route
-from odoo_bridge.heartbeat import silences
 from odoo_bridge.models import SyncIssue, SyncRun
+from odoo_bridge.operations.heartbeat import silences
 from odoo_bridge.sync import control
 from odoo_bridge.sync.run import request as request_run
 from odoo_bridge.sync.streams import all_streams

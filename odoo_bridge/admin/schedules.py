@@ -27,11 +27,11 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from odoo_bridge import schedules
 from odoo_bridge.admin.base import SYNC, BridgeAdmin
 from odoo_bridge.admin.runs import lasted
 from odoo_bridge.models import Schedule, SyncRun, SyncState
-from odoo_bridge.schedules import DAY, HOUR, LONGEST_SECONDS, MINUTE, SHORTEST_SECONDS
+from odoo_bridge.operations import schedules
+from odoo_bridge.operations.schedules import DAY, HOUR, LONGEST_SECONDS, MINUTE, SHORTEST_SECONDS
 
 # Beat's own forms take any task with any arguments, and share an interval between tasks.
 for _model in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):

@@ -21,10 +21,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 
-from odoo_bridge import audit
 from odoo_bridge.api.rows import Row, Rows
 from odoo_bridge.api.waiting import Export
 from odoo_bridge.api.xlsx import workbook
+from odoo_bridge.operations import audit
 from odoo_bridge.runtime.postgres import no_statement_timeout
 
 _ROWS_PER_PART = 500

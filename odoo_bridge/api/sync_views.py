@@ -28,9 +28,9 @@ from odoo_bridge.api.sync_serializers import (
     SyncSerializer,
 )
 from odoo_bridge.api.throttles import SyncThrottle
-from odoo_bridge.heartbeat import silences
 from odoo_bridge.models import SyncIssue, SyncRun
-from odoo_bridge.standing import all_standing
+from odoo_bridge.operations.heartbeat import silences
+from odoo_bridge.operations.stream_status import all_standing
 from odoo_bridge.sync.control import ask_once
 from odoo_bridge.sync.streams import all_streams
 

@@ -17,11 +17,11 @@ from django_celery_beat.models import PeriodicTask
 from accounts.tests.factories import UserFactory, user_of
 from invoices import charts as money
 from invoices.tests.factories import InvoiceFactory
-from odoo_bridge import schedules
 from odoo_bridge.admin import charts
 from odoo_bridge.admin.dashboard import in_short
 from odoo_bridge.models import GoneReview, Heartbeat, Reference, SyncRun, SyncState
 from odoo_bridge.odoo.remedies import remedy
+from odoo_bridge.operations import schedules
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.factories import (
     ReferenceFactory,

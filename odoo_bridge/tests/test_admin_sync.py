@@ -13,9 +13,9 @@ from accounts.models import MANAGERS, OPERATORS, SUPPORT
 from accounts.tests.factories import UserFactory
 from accounts.tests.factories import staff as staff_of
 from contacts.tests.factories import ContactFactory
-from odoo_bridge import schedules
 from odoo_bridge.admin.runs import lasted
 from odoo_bridge.models import GoneReview, Heartbeat, Schedule, SyncIssue, SyncRun
+from odoo_bridge.operations import schedules
 from odoo_bridge.sync import run as engine
 from odoo_bridge.tests.factories import SyncIssueFactory, SyncRunFactory, SyncStateFactory
 

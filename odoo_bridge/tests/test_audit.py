@@ -15,8 +15,8 @@ from accounts import tokens
 from accounts.models import MANAGERS, OPERATORS, SUPPORT
 from accounts.tests.factories import PASSWORD, UserFactory, reader, staff, user_of
 from contacts.tests.factories import ContactFactory
-from odoo_bridge import audit
 from odoo_bridge.models import AuditEntry
+from odoo_bridge.operations import audit
 from odoo_bridge.tasks import prune_audit
 
 pytestmark = pytest.mark.django_db

@@ -22,11 +22,11 @@ from django_celery_beat.models import (
 )
 from django_celery_beat.schedulers import ModelEntry
 
-from odoo_bridge import schedules
-from odoo_bridge.beat import Scheduler
 from odoo_bridge.celery import app
-from odoo_bridge.heartbeat import SWEEP, silences
 from odoo_bridge.models import Heartbeat
+from odoo_bridge.operations import schedules
+from odoo_bridge.operations.beat import Scheduler
+from odoo_bridge.operations.heartbeat import SWEEP, silences
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tasks import sweep
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
-from odoo_bridge.schedules import past
+from odoo_bridge.operations.schedules import past
 
 
 class Entry(ModelEntry):

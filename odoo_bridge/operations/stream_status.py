@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from odoo_bridge import schedules
 from odoo_bridge.models import SyncIssue, SyncRun, SyncState
+from odoo_bridge.operations import schedules
 from odoo_bridge.sync.streams import all_streams
 
 _WAITING = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)

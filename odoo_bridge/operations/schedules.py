@@ -9,8 +9,8 @@ from typing import Any
 from django.db import connections
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from odoo_bridge.heartbeat import SWEEP
 from odoo_bridge.models import SyncRun
+from odoo_bridge.operations.heartbeat import SWEEP
 from odoo_bridge.sync.streams import all_streams
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
