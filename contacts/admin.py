@@ -28,8 +28,8 @@ from odoo_bridge.admin.records import (
     web_link,
 )
 from odoo_bridge.api.names import Names
-from odoo_bridge.indexes import start_of
 from odoo_bridge.models import Reference
+from odoo_bridge.models.indexes import start_of
 
 _CHILDREN_SHOWN = 20
 _TYPES = {

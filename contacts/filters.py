@@ -4,8 +4,8 @@ from django.db.models import F, QuerySet
 
 from contacts.models import Contact
 from odoo_bridge.api.filters import Codes, MirrorFilters, OdooId, OneOf, Ordering, SameText, YesNo
-from odoo_bridge.indexes import HasId, start_of
 from odoo_bridge.models import Reference
+from odoo_bridge.models.indexes import HasId, start_of
 
 
 class ContactFilters(MirrorFilters):

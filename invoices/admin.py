@@ -36,9 +36,9 @@ from odoo_bridge.admin.records import (
     one_of,
 )
 from odoo_bridge.api.names import Names
-from odoo_bridge.fields import EXACT, ExactSum
-from odoo_bridge.indexes import start_of
 from odoo_bridge.models import Reference
+from odoo_bridge.models.fields import EXACT, ExactSum
+from odoo_bridge.models.indexes import start_of
 
 # More lines than this nobody reads in a page; Odoo's own form pages them too.
 _LINES_SHOWN, _INVOICES_SHOWN = 500, 10

@@ -16,8 +16,8 @@ from odoo_bridge.api.filters import (
     Ordering,
     YesNo,
 )
-from odoo_bridge.indexes import start_of
 from odoo_bridge.models import Reference
+from odoo_bridge.models.indexes import start_of
 
 
 class InvoiceFilters(MirrorFilters):

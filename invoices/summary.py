@@ -25,8 +25,8 @@ from django.db.models.functions import Coalesce, TruncMonth
 from invoices.amounts import spelled
 from invoices.models import OPEN
 from odoo_bridge.api.names import Names
-from odoo_bridge.fields import ExactDecimalField, ExactSum
 from odoo_bridge.models import Reference
+from odoo_bridge.models.fields import ExactDecimalField, ExactSum
 
 # Odoo's sign of an invoice: below zero is what leaves us, a bill of a vendor or a credit to a
 # customer.

@@ -8,7 +8,6 @@ from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
-from odoo_bridge.fields import add_exact_sum
 from odoo_bridge.runtime.logs import show_redacted
 from odoo_bridge.runtime.postgres import limit_statements, read_moments_fast
 
@@ -21,6 +20,7 @@ class OdooBridgeConfig(AppConfig):
 
     def ready(self) -> None:
         from odoo_bridge import checks  # noqa: F401
+        from odoo_bridge.models.fields import add_exact_sum
 
         sys.excepthook = show_redacted
         connection_created.connect(read_moments_fast)

@@ -5,8 +5,8 @@ import django.db.models.functions.text
 from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations, models
 
-import odoo_bridge.indexes
-from odoo_bridge.indexes import AddIndex, RemoveIndex
+import odoo_bridge.models.indexes
+from odoo_bridge.models.indexes import AddIndex, RemoveIndex
 
 
 class Migration(migrations.Migration):
@@ -117,16 +117,16 @@ class Migration(migrations.Migration):
         ),
         AddIndex(
             model_name="contact",
-            index=odoo_bridge.indexes.Gin(
+            index=odoo_bridge.models.indexes.Gin(
                 fields=["tag_ids"], name="contact_tags", opclasses=["jsonb_path_ops"]
             ),
         ),
         AddIndex(
             model_name="contact",
-            index=odoo_bridge.indexes.Gin(
+            index=odoo_bridge.models.indexes.Gin(
                 django.contrib.postgres.indexes.OpClass(
                     django.db.models.functions.text.Upper(
-                        odoo_bridge.indexes.Words(
+                        odoo_bridge.models.indexes.Words(
                             "complete_name",
                             "name",
                             "email",

@@ -4,8 +4,8 @@ import django.contrib.postgres.indexes
 import django.db.models.functions.text
 from django.db import migrations, models
 
-import odoo_bridge.indexes
-from odoo_bridge.indexes import AddIndex, RemoveIndex
+import odoo_bridge.models.indexes
+from odoo_bridge.models.indexes import AddIndex, RemoveIndex
 
 
 class Migration(migrations.Migration):
@@ -105,10 +105,10 @@ class Migration(migrations.Migration):
         ),
         AddIndex(
             model_name="invoice",
-            index=odoo_bridge.indexes.Gin(
+            index=odoo_bridge.models.indexes.Gin(
                 django.contrib.postgres.indexes.OpClass(
                     django.db.models.functions.text.Upper(
-                        odoo_bridge.indexes.Words(
+                        odoo_bridge.models.indexes.Words(
                             "name", "ref", "payment_reference", "invoice_origin"
                         )
                     ),

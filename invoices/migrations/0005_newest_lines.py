@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from odoo_bridge.indexes import AddIndex
+from odoo_bridge.models.indexes import AddIndex
 
 
 class Migration(migrations.Migration):

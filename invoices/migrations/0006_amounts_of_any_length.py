@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-import odoo_bridge.fields
+import odoo_bridge.models.fields
 
 
 class Migration(migrations.Migration):
@@ -14,66 +14,68 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="invoice",
             name="amount_residual",
-            field=odoo_bridge.fields.ExactDecimalField(help_text="Still to be paid.", null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(
+                help_text="Still to be paid.", null=True
+            ),
         ),
         migrations.AlterField(
             model_name="invoice",
             name="amount_residual_signed",
-            field=odoo_bridge.fields.ExactDecimalField(null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(null=True),
         ),
         migrations.AlterField(
             model_name="invoice",
             name="amount_tax",
-            field=odoo_bridge.fields.ExactDecimalField(null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(null=True),
         ),
         migrations.AlterField(
             model_name="invoice",
             name="amount_tax_signed",
-            field=odoo_bridge.fields.ExactDecimalField(null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(null=True),
         ),
         migrations.AlterField(
             model_name="invoice",
             name="amount_total",
-            field=odoo_bridge.fields.ExactDecimalField(null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(null=True),
         ),
         migrations.AlterField(
             model_name="invoice",
             name="amount_total_signed",
-            field=odoo_bridge.fields.ExactDecimalField(null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(null=True),
         ),
         migrations.AlterField(
             model_name="invoice",
             name="amount_untaxed",
-            field=odoo_bridge.fields.ExactDecimalField(null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(null=True),
         ),
         migrations.AlterField(
             model_name="invoice",
             name="amount_untaxed_signed",
-            field=odoo_bridge.fields.ExactDecimalField(null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(null=True),
         ),
         migrations.AlterField(
             model_name="invoiceline",
             name="discount",
-            field=odoo_bridge.fields.ExactDecimalField(null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(null=True),
         ),
         migrations.AlterField(
             model_name="invoiceline",
             name="price_subtotal",
-            field=odoo_bridge.fields.ExactDecimalField(null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(null=True),
         ),
         migrations.AlterField(
             model_name="invoiceline",
             name="price_total",
-            field=odoo_bridge.fields.ExactDecimalField(null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(null=True),
         ),
         migrations.AlterField(
             model_name="invoiceline",
             name="price_unit",
-            field=odoo_bridge.fields.ExactDecimalField(null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(null=True),
         ),
         migrations.AlterField(
             model_name="invoiceline",
             name="quantity",
-            field=odoo_bridge.fields.ExactDecimalField(null=True),
+            field=odoo_bridge.models.fields.ExactDecimalField(null=True),
         ),
     ]

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from odoo_bridge.indexes import guess_rows
+from odoo_bridge.models.indexes import guess_rows
 
 RECORDS, SYNC, ACCESS = "Records", "Sync", "Access"
 # Up to here a count is exact; counting on costs more than the page it is shown on.

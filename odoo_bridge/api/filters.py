@@ -13,9 +13,9 @@ from drf_spectacular.drainage import set_override
 from rest_framework.exceptions import ErrorDetail
 
 from odoo_bridge.api.strict import unknown
-from odoo_bridge.fields import FRACTION_DIGITS, WHOLE_DIGITS
-from odoo_bridge.indexes import folded
 from odoo_bridge.models import MirroredQuerySet, Reference
+from odoo_bridge.models.fields import FRACTION_DIGITS, WHOLE_DIGITS
+from odoo_bridge.models.indexes import folded
 
 MAX_SECONDS = 10**9
 YES = {"1", "true", "yes"}

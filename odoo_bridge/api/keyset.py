@@ -19,7 +19,7 @@ from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessTha
 from django.db.models.lookups import IsNull
 
 from odoo_bridge.api.rows import Row
-from odoo_bridge.indexes import KEY_LENGTH
+from odoo_bridge.models.indexes import KEY_LENGTH
 
 
 @dataclass(frozen=True)

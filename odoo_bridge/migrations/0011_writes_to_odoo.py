@@ -5,7 +5,7 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
-import odoo_bridge.models
+import odoo_bridge.models.writes
 
 
 class Migration(migrations.Migration):
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                 (
                     "marker",
                     models.CharField(
-                        default=odoo_bridge.models._marker,
+                        default=odoo_bridge.models.writes._marker,
                         editable=False,
                         help_text="The record's external id in Odoo, by which it is found again.",
                         max_length=64,

@@ -18,8 +18,8 @@ from typing import Any
 
 from django.db.models import Count, Sum
 
-from odoo_bridge.fields import ExactSum
 from odoo_bridge.models import Reference, SyncIssue, SyncState
+from odoo_bridge.models.fields import ExactSum
 from odoo_bridge.odoo.errors import RecordRejected
 from odoo_bridge.odoo.gateway import Gateway, connect
 from odoo_bridge.odoo.values import decimal, many2one
