@@ -38,7 +38,7 @@ from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from odoo_bridge.models import Reference, SyncState  # noqa: E402
-from odoo_bridge.odoo.gateway import connect  # noqa: E402
+from odoo_bridge.odoo.connect import connect  # noqa: E402
 from odoo_bridge.sync import references  # noqa: E402
 from odoo_bridge.sync.references import References  # noqa: E402
 from odoo_bridge.sync.run import run  # noqa: E402

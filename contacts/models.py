@@ -6,12 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 
-from odoo_bridge.models import (
-    MirroredModel,
-    MirroredQuerySet,
-    created_here,
-    made_here_index,
-)
+from odoo_bridge.models import MirroredModel, MirroredQuerySet, created_here, made_here_index
 from odoo_bridge.models.fields import IdsField
 from odoo_bridge.models.indexes import Gin, by_parts, folded, has_word, start_of
 

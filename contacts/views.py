@@ -28,7 +28,7 @@ from odoo_bridge.api.live import (
 )
 from odoo_bridge.api.mirror import INCLUDE_GONE, MAX_AGE, MirrorViewSet, fields_parameter
 from odoo_bridge.api.strict import StrictQuery
-from odoo_bridge.odoo.gateway import connect
+from odoo_bridge.odoo.connect import connect
 
 
 @extend_schema_view(

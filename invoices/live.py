@@ -34,8 +34,9 @@ from odoo_bridge.api.names import Names
 from odoo_bridge.api.strict import StrictBody
 from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo import values
+from odoo_bridge.odoo.calls import Record
 from odoo_bridge.odoo.errors import BridgeError, OdooMissing, OdooRejected
-from odoo_bridge.odoo.gateway import Gateway, Record
+from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.writing import Action, NotAsAsked, made_by_user, mirrored
 
 MODEL, LINE_MODEL = "account.move", "account.move.line"

@@ -7,12 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from contacts.models import Below, Contact
-from odoo_bridge.models import (
-    MirroredModel,
-    MirroredQuerySet,
-    created_here,
-    made_here_index,
-)
+from odoo_bridge.models import MirroredModel, MirroredQuerySet, created_here, made_here_index
 from odoo_bridge.models.fields import ExactDecimalField, IdsField
 from odoo_bridge.models.indexes import by_parts, guess_rows, has_word, start_of
 

@@ -9,17 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import (
-    BigIntegerField,
-    Case,
-    Count,
-    Expression,
-    F,
-    Q,
-    QuerySet,
-    Value,
-    When,
-)
+from django.db.models import BigIntegerField, Case, Count, Expression, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, TruncMonth
 
 from invoices.amounts import spelled

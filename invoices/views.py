@@ -50,7 +50,7 @@ from odoo_bridge.api.mirror import (
     list_parameter,
 )
 from odoo_bridge.api.pagination import NumberedPages
-from odoo_bridge.odoo.gateway import connect
+from odoo_bridge.odoo.connect import connect
 
 EXPAND = list_parameter(
     "expand", ("contact", "lines"), "Put into each invoice, as a field of that name."

@@ -25,8 +25,9 @@ from django.utils.module_loading import import_string
 from odoo_bridge.api.renderers import Json
 from odoo_bridge.models import MirroredQuerySet, OdooWrite, SyncRun, SyncState
 from odoo_bridge.odoo import patience
+from odoo_bridge.odoo.connect import connect
 from odoo_bridge.odoo.errors import BridgeError, OdooRejected, OdooUnavailable, changed_nothing
-from odoo_bridge.odoo.gateway import Gateway, connect
+from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.sync import identity
 from odoo_bridge.sync.run import run
 

@@ -6,7 +6,7 @@ from rest_framework.test import APIClient
 from accounts.tests.factories import UserFactory
 from contacts.models import Contact
 from odoo_bridge.models import Reference, SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.run import run
 
 pytestmark = pytest.mark.django_db
@@ -17,7 +17,7 @@ CONTACTS, PARTNERS = "/api/utils/odoo-contacts", "/api/utils/odoo-partners"
 @pytest.fixture(autouse=True)
 def _no_connection_outlives_its_odoo():
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from odoo_bridge import writing
 from odoo_bridge.api import waiting
 from odoo_bridge.demo import Fault
 from odoo_bridge.models import OdooWrite, Reference, SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo import retry
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.run import run
 
 pytestmark = pytest.mark.django_db
@@ -30,9 +31,9 @@ LOST = ["after_commit_reset", "cut"]
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    monkeypatch.setattr(gateway.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
+    monkeypatch.setattr(retry.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 @pytest.fixture
@@ -203,7 +204,7 @@ def test_what_the_mirror_does_not_know_yet_is_looked_up_before_it_is_refused(odo
 
 def test_where_odoo_is_down_what_is_not_known_is_a_503_not_a_refusal(odoo, writer, settings):
     settings.ODOO_URL = "http://127.0.0.1:9"
-    gateway.disconnect()
+    disconnect()
     for body in ({"country_code": "XX"}, {"parent_id": 4711}, {"company_id": 99}):
         answer = make(writer, **body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "odoo_unavailable")
@@ -240,7 +241,7 @@ def test_an_answer_lost_with_odoo_gone_after_it_is_found_by_the_next_request(odo
     key = str(uuid4())
     odoo.faults.add(
         Fault("after_commit_reset", "res.partner", "load"),
-        Fault("reset", "ir.model.data", "check_object_reference", times=gateway.READ_ATTEMPTS),
+        Fault("reset", "ir.model.data", "check_object_reference", times=retry.READ_ATTEMPTS),
     )
     answer = make(writer, key)
     assert answer.status_code == 503
@@ -311,7 +312,7 @@ def test_a_call_that_odoo_did_not_take_can_be_sent_again_at_once(odoo, writer, f
     answer = make(writer, key)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
     assert OdooWrite.objects.get().state == OdooWrite.State.ASKED
-    gateway.disconnect()
+    disconnect()
     assert make(writer, key).status_code == 201
     assert len(named(odoo)) == 1
 
@@ -327,7 +328,7 @@ def test_odoo_being_down_is_a_503_that_says_when_to_come_back(odoo, writer, sett
 
 def test_a_contact_that_is_made_but_not_yet_mirrored_is_finished_by_the_next_request(odoo, writer):
     key = str(uuid4())
-    odoo.faults.add(Fault("status", "res.partner", "read", code=502, times=gateway.READ_ATTEMPTS))
+    odoo.faults.add(Fault("status", "res.partner", "read", code=502, times=retry.READ_ATTEMPTS))
     answer = make(writer, key)
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "unfinished"
@@ -353,7 +354,7 @@ def test_what_nobody_came_back_for_is_settled_by_the_sweeper(odoo, writer):
     found, lost = str(uuid4()), str(uuid4())
     odoo.faults.add(
         Fault("after_commit_reset", "res.partner", "load"),
-        Fault("reset", "ir.model.data", times=gateway.READ_ATTEMPTS),
+        Fault("reset", "ir.model.data", times=retry.READ_ATTEMPTS),
     )
     assert make(writer, found, name="Found").status_code == 503
     odoo.faults.add(Fault("reset", "res.partner", "load"))
@@ -498,9 +499,9 @@ LEFT = {
     "asked": [Fault("busy", "res.partner", "load")],
     "sent": [
         Fault("after_commit_reset", "res.partner", "load"),
-        Fault("reset", "ir.model.data", times=gateway.READ_ATTEMPTS),
+        Fault("reset", "ir.model.data", times=retry.READ_ATTEMPTS),
     ],
-    "made": [Fault("status", "res.partner", "read", code=502, times=gateway.READ_ATTEMPTS)],
+    "made": [Fault("status", "res.partner", "read", code=502, times=retry.READ_ATTEMPTS)],
 }
 
 
@@ -596,7 +597,7 @@ def test_every_write_is_a_row_with_who_what_when_and_what_came_of_it(odoo, write
 
 def test_no_secret_and_no_traceback_gets_into_the_record_of_writes(odoo, writer, settings):
     settings.ODOO_PASSWORD = odoo.password = "hunter-2-hunter-2"
-    gateway.disconnect()
+    disconnect()
     for kind in ("access_denied", "html", "reset", "wrong_type"):
         odoo.faults.add(Fault(kind, "res.partner", "load"))
         make(writer)

@@ -6,7 +6,7 @@ from rest_framework.test import APIClient
 from accounts.tests.factories import UserFactory
 from invoices.models import Invoice
 from odoo_bridge.models import Reference, SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 
@@ -18,7 +18,7 @@ LINES = [{"name": "Desk", "price_unit": 100.0, "tax_ids": [[6, 0, [1]]]}]
 @pytest.fixture(autouse=True)
 def _no_connection_outlives_its_odoo():
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 @pytest.fixture

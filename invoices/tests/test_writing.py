@@ -11,7 +11,8 @@ from accounts.tests.factories import UserFactory, user_of
 from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.demo import Fault
 from odoo_bridge.models import OdooWrite, Reference, SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo import retry
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 
@@ -24,9 +25,9 @@ DESK = 1
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    monkeypatch.setattr(gateway.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
+    monkeypatch.setattr(retry.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 @pytest.fixture
@@ -244,7 +245,7 @@ def test_totals_that_are_not_the_expected_ones_keep_the_invoice_a_draft(odoo, wr
 
 def test_a_price_that_odoo_stores_otherwise_is_noticed(odoo, writer):
     key = str(uuid4())
-    odoo.faults.add(Fault("status", "account.move", "read", code=502, times=gateway.READ_ATTEMPTS))
+    odoo.faults.add(Fault("status", "account.move", "read", code=502, times=retry.READ_ATTEMPTS))
     assert make(writer, odoo, key, post=True).json()["error"]["code"] == "unfinished"
     [line] = [
         each for each, row in odoo.rows("account.move.line").items() if row["name"] == "Consulting"
@@ -289,9 +290,9 @@ def test_an_outage_after_any_step_is_got_over_by_the_same_request(odoo, writer, 
     key = str(uuid4())
     odoo.faults.add(
         Fault("after_commit_reset", "account.move", step),
-        Fault("reset", "ir.model.data", times=gateway.READ_ATTEMPTS),
+        Fault("reset", "ir.model.data", times=retry.READ_ATTEMPTS),
         # Once for the state before the post, then while it is looked up.
-        Fault("reset", "account.move", "read", skip=2, times=gateway.READ_ATTEMPTS),
+        Fault("reset", "account.move", "read", skip=2, times=retry.READ_ATTEMPTS),
     )
     first = make(writer, odoo, key, post=True)
     assert first.status_code == 503

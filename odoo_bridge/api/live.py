@@ -27,8 +27,9 @@ from odoo_bridge.api.serializers import MAX_ID
 from odoo_bridge.api.strict import StrictBody, StrictSerializer, unknown
 from odoo_bridge.models import MirroredQuerySet, OdooWrite, Reference
 from odoo_bridge.odoo import values
+from odoo_bridge.odoo.connect import connect
 from odoo_bridge.odoo.errors import OdooRejected, OdooUnavailable
-from odoo_bridge.odoo.gateway import Gateway, connect
+from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.sync import references
 from odoo_bridge.writing import OPEN, Action, answer_to, ask, carry_out, recall
 

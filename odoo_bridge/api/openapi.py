@@ -7,10 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.urls import reverse
-from drf_spectacular.extensions import (
-    OpenApiAuthenticationExtension,
-    OpenApiSerializerExtension,
-)
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import permissions, serializers
 

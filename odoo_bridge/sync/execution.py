@@ -19,8 +19,10 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from odoo_bridge.models import MirroredModel, MirroredQuerySet, SyncRun, SyncState
+from odoo_bridge.odoo.calls import Record
+from odoo_bridge.odoo.connect import connect
 from odoo_bridge.odoo.errors import BridgeError, FieldUnreadable, OdooTimeout, RecordRejected
-from odoo_bridge.odoo.gateway import Gateway, Record, connect
+from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.sync import (
     backfill,
     gone,

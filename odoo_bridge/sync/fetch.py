@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
+from odoo_bridge.odoo.calls import Record
 from odoo_bridge.odoo.errors import (
     BridgeError,
     FieldUnreadable,
@@ -22,7 +23,7 @@ from odoo_bridge.odoo.errors import (
     OdooTooLarge,
     OdooUnavailable,
 )
-from odoo_bridge.odoo.gateway import Gateway, Record
+from odoo_bridge.odoo.gateway import Gateway
 
 T = TypeVar("T")
 SLOW_SECONDS, FAST_SECONDS = 10.0, 2.0

@@ -9,8 +9,9 @@ from django.db.models.functions import Now
 
 from odoo_bridge.models import Reference
 from odoo_bridge.odoo import values
+from odoo_bridge.odoo.calls import Record
 from odoo_bridge.odoo.errors import OdooForbidden, OdooMissing, OdooRejected, RecordRejected
-from odoo_bridge.odoo.gateway import Gateway, Record
+from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.sync.faults import is_of_a_row
 
 logger = logging.getLogger(__name__)

@@ -25,7 +25,8 @@ from django.db.models.functions import Cast
 
 from odoo_bridge.models import MirroredQuerySet
 from odoo_bridge.odoo import values
-from odoo_bridge.odoo.gateway import FieldDigest, Gateway
+from odoo_bridge.odoo.aggregates import FieldDigest
+from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.sync.fetch import Fetcher, read_page
 from odoo_bridge.sync.streams import Mapper, Stream
 

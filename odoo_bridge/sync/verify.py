@@ -20,8 +20,9 @@ from django.db.models import Count, Sum
 
 from odoo_bridge.models import Reference, SyncIssue, SyncState
 from odoo_bridge.models.fields import ExactSum
+from odoo_bridge.odoo.connect import connect
 from odoo_bridge.odoo.errors import RecordRejected
-from odoo_bridge.odoo.gateway import Gateway, connect
+from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.odoo.values import decimal, many2one
 from odoo_bridge.sync import references, slices
 from odoo_bridge.sync.fetch import read_page

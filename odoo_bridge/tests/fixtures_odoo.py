@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.tests.real_odoo import RealOdoo, copy_of_template
 
 
@@ -30,15 +31,14 @@ def real_odoo14() -> RealOdoo:
 @pytest.fixture
 def bridge_on_real_odoo(settings: Any, real_odoo: RealOdoo, transport: str) -> Iterator[RealOdoo]:
     """``real_odoo``, with the bridge's settings pointed at it over the test's ``transport``."""
-    from odoo_bridge.odoo import gateway
 
     settings.ODOO_URL = real_odoo.url
     settings.ODOO_DB = real_odoo.database
     settings.ODOO_USERNAME, settings.ODOO_PASSWORD = real_odoo.username, real_odoo.password
     settings.ODOO_API_KEY = real_odoo.api_key if transport == "json2" else ""
-    gateway.disconnect()
+    disconnect()
     yield real_odoo
-    gateway.disconnect()
+    disconnect()
 
 
 def _odoo(version: int, database: str) -> RealOdoo:

@@ -24,7 +24,7 @@ from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
 from odoo_bridge.api.changes import content_fields
 from odoo_bridge.demo.churn import Churn
 from odoo_bridge.models import SyncRun, SyncState
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.lease import locked_state
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
@@ -317,7 +317,7 @@ def test_followers_of_a_busy_mirror_end_with_what_the_lists_show(
         assert rows == shown
         assert follow(live_server, user, feed, tmp_path / f"{feed[-5:]}.json") == shown
     assert Contact.objects.exclude(gone_at=None).exists()
-    gateway.disconnect()
+    disconnect()
 
 
 # The client of the documentation ----------------------------------------------------------------

@@ -12,7 +12,8 @@ from django.contrib.auth import get_user_model
 
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.demo.faults import Fault
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo import retry
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.odoo.remedies import REMEDIES
 from odoo_bridge.tests.programs import free_port
 from odoo_bridge.tests.test_commands import call
@@ -24,18 +25,18 @@ both = pytest.mark.parametrize("transport", ["jsonrpc", "json2"], indirect=True)
 @pytest.fixture(autouse=True)
 def _afresh(monkeypatch):
     # What is not there is not asked for again and again.
-    monkeypatch.setattr(gateway, "READ_ATTEMPTS", 1)
-    gateway.disconnect()
+    monkeypatch.setattr(retry, "READ_ATTEMPTS", 1)
+    disconnect()
     get_user_model().objects.create_superuser("admin", "admin@example.com")
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 def report_of_check() -> dict[str, Any]:
     code, text = call("check_odoo", "--json")
     report = json.loads(text)
     assert code == (0 if report["ready"] else 1)
-    gateway.disconnect()
+    disconnect()
     return report
 
 
@@ -222,7 +223,7 @@ def test_a_user_without_the_rights(demo):
     assert [problem["code"] for problem in report["problems"]] == ["odoo_forbidden"]
     assert "Invoicing: Read-only" in report["verdict"]
     demo.forbid("account.move.line")
-    gateway.disconnect()
+    disconnect()
     assert "(1 more above)" in check()["verdict"]
 
 

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command, load_command_clas
 
 from contacts.models import Contact
 from odoo_bridge.models import SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.odoo.remedies import REMEDIES
 from odoo_bridge.sync.lease import Lease
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _afresh():
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 def call(*arguments):
@@ -145,7 +145,7 @@ def test_check_names_what_stops_a_sync_and_the_remedy(demo, settings):
     demo.forbid("account.move")
     code, text = call("check_odoo")
     assert code == 1 and "Invoicing: Read-only" in text
-    gateway.disconnect()
+    disconnect()
     settings.ODOO_PASSWORD = "not the password"
     code, text = call("check_odoo")
     assert code == 1 and "ODOO_PASSWORD" in text

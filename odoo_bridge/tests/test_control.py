@@ -10,7 +10,7 @@ from contacts.models import Contact
 from invoices.models import Invoice
 from odoo_bridge.demo import Fault
 from odoo_bridge.models import GoneReview, SyncIssue, SyncRun, SyncState
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.odoo.remedies import REMEDIES
 from odoo_bridge.sync import gone, lease
 from odoo_bridge.sync.control import cancel, confirm_gone, reject_gone, retry
@@ -23,7 +23,7 @@ Status = SyncRun.Status
 @pytest.fixture(autouse=True)
 def _no_connection_outlives_its_odoo():
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from contacts.models import Contact
 from odoo_bridge import checks
 from odoo_bridge.demo import Fault
 from odoo_bridge.models import SyncIssue, SyncRun, SyncState
-from odoo_bridge.odoo import gateway, values
+from odoo_bridge.odoo import values
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.extras import chosen, refusal
 from odoo_bridge.sync.run import run
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _afresh():
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 def sync(kind: str = "reconcile") -> SyncRun:
@@ -146,7 +147,7 @@ def test_a_field_that_odoo_fails_to_read_is_found_once_and_left_out(demo, settin
     assert "comment" not in Contact.objects.get(pk=ids[0]).extra
 
     demo.clock.step(timedelta(hours=1))
-    gateway.disconnect()  # it remembers Odoo's clock for two seconds
+    disconnect()  # it remembers Odoo's clock for two seconds
     sync()
     before = len(demo.calls)
     assert sync().read_count == 0

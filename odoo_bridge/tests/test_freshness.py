@@ -20,7 +20,8 @@ from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
 from odoo_bridge.api.throttles import RefreshThrottle
 from odoo_bridge.demo.faults import Fault
 from odoo_bridge.models import Reference, SyncRun, SyncState
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo import retry
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.factories import ReferenceFactory, SyncStateFactory
@@ -31,9 +32,9 @@ PATHS = ["/api/contacts", "/api/contacts?cursor=", "/api/contacts/7", "/api/invo
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    monkeypatch.setattr(gateway.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
+    monkeypatch.setattr(retry.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 @pytest.fixture

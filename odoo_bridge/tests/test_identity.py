@@ -15,7 +15,7 @@ from contacts.models import Contact
 from invoices.models import Invoice
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.models import OdooIdentity, OdooWrite, Reference, SyncRun, SyncState
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync import identity
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
@@ -30,7 +30,7 @@ LATER = datetime(2026, 11, 3, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def _fresh_gateways():
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 def sync(stream="contacts", kind="changes", **options):

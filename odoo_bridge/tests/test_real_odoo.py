@@ -10,7 +10,7 @@ from django.db.models import F
 from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.models import SyncRun, SyncState
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import connect
 from odoo_bridge.sync.control import cancel, confirm_gone
 from odoo_bridge.sync.run import run, run_queued
 from odoo_bridge.sync.streams import all_streams
@@ -213,7 +213,7 @@ def test_a_changes_run_with_nothing_to_do_asks_little_and_writes_nothing(odoo: A
 
 
 def test_the_first_key_of_our_user_that_expires_is_found(odoo: Any) -> None:
-    assert gateway.connect().key_expires_at() is None
+    assert connect().key_expires_at() is None
     odoo.sql("update res_users_apikeys set expiration_date = '2030-02-01 12:00:00'")
-    assert gateway.connect().key_expires_at() == datetime(2030, 2, 1, 12, tzinfo=UTC)
+    assert connect().key_expires_at() == datetime(2030, 2, 1, 12, tzinfo=UTC)
     odoo.sql("update res_users_apikeys set expiration_date = null")

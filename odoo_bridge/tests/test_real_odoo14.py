@@ -7,7 +7,7 @@ import pytest
 
 from contacts.models import Contact
 from odoo_bridge.models import SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import verify
@@ -20,9 +20,9 @@ def odoo(real_odoo14: Any, settings: Any) -> Iterator[Any]:
     settings.ODOO_URL, settings.ODOO_DB = real_odoo14.url, real_odoo14.database
     settings.ODOO_USERNAME, settings.ODOO_PASSWORD = real_odoo14.username, real_odoo14.password
     settings.ODOO_API_KEY = ""
-    gateway.disconnect()
+    disconnect()
     yield real_odoo14
-    gateway.disconnect()
+    disconnect()
 
 
 def sync(stream: str, kind: str = "changes") -> SyncRun:

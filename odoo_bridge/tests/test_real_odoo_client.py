@@ -10,7 +10,8 @@ import odoorpc
 import psycopg
 import pytest
 
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo import retry
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.tests.real_odoo import RealOdoo
 
 
@@ -203,13 +204,13 @@ def test_check_odoo_says_what_stands_in_the_way(odoo, settings, monkeypatch):
     """The demo stands in for most of this in test_check_odoo.py; here are Odoo's own words."""
     from odoo_bridge.tests.test_check_odoo import report_of_check
 
-    monkeypatch.setattr(gateway, "READ_ATTEMPTS", 1)
+    monkeypatch.setattr(retry, "READ_ATTEMPTS", 1)
 
     def given(database: str = odoo.database, user: RealOdoo = odoo, key: str = "") -> None:
         settings.ODOO_URL, settings.ODOO_DB, settings.ODOO_API_KEY = odoo.url, database, key
         settings.ODOO_USERNAME, settings.ODOO_PASSWORD = user.username, user.password
         settings.ODOO_COMPANY_IDS = []
-        gateway.disconnect()
+        disconnect()
 
     def stopped_by(code: str) -> str:
         problems = report_of_check()["problems"]

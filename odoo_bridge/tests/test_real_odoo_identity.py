@@ -14,7 +14,7 @@ from psycopg import sql
 
 from contacts.models import Contact
 from odoo_bridge.models import SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync import identity
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
@@ -31,14 +31,14 @@ ODOOS = [
 @pytest.fixture(autouse=True)
 def _fresh_gateways() -> Iterator[None]:
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 def point(settings: Any, odoo: RealOdoo) -> RealOdoo:
     settings.ODOO_URL, settings.ODOO_DB = odoo.url, odoo.database
     settings.ODOO_USERNAME, settings.ODOO_PASSWORD = odoo.username, odoo.password
     settings.ODOO_API_KEY = ""
-    gateway.disconnect()
+    disconnect()
     return odoo
 
 

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from accounts.tests.factories import reader
 from odoo_bridge.models import SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import connect
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 
@@ -55,7 +55,7 @@ def test_filters_find_what_odoo_finds(odoo: Any, api: APIClient) -> None:
     odoo.post([late, paid])
     odoo.pay([paid])
     copy()
-    ours = gateway.connect()
+    ours = connect()
     states = ("country_id.code", "=", "US")
     no_entry = ("move_type", "!=", "entry")
     for path, model, domain in (

@@ -19,7 +19,8 @@ from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
 from odoo_bridge import writing
 from odoo_bridge.models import OdooWrite, Reference, SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo import retry
+from odoo_bridge.odoo.connect import connect, disconnect
 from odoo_bridge.odoo.errors import OdooUnavailable
 from odoo_bridge.sync import references
 from odoo_bridge.sync.run import run
@@ -96,12 +97,10 @@ def scene(request: pytest.FixtureRequest, settings: Any) -> Iterator[Scene]:
         settings.ODOO_URL, settings.ODOO_DB = proxy.here, odoo.database
         settings.ODOO_USERNAME, settings.ODOO_PASSWORD = odoo.username, odoo.password
         settings.ODOO_API_KEY = odoo.api_key if transport == "json2" else ""
-        gateway.disconnect()
+        disconnect()
         customer = odoo.create("res.partner", name=f"Customer {uuid4().hex}", is_company=True)
         sync("contacts")
-        references.save(
-            references.read(gateway.connect(), ["res.company", "res.currency"]), timezone.now()
-        )
+        references.save(references.read(connect(), ["res.company", "res.currency"]), timezone.now())
         sales = [
             ("type_tax_use", "=", "sale"),
             ("amount", "=", 15),
@@ -119,7 +118,7 @@ def scene(request: pytest.FixtureRequest, settings: Any) -> Iterator[Scene]:
             odoo.search("account.tax", sales)[0],
             odoo.search("product.product", [("sale_ok", "=", True)])[0],
         )
-    gateway.disconnect()
+    disconnect()
 
 
 def sync(*streams: str) -> None:
@@ -213,7 +212,7 @@ def test_an_answer_lost_after_the_commit_makes_no_second_record(scene):
 def test_a_client_that_retries_after_an_outage_gets_the_same_record(scene, monkeypatch):
     contact_ref, invoice_ref = scene.ref(), scene.ref()
     # The outage begins with the answer: the lookup that would find the record fails as well.
-    monkeypatch.setattr(gateway, "READ_ATTEMPTS", 1)
+    monkeypatch.setattr(retry, "READ_ATTEMPTS", 1)
     for make, model, ref in (
         (scene.contact, "res.partner", contact_ref),
         (scene.invoice, "account.move", invoice_ref),
@@ -234,7 +233,7 @@ def test_a_client_that_retries_after_an_outage_gets_the_same_record(scene, monke
 
 def test_a_post_whose_answer_was_lost_is_not_repeated(scene, monkeypatch):
     ref = scene.ref()
-    monkeypatch.setattr(gateway, "READ_ATTEMPTS", 1)
+    monkeypatch.setattr(retry, "READ_ATTEMPTS", 1)
     made = scene.invoice(ref=ref).json()["odoo_id"]
     key = str(uuid4())
     scene.proxy.lose("action_post")
@@ -266,7 +265,7 @@ def test_a_client_that_comes_back_while_odoo_still_works_gets_the_one_record(sce
 
 def test_two_calls_with_one_marker_at_work_in_odoo_leave_one_record(scene):
     ref = scene.ref()
-    odoo = gateway.connect()
+    odoo = connect()
     marker, outcomes = f"odoo_bridge.{uuid4().hex}", []
 
     def load() -> None:
@@ -306,7 +305,7 @@ def eventually(condition: Callable[[], Any]) -> None:
 
 def test_what_nobody_came_back_for_is_copied_with_its_maker(scene, monkeypatch):
     ref = scene.ref()
-    monkeypatch.setattr(gateway, "READ_ATTEMPTS", 1)
+    monkeypatch.setattr(retry, "READ_ATTEMPTS", 1)
     scene.proxy.lose("load", "check_object_reference")
     assert scene.contact(ref=ref).status_code == 503
     OdooWrite.objects.update(
@@ -372,7 +371,7 @@ def test_a_user_who_only_bills_is_enough_for_the_bridge(scene, settings):
     settings.ODOO_USERNAME, settings.ODOO_PASSWORD = login, password
     if settings.ODOO_API_KEY:
         settings.ODOO_API_KEY = scene.odoo._new_api_key(user_id)
-    gateway.disconnect()
+    disconnect()
     scene.proxy.lose("load")
     contact = scene.contact(ref=contact_ref)
     assert contact.status_code == 201, contact.json()

@@ -10,7 +10,7 @@ import pytest
 
 from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.models import SyncIssue, SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import verify
@@ -28,9 +28,9 @@ def odoo(request: pytest.FixtureRequest, settings: Any, version: int) -> Any:
     settings.ODOO_URL, settings.ODOO_DB = real.url, real.database
     settings.ODOO_USERNAME, settings.ODOO_PASSWORD = real.username, real.password
     settings.ODOO_API_KEY = ""
-    gateway.disconnect()
+    disconnect()
     yield real
-    gateway.disconnect()
+    disconnect()
 
 
 def sync(stream: str, kind: str = "reconcile") -> SyncRun:

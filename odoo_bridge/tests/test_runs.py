@@ -14,7 +14,8 @@ from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.demo import Fault
 from odoo_bridge.demo.base import ADMIN_USER
 from odoo_bridge.models import SyncIssue, SyncRun, SyncState
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo import retry
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync import backfill
 from odoo_bridge.sync.lease import Lease, LeaseLost, close_interrupted
 from odoo_bridge.sync.run import run
@@ -27,9 +28,9 @@ BOTH = pytest.mark.parametrize("transport", ["jsonrpc", "json2"], indirect=True)
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch):
-    monkeypatch.setattr(gateway.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
+    monkeypatch.setattr(retry.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 def sync(stream="contacts", kind="changes", **options):
@@ -170,7 +171,7 @@ def test_odoos_clock_set_back_loses_nothing(demo):
     watermark = SyncState.objects.get(pk="contacts").watermark
     demo.clock.step(timedelta(hours=-2))
     demo.write("res.partner", [acme], name="Written in the past")
-    gateway.disconnect()  # the clock of an answer two seconds ago would still do
+    disconnect()  # the clock of an answer two seconds ago would still do
     sync()
     assert Contact.objects.get(pk=acme).name == "Written in the past"
     assert SyncState.objects.get(pk="contacts").watermark >= watermark
@@ -246,7 +247,7 @@ def test_no_rights_on_invoices_fails_them_alone(demo):
     demo.forbid("account.move")
     demo.forbid("account.move.line")
     demo.write("res.partner", [acme], name="Acme Ltd")
-    gateway.disconnect()
+    disconnect()
     assert sync("contacts").status == "succeeded"
     for stream in ("invoices", "invoice_lines"):
         row = sync(stream)
@@ -491,7 +492,7 @@ def test_a_fault_that_lasts_fails_the_run_and_marks_nothing(demo, kind, method):
     assert not Contact.objects.exclude(gone_at=None).exists()
     assert SyncState.objects.get(pk="contacts").watermark == watermark
     demo.faults.clear()
-    gateway.disconnect()
+    disconnect()
     assert sync().status == "succeeded"
     assert_equal_to_odoo("contacts")
 

@@ -184,7 +184,7 @@ def test_what_odoo_quotes_gets_nowhere(
     name: str,
 ) -> None:
     demo.password = settings.ODOO_PASSWORD = CANARY
-    monkeypatch.setattr("odoo_bridge.odoo.gateway.READ_ATTEMPTS", 1)
+    monkeypatch.setattr("odoo_bridge.odoo.retry.READ_ATTEMPTS", 1)
     ContactFactory(odoo_id=demo.add("res.partner", name="Acme"))
     client = APIClient()
     client.force_authenticate(user_of("superuser"))

@@ -6,7 +6,7 @@ from django.db.models import F
 
 from contacts.models import Contact
 from odoo_bridge.models import Reread, SyncRun, SyncState
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync import execution, fetch, slices, verify
 from odoo_bridge.sync.lease import LEASE, close_interrupted
 from odoo_bridge.sync.run import run
@@ -20,7 +20,7 @@ MIRRORED = ("contacts_contact", "odoo_bridge_reread")
 @pytest.fixture(autouse=True)
 def _fresh_gateways():
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.api.names import Names
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.models import Reference, SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import connect, disconnect
 from odoo_bridge.sync import references, unstamped
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
@@ -65,9 +65,9 @@ def demo(request: pytest.FixtureRequest, settings: Any) -> Iterator[DemoOdoo]:
         settings.ODOO_URL, settings.ODOO_DB = server.url, odoo.database
         settings.ODOO_USERNAME, settings.ODOO_PASSWORD = odoo.username, odoo.password
         settings.ODOO_API_KEY = ""
-        gateway.disconnect()
+        disconnect()
         yield odoo
-        gateway.disconnect()
+        disconnect()
 
 
 every_kind_of_odoo = pytest.mark.parametrize("demo", ["14.0", "18.0", "19.0"], indirect=True)
@@ -146,7 +146,7 @@ def differs(demo: DemoOdoo, stream: str, field: str, scene: dict[str, int]) -> b
 
 def test_every_reference_list_and_counter_of_ours_is_among_the_fields_above(demo: DemoOdoo) -> None:
     for name, stream in all_streams().items():
-        mapper = stream.bind(gateway.connect().fields(stream.odoo_model), object())  # type: ignore[arg-type]
+        mapper = stream.bind(connect().fields(stream.odoo_model), object())  # type: ignore[arg-type]
         assert {one.field for one in unstamped.tracked(mapper)} == set(FIELDS[name])
 
 

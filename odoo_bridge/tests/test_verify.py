@@ -10,7 +10,7 @@ import pytest
 from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.models import SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync import verify as verifying
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
@@ -25,7 +25,7 @@ LINES = [{"name": "Desk", "quantity": 2, "price_unit": 10.5}]
 def _afresh(monkeypatch):
     monkeypatch.setattr(verifying, "SECOND_LOOK_SECONDS", 0)
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 @pytest.fixture

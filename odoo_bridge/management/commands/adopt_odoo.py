@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from odoo_bridge.management.commands._output import BridgeCommand
+from odoo_bridge.odoo.connect import connect
 from odoo_bridge.odoo.errors import BridgeError
-from odoo_bridge.odoo.gateway import connect
 from odoo_bridge.sync import identity
 
 _OTHER = (

@@ -20,6 +20,7 @@ from odoo_bridge.checks import (
     static_files_are_there,
 )
 from odoo_bridge.management.commands._output import BridgeCommand
+from odoo_bridge.odoo.connect import connect, databases
 from odoo_bridge.odoo.errors import (
     BridgeError,
     OdooForbidden,
@@ -27,7 +28,7 @@ from odoo_bridge.odoo.errors import (
     OdooRejected,
     OdooWrongDatabase,
 )
-from odoo_bridge.odoo.gateway import OdooGateway, connect, databases
+from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.odoo.remedies import remedy
 from odoo_bridge.runtime.startup import explain
 from odoo_bridge.sync import identity
@@ -97,7 +98,7 @@ class Command(BridgeCommand):
         if problems:
             raise SystemExit(1)
 
-    def _look(self, gateway: OdooGateway, report: dict[str, Any], problems: list[Problem]) -> None:
+    def _look(self, gateway: Gateway, report: dict[str, Any], problems: list[Problem]) -> None:
         report |= {
             "version": gateway.version().text,
             "transport": gateway.transport,
@@ -120,9 +121,7 @@ class Command(BridgeCommand):
         seconds = sum(stream.pop("seconds", 0) for stream in report["streams"])
         report["first_copy_seconds"] = max(1, round(seconds))
 
-    def _stream(
-        self, gateway: OdooGateway, stream: Stream, problems: list[Problem]
-    ) -> dict[str, Any]:
+    def _stream(self, gateway: Gateway, stream: Stream, problems: list[Problem]) -> dict[str, Any]:
         found: dict[str, Any] = {"stream": stream.name, "model": stream.odoo_model}
         try:
             available = gateway.fields(stream.odoo_model)
@@ -159,7 +158,7 @@ class Command(BridgeCommand):
         self.stdout.write((self.style.ERROR if problems else self.style.SUCCESS)(report["verdict"]))
 
 
-def _mirror_of(gateway: OdooGateway, problems: list[Problem]) -> str:
+def _mirror_of(gateway: Gateway, problems: list[Problem]) -> str:
     """Which Odoo is mirrored here, in words. Another one than this is a problem."""
     known = identity.recorded()
     finding = identity.look(gateway, known, thorough=True)
@@ -193,7 +192,7 @@ def _database_problem(exc: Error) -> Problem:
     return Problem("database", message, what_to_do or remedy("database"))
 
 
-def _companies(gateway: OdooGateway) -> tuple[list[str], Problem | None]:
+def _companies(gateway: Gateway) -> tuple[list[str], Problem | None]:
     """The names of the companies the user may act for, and what is wrong with ODOO_COMPANY_IDS."""
     # Any call for a company that is not the user's is refused, this one too.
     of_user = replace(gateway, company_ids=())
@@ -207,7 +206,7 @@ def _companies(gateway: OdooGateway) -> tuple[list[str], Problem | None]:
     return list(names.values()), Problem("wrong_company", message, remedy("wrong_company"))
 
 
-def _portal(gateway: OdooGateway) -> Problem | None:
+def _portal(gateway: Gateway) -> Problem | None:
     if gateway.is_internal_user():
         return None
     message = "The Odoo user is a portal user: it sees its own records and nothing else"
@@ -215,7 +214,7 @@ def _portal(gateway: OdooGateway) -> Problem | None:
 
 
 def _seconds(
-    gateway: OdooGateway, stream: Stream, domain: Sequence[Any], fields: Sequence[str], rows: int
+    gateway: Gateway, stream: Stream, domain: Sequence[Any], fields: Sequence[str], rows: int
 ) -> float:
     """How long the first copy of the stream takes, from a read of some of its records."""
     connections = 1 if gateway.client.online else settings.ODOO_CONNECTIONS

@@ -32,7 +32,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from odoo_bridge.celery import app
 from odoo_bridge.management.commands._output import BridgeCommand
 from odoo_bridge.models import SyncRun
-from odoo_bridge.odoo.gateway import connect
+from odoo_bridge.odoo.connect import connect
 from odoo_bridge.sync import identity, stopping
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams

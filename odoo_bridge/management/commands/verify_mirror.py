@@ -7,8 +7,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from odoo_bridge.management.commands._output import StreamCommand
 from odoo_bridge.models import SyncRun
+from odoo_bridge.odoo.connect import connect
 from odoo_bridge.odoo.errors import BridgeError
-from odoo_bridge.odoo.gateway import connect
 from odoo_bridge.sync import identity
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams

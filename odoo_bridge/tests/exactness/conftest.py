@@ -10,10 +10,10 @@ import pytest
 from django.test import override_settings
 
 from odoo_bridge.demo import DemoOdoo
-from odoo_bridge.odoo import gateway
 
 if TYPE_CHECKING:  # pytest reads this file before Django has its models
     from odoo_bridge.tests.exactness.checker import Checker, Journal
+from odoo_bridge.odoo.connect import disconnect
 
 PASSWORD = "canary'of\"the\\password%2F"
 API_KEY = "canary-of-the-api-key"
@@ -31,9 +31,9 @@ def _a_moment(_state: Any) -> float:
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Ask again at once: the waits between attempts have a test of their own."""
     monkeypatch.setattr("tenacity.wait_exponential_jitter", short_wait)
-    gateway.disconnect()
+    disconnect()
     yield
-    gateway.disconnect()
+    disconnect()
 
 
 @pytest.fixture

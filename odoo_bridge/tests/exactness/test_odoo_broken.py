@@ -10,7 +10,7 @@ from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.demo import DemoOdoo, Fault
 from odoo_bridge.models import SyncRun, SyncState
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.tests.exactness.checker import Checker
 from odoo_bridge.tests.exactness.runs import settle, sync, sync_all
 
@@ -68,7 +68,7 @@ def test_a_fault_that_stays_fails_the_run_and_costs_nothing_but_time(
         assert not Contact.objects.exclude(gone_at=None).exists(), stage
         assert SyncState.objects.get(pk="contacts").watermark == watermark, stage
         demo.faults.clear()
-        gateway.disconnect()  # a refused login is remembered for ten minutes
+        disconnect()  # a refused login is remembered for ten minutes
         assert sync("contacts").status == "succeeded", stage
     check("contacts")
 
@@ -271,7 +271,7 @@ def test_a_password_changed_in_mid_run_stops_it_at_once(
     # The first login, and the one that learned that it is not valid any more.
     assert len(refused) <= 2
     demo.password, demo.api_key = password, api_key
-    gateway.disconnect()
+    disconnect()
     settle()
     check()
 

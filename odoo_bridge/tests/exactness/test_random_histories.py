@@ -29,7 +29,7 @@ from hypothesis.stateful import (
 from contacts.models import Contact
 from odoo_bridge.demo import ConcurrentUpdate, DemoOdoo, Fault
 from odoo_bridge.models import SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.exactness.checker import Checker, DemoTruth, Journal
 from odoo_bridge.tests.exactness.conftest import API_KEY, PASSWORD, address_of
@@ -89,7 +89,7 @@ class DemoHistory(RuleBasedStateMachine):
         # Taken back with the history: each layer of overridden settings makes all of them slower.
         address = address_of(self.demo, server.url, self.transport)
         self.leave.enter_context(override_settings(**address))
-        gateway.disconnect()
+        disconnect()
         self.world = DemoWorld(self.demo, made=self.tally)
         self.check = Checker(DemoTruth(self.demo), self.journal)
         # What the last run of a stream and kind did: statements sent, calls made for each model.

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.exactness.checker import Checker, Journal, RealTruth
 from odoo_bridge.tests.exactness.killed import empty_mirror, killed, let_leases_run_out
@@ -45,7 +45,7 @@ class RealHistory(RuleBasedStateMachine):
     @initialize(json2=st.booleans(), first=st.lists(changes, max_size=3))
     def begin(self, json2: bool, first: list[Change]) -> None:
         self.settings.ODOO_API_KEY = self.odoo.api_key if json2 else ""
-        gateway.disconnect()
+        disconnect()
         self._make(
             [Change("create", 0, 3), Change("create", 0, 4), Change("invoice", 0, 5), *first]
         )

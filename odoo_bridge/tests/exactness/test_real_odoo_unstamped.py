@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from odoo_bridge.models import SyncRun
-from odoo_bridge.odoo import gateway
+from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.exactness.checker import Checker, Journal, RealTruth
@@ -30,9 +30,9 @@ def odoo(request: pytest.FixtureRequest, settings: Any) -> Iterator[RealOdoo]:
     settings.ODOO_API_KEY = odoo.api_key if odoo.version >= 19 else ""
     # Only what has a new stamp is to be read again by itself.
     settings.ODOO_OVERLAP = timedelta(0)
-    gateway.disconnect()
+    disconnect()
     yield odoo
-    gateway.disconnect()
+    disconnect()
 
 
 def sync_all(kind: str) -> list[SyncRun]:
