@@ -40,7 +40,7 @@ from accounts.models import READERS, User  # noqa: E402
 from accounts.tokens import issue  # noqa: E402
 from contacts.models import Contact  # noqa: E402
 from contacts.rows import CONTACT_ROWS  # noqa: E402
-from odoo_bridge.api.export import FORMS, kinds  # noqa: E402
+from odoo_bridge.mirror.files import FORMS, kinds  # noqa: E402
 
 PORT = 18720
 # One row of many fields, as a company has them: nothing is fast because it is empty.

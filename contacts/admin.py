@@ -27,7 +27,7 @@ from odoo_bridge.admin.records import (
     named,
     web_link,
 )
-from odoo_bridge.api.names import Names
+from odoo_bridge.mirror.names import Names
 from odoo_bridge.models import Reference
 from odoo_bridge.models.indexes import start_of
 

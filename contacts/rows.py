@@ -2,7 +2,7 @@
 
 from contacts.models import names_within
 from contacts.serializers import ContactSerializer
-from odoo_bridge.api.rows import MADE_BY, Rows, name_of
+from odoo_bridge.mirror.rows import MADE_BY, Rows, name_of
 from odoo_bridge.models import Reference
 
 CONTACT_ROWS = Rows(

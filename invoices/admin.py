@@ -14,7 +14,6 @@ from django.utils.safestring import SafeString
 
 from contacts.admin import ContactAdmin
 from contacts.models import Contact
-from invoices.amounts import plain, spelled
 from invoices.charts import AGES_IN_WORDS
 from invoices.models import OPEN, Invoice, InvoiceLine
 from invoices.rows import INVOICE_ROWS
@@ -35,7 +34,8 @@ from odoo_bridge.admin.records import (
     named,
     one_of,
 )
-from odoo_bridge.api.names import Names
+from odoo_bridge.mirror.amounts import plain, spelled
+from odoo_bridge.mirror.names import Names
 from odoo_bridge.models import Reference
 from odoo_bridge.models.fields import EXACT, ExactSum
 from odoo_bridge.models.indexes import start_of

@@ -30,8 +30,8 @@ from odoo_bridge.api.live import (
     reference,
     wrong,
 )
-from odoo_bridge.api.names import Names
 from odoo_bridge.api.strict import StrictBody
+from odoo_bridge.mirror.names import Names
 from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.calls import Record

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from contacts.models import names_within
-from invoices.amounts import amount, amount_of_line, company_amount, measure
 from invoices.serializers import InvoiceLineSerializer, InvoiceSerializer
-from odoo_bridge.api.names import Names
-from odoo_bridge.api.rows import MADE_BY, Rows, Spelled, name_of
+from odoo_bridge.mirror.amounts import amount, amount_of_line, company_amount, measure
+from odoo_bridge.mirror.names import Names
+from odoo_bridge.mirror.rows import MADE_BY, Rows, Spelled, name_of
 from odoo_bridge.models import Reference
 
 

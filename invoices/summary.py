@@ -12,9 +12,9 @@ from typing import Any
 from django.db.models import BigIntegerField, Case, Count, Expression, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, TruncMonth
 
-from invoices.amounts import spelled
 from invoices.models import OPEN
-from odoo_bridge.api.names import Names
+from odoo_bridge.mirror.amounts import spelled
+from odoo_bridge.mirror.names import Names
 from odoo_bridge.models import Reference
 from odoo_bridge.models.fields import ExactDecimalField, ExactSum
 

@@ -6,9 +6,9 @@ from rest_framework.test import APIClient
 
 from accounts.tests.factories import UserFactory, reader, scoped, user_of
 from contacts.tests.factories import ContactFactory
-from invoices.amounts import plain, spelled
 from invoices.models import Invoice
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
+from odoo_bridge.mirror.amounts import plain, spelled
 from odoo_bridge.odoo.errors import (
     OdooBusy,
     OdooForbidden,

@@ -31,9 +31,9 @@ from unfold.views import ChangeList
 from odoo_bridge.admin.base import BAD, WARNING, BridgeList, ReadOnlyAdmin, badge
 from odoo_bridge.admin.posting import RUN_SYNC, needs, route
 from odoo_bridge.api.export import export
-from odoo_bridge.api.names import Names
-from odoo_bridge.api.rows import Rows
 from odoo_bridge.api.waiting import Busy, ExportRunning
+from odoo_bridge.mirror.names import Names
+from odoo_bridge.mirror.rows import Rows
 from odoo_bridge.models import MirroredModel, Reference, SyncIssue, SyncRun, SyncState
 from odoo_bridge.odoo.links import record_url
 from odoo_bridge.sync.run import request as request_run

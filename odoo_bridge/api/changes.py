@@ -12,8 +12,8 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 
-from odoo_bridge.api.rows import Row, Rows
 from odoo_bridge.api.strict import StrictSerializer
+from odoo_bridge.mirror.rows import Row, Rows
 from odoo_bridge.models import SyncState
 
 MAX_ROWS = 1000

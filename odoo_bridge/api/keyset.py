@@ -18,7 +18,7 @@ from django.db.models import Expression, F, Field, OrderBy, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
 from django.db.models.lookups import IsNull
 
-from odoo_bridge.api.rows import Row
+from odoo_bridge.mirror.rows import Row
 from odoo_bridge.models.indexes import KEY_LENGTH
 
 

@@ -23,9 +23,9 @@ from odoo_bridge.api.changes import ChangesQuerySerializer, changes, last_change
 from odoo_bridge.api.export import ExportQuerySerializer, export
 from odoo_bridge.api.filters import MAX_SECONDS, RowFilters
 from odoo_bridge.api.freshness import Marks, NotCopied, conditional, marks_of, read_again
-from odoo_bridge.api.names import Names, names_at
-from odoo_bridge.api.rows import Row, Rows
 from odoo_bridge.api.serializers import MAX_ID
+from odoo_bridge.mirror.names import Names, names_at
+from odoo_bridge.mirror.rows import Row, Rows
 
 # In the class below ``list`` is the action.
 Page = list[Row]

@@ -12,7 +12,7 @@ from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from odoo_bridge.api.counts import CountedOnce
 from odoo_bridge.api.keyset import Order, Position, after
-from odoo_bridge.api.rows import Row
+from odoo_bridge.mirror.rows import Row
 
 USUAL_SIZE, MAX_SIZE = 100, 1000
 

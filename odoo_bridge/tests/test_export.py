@@ -17,9 +17,9 @@ from accounts.tests.factories import reader, scoped
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from invoices.tests.factories import InvoiceFactory
-from odoo_bridge.api import xlsx
-from odoo_bridge.api.export import unformulated
-from odoo_bridge.api.rows import Rows
+from odoo_bridge.mirror import xlsx
+from odoo_bridge.mirror.files import unformulated
+from odoo_bridge.mirror.rows import Rows
 from odoo_bridge.tests.factories import ReferenceFactory, SyncStateFactory
 
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)

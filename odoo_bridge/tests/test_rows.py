@@ -12,8 +12,8 @@ from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice
 from invoices.rows import INVOICE_ROWS
 from invoices.tests.factories import InvoiceFactory
-from odoo_bridge.api.names import Names, names_at
 from odoo_bridge.api.renderers import Json
+from odoo_bridge.mirror.names import Names, names_at
 from odoo_bridge.models import Reference
 from odoo_bridge.tests.factories import ReferenceFactory
 

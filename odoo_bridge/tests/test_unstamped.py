@@ -8,8 +8,8 @@ import pytest
 
 from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
-from odoo_bridge.api.names import Names
 from odoo_bridge.demo import DemoOdoo
+from odoo_bridge.mirror.names import Names
 from odoo_bridge.models import Reference, SyncRun
 from odoo_bridge.odoo.connect import connect, disconnect
 from odoo_bridge.sync import references, unstamped

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from odoo_bridge.api.names import Names
+from odoo_bridge.mirror.names import Names
 
 Row = dict[str, Any]
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from odoo_bridge.api.names import Names
-from odoo_bridge.api.rows import Spelled
+from odoo_bridge.mirror.names import Names
+from odoo_bridge.mirror.rows import Spelled
 from odoo_bridge.models import Reference
 
 
