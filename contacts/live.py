@@ -17,8 +17,6 @@ from odoo_bridge.api.live import (
     check_company,
     check_result,
     company_for,
-    find_by_marker,
-    import_of,
     odoo_id,
     read_now,
     reference,
@@ -27,7 +25,9 @@ from odoo_bridge.api.live import (
 from odoo_bridge.api.strict import StrictBody
 from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo.gateway import Gateway
-from odoo_bridge.writing import Action, made_by_user, mirrored
+from odoo_bridge.writing.actions import Action
+from odoo_bridge.writing.imports import find_by_marker, import_of
+from odoo_bridge.writing.requests import made_by_user, mirrored
 
 MODEL = "res.partner"
 FIELDS = (

@@ -20,12 +20,9 @@ from odoo_bridge.api.live import (
     LiveQuerySerializer,
     Several,
     any_of,
-    cell,
     check_company,
     check_result,
     company_for,
-    find_by_marker,
-    import_of,
     odoo_id,
     reference,
     wrong,
@@ -37,7 +34,10 @@ from odoo_bridge.odoo import values
 from odoo_bridge.odoo.calls import Record
 from odoo_bridge.odoo.errors import BridgeError, OdooMissing, OdooRejected
 from odoo_bridge.odoo.gateway import Gateway
-from odoo_bridge.writing import Action, NotAsAsked, made_by_user, mirrored
+from odoo_bridge.writing.actions import Action
+from odoo_bridge.writing.errors import NotAsAsked
+from odoo_bridge.writing.imports import cell, find_by_marker, import_of
+from odoo_bridge.writing.requests import made_by_user, mirrored
 
 MODEL, LINE_MODEL = "account.move", "account.move.line"
 FIELDS = (

@@ -13,12 +13,12 @@ from django.db.models import Max
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
-from odoo_bridge import writing
 from odoo_bridge.models import GoneReview, SyncIssue, SyncRun
 from odoo_bridge.operations import audit
 from odoo_bridge.operations.heartbeat import worker_was_here
 from odoo_bridge.sync import run as engine
 from odoo_bridge.sync.lease import close_interrupted
+from odoo_bridge.writing import requests
 
 logger = logging.getLogger(__name__)
 
@@ -77,13 +77,13 @@ def prune_runs(days: int = 30) -> None:
 @shared_task
 def settle_writes() -> None:
     """Find out what became of writes to Odoo that were left without an answer."""
-    writing.settle_all()
+    requests.settle_all()
 
 
 @shared_task
 def prune_writes(days: int = 365) -> None:
     """Forget the writes that ended more than ``days`` days ago, and with them their keys."""
-    writing.forget(timedelta(days=days))
+    requests.forget(timedelta(days=days))
 
 
 @shared_task

@@ -14,13 +14,13 @@ from accounts import tokens
 from accounts.tests.factories import UserFactory, user_of
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
-from odoo_bridge import writing
 from odoo_bridge.api import waiting
 from odoo_bridge.demo import Fault
 from odoo_bridge.models import OdooWrite, Reference, SyncRun
 from odoo_bridge.odoo import retry
 from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.run import run
+from odoo_bridge.writing import requests
 
 pytestmark = pytest.mark.django_db
 BOTH = pytest.mark.parametrize("transport", ["jsonrpc", "json2"], indirect=True)
@@ -262,7 +262,7 @@ def test_while_odoo_may_still_be_working_nothing_is_sent_again(odoo, writer, mon
     assert make(writer, key).json()["error"]["code"] == "outcome_unknown"
     assert make(writer, key).json()["error"]["code"] == "outcome_unknown"
     assert len(sent(odoo)) == 1
-    OdooWrite.objects.update(sent_at=timezone.now() - writing.STILL_AT_WORK)
+    OdooWrite.objects.update(sent_at=timezone.now() - requests.STILL_AT_WORK)
     answer = make(writer, key)
     assert answer.status_code == 201
     assert len(sent(odoo)) == 2
@@ -359,15 +359,15 @@ def test_what_nobody_came_back_for_is_settled_by_the_sweeper(odoo, writer):
     assert make(writer, found, name="Found").status_code == 503
     odoo.faults.add(Fault("reset", "res.partner", "load"))
     assert make(writer, lost, name="Lost").status_code == 503
-    writing.settle_all()
+    requests.settle_all()
     assert {write.state for write in OdooWrite.objects.all()} == {"sent"}
-    OdooWrite.objects.update(sent_at=timezone.now() - writing.STILL_AT_WORK - timedelta(seconds=1))
-    writing.settle_all()
+    OdooWrite.objects.update(sent_at=timezone.now() - requests.STILL_AT_WORK - timedelta(seconds=1))
+    requests.settle_all()
     states = dict(OdooWrite.objects.values_list("key", "state"))
     assert states == {found: "made", lost: "asked"}
     assert Contact.objects.get(name="Found").created_by == writer.user
     asked = len(odoo.calls)
-    writing.settle_all()
+    requests.settle_all()
     assert len(odoo.calls) == asked
     assert make(writer, found, name="Found").status_code == 201
     assert make(writer, lost, name="Lost").status_code == 201
@@ -532,8 +532,8 @@ def test_an_old_key_does_and_shows_nothing_that_the_scope_no_longer_holds(odoo, 
         assert OdooWrite.objects.get().state == state
     assert len(odoo.calls) == asked
     # The sweeper sends nothing either, and mirrors what is in Odoo all the same.
-    OdooWrite.objects.update(sent_at=timezone.now() - writing.STILL_AT_WORK * 2)
-    writing.settle_all()
+    OdooWrite.objects.update(sent_at=timezone.now() - requests.STILL_AT_WORK * 2)
+    requests.settle_all()
     assert len(sent(odoo)) == 1
     assert Contact.objects.filter(name="Secret").count() == (state != "asked")
     narrow(writer)

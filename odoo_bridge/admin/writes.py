@@ -14,7 +14,7 @@ from unfold.decorators import display
 from odoo_bridge.admin.base import SYNC, ReadOnlyAdmin
 from odoo_bridge.models import OdooWrite
 from odoo_bridge.sync.streams import all_streams
-from odoo_bridge.writing import all_actions
+from odoo_bridge.writing.actions import all_actions
 
 State = OdooWrite.State
 COLOURS = {

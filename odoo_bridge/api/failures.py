@@ -31,7 +31,7 @@ from odoo_bridge.odoo.errors import (
 )
 from odoo_bridge.runtime.postgres import was_canceled
 from odoo_bridge.sync.identity import OtherOdoo
-from odoo_bridge.writing import WriteError
+from odoo_bridge.writing.errors import WriteError
 
 logger = logging.getLogger(__name__)
 

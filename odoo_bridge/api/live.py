@@ -29,9 +29,9 @@ from odoo_bridge.models import MirroredQuerySet, OdooWrite, Reference
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.connect import connect
 from odoo_bridge.odoo.errors import OdooRejected, OdooUnavailable
-from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.sync import references
-from odoo_bridge.writing import OPEN, Action, answer_to, ask, carry_out, recall
+from odoo_bridge.writing.actions import Action
+from odoo_bridge.writing.requests import OPEN, answer_to, ask, carry_out, recall
 
 MAX_ROWS = 100
 # A handful of words is enough to find something; each one more makes the query dearer.
@@ -421,29 +421,3 @@ def reference(kind: str, code: str) -> int:
 def wrong(field: str, message: str, code: str = "invalid") -> ValidationError:
     """What a serializer's ``validate`` raises when one of its fields does not fit the others."""
     return ValidationError({field: [ErrorDetail(message, code=code)]})
-
-
-def import_of(write: OdooWrite, columns: Mapping[str, str]) -> dict[str, str]:
-    """The import of a record: its columns and their cells. ``columns``: what the wish has under these
-    names, and where it goes. The marker comes first, by which the record is found again."""
-    given = {column: write.wish.get(name) for name, column in columns.items()}
-    cells = {column: cell(value) for column, value in given.items() if value is not None}
-    return {"id": write.marker, **cells}
-
-
-def find_by_marker(model: str) -> Callable[[Gateway, OdooWrite], int | None]:
-    """For an Action that makes records of ``model``: the one that a write made, if it did."""
-
-    def find(odoo: Gateway, write: OdooWrite) -> int | None:
-        return odoo.marked(model, write.marker)
-
-    return find
-
-
-def cell(value: Any) -> str:
-    """A value as an import takes it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    return str(value)

@@ -140,8 +140,8 @@ def test_a_failed_run_says_in_which_phase_and_what_to_do(demo, settings):
 
 
 def test_every_kind_of_error_has_a_remedy():
-    from odoo_bridge import writing  # noqa: F401 - it has kinds of its own
     from odoo_bridge.odoo.errors import BridgeError
+    from odoo_bridge.writing import errors  # noqa: F401 - it has kinds of its own
 
     def kinds(cls):
         yield cls.code

@@ -17,7 +17,6 @@ from rest_framework.test import APIClient
 from accounts.tests.factories import UserFactory
 from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
-from odoo_bridge import writing
 from odoo_bridge.models import OdooWrite, Reference, SyncRun
 from odoo_bridge.odoo import retry
 from odoo_bridge.odoo.connect import connect, disconnect
@@ -28,6 +27,7 @@ from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import verify
 from odoo_bridge.tests.proxy import LosingProxy, losing_proxy
 from odoo_bridge.tests.real_odoo import RealOdoo
+from odoo_bridge.writing import requests
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONTACTS, INVOICES = "/api/utils/odoo-contacts", "/api/utils/odoo-invoices"
@@ -309,9 +309,9 @@ def test_what_nobody_came_back_for_is_copied_with_its_maker(scene, monkeypatch):
     scene.proxy.lose("load", "check_object_reference")
     assert scene.contact(ref=ref).status_code == 503
     OdooWrite.objects.update(
-        sent_at=OdooWrite.objects.get().sent_at - writing.STILL_AT_WORK - timedelta(seconds=1)
+        sent_at=OdooWrite.objects.get().sent_at - requests.STILL_AT_WORK - timedelta(seconds=1)
     )
-    writing.settle_all()
+    requests.settle_all()
     [made] = scene.made("res.partner", ref)
     assert Contact.objects.get(pk=made).created_by == scene.user
 

@@ -8,21 +8,17 @@ Odoo is looked at before anything is sent again: each action can find what an ea
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import Any
 
-from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.utils.module_loading import import_string
 
-from odoo_bridge.api.renderers import Json
+from odoo_bridge.mirror.encode import encode
 from odoo_bridge.models import MirroredQuerySet, OdooWrite, SyncRun, SyncState
 from odoo_bridge.odoo import patience
 from odoo_bridge.odoo.connect import connect
@@ -30,6 +26,16 @@ from odoo_bridge.odoo.errors import BridgeError, OdooRejected, OdooUnavailable, 
 from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.sync import identity
 from odoo_bridge.sync.run import run
+from odoo_bridge.writing.actions import Action, all_actions
+from odoo_bridge.writing.errors import (
+    LOOK_AGAIN_SECONDS,
+    InProgress,
+    KeyReused,
+    NotAsAsked,
+    OutcomeUnknown,
+    Unfinished,
+    WriteError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -42,91 +48,6 @@ STILL_AT_WORK = timedelta(seconds=150)
 # Longer than a step of a write takes; counted from each step. A claim that was taken over costs
 # nothing but work: what is known is kept by the newest claim alone, and each step can be repeated.
 CLAIM = timedelta(minutes=3)
-LOOK_AGAIN_SECONDS = 10
-
-
-class WriteError(BridgeError):
-    """A wish cannot be answered with what was wished for. ``status`` is HTTP's."""
-
-    status = 409
-    retry_after: int | None = None
-
-
-class KeyReused(WriteError):
-    """The key belongs to another request."""
-
-    code = "idempotency_key_reused"
-    status = 422
-
-
-class InProgress(WriteError):
-    """A request with this key is being worked on."""
-
-    code = "in_progress"
-    retry_after = 2
-
-
-class OutcomeUnknown(WriteError):
-    """Odoo was asked and did not answer."""
-
-    code = "outcome_unknown"
-    status = 503
-    retry_after = LOOK_AGAIN_SECONDS
-
-
-class Unfinished(WriteError):
-    """The record is in Odoo; what belongs to it there and here is not complete yet."""
-
-    code = "unfinished"
-    status = 503
-    retry_after = LOOK_AGAIN_SECONDS
-
-
-class NotAsAsked(WriteError):
-    """The record is in Odoo, but not as it was wished for, and will not be by trying again."""
-
-    status = 422
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-@dataclass(frozen=True)
-class Action:
-    """One thing that the API may do in Odoo.
-
-    ``send`` does it and returns the record's id; not retried. ``find`` returns the id of the record
-    if an earlier ``send`` got that far. ``complete`` does what is left to do in Odoo once the record
-    is there; it can be repeated, and raises NotAsAsked when the record is not what was wished for.
-    ``mirror`` brings the record here, with who made it. ``row`` is the answer to the API, as the user
-    may see it; the fields ``lent`` of it are texts that come from other rows.
-
-    ``check`` raises what a new request for the same would be answered with, when the user may no
-    longer ask for it, or see what came of it. Nothing is sent, completed or answered before that.
-
-    ``harmless_twice``: a second ``send`` beside a first one that is still at work changes nothing.
-    """
-
-    name: str
-    # Which stream mirrors the record, and which route of the API shows it.
-    stream: str
-    route: str
-    status: int
-    send: Callable[[Gateway, OdooWrite], int]
-    find: Callable[[Gateway, OdooWrite], int | None]
-    complete: Callable[[Gateway, OdooWrite, int], None]
-    mirror: Callable[[OdooWrite, int], None]
-    row: Callable[[int, Any], Mapping[str, Any]]
-    check: Callable[[Any, OdooWrite], None]
-    lent: tuple[str, ...]
-    harmless_twice: bool = False
-
-
-@cache
-def all_actions() -> dict[str, Action]:
-    """The actions of ``settings.ODOO_ACTIONS`` by name."""
-    return {action.name: action for action in map(import_string, settings.ODOO_ACTIONS)}
 
 
 def recall(user: Any, key: str, digest: str) -> OdooWrite | None:
@@ -365,7 +286,7 @@ def _answer(write: OdooWrite, state: str, status: int, content: Mapping[str, Any
         write,
         state=state,
         answer_status=status,
-        answer=Json().render({"error": content} if refused else content).decode(),
+        answer=encode({"error": content} if refused else content).decode(),
         error=content["message"] if refused else "",
         finished_at=Now(),
     )
