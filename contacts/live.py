@@ -1,33 +1,13 @@
 """Contacts straight from Odoo, and into it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 
 from accounts.models import Access
-from contacts.models import LENT, Contact
-from contacts.rows import CONTACT_ROWS
-from odoo_bridge.api.live import (
-    Codes,
-    Domain,
-    LiveQuerySerializer,
-    Several,
-    any_of,
-    check_company,
-    check_result,
-    company_for,
-    odoo_id,
-    read_now,
-    reference,
-    wrong,
-)
-from odoo_bridge.api.strict import StrictBody
-from odoo_bridge.models import OdooWrite, Reference
-from odoo_bridge.odoo.gateway import Gateway
-from odoo_bridge.writing.actions import Action
-from odoo_bridge.writing.imports import find_by_marker, import_of
-from odoo_bridge.writing.requests import made_by_user, mirrored
+from odoo_bridge.api.arguments import Codes, Several, odoo_id
+from odoo_bridge.api.live import Domain, LiveQuerySerializer, any_of
+from odoo_bridge.models import Reference
 
 MODEL = "res.partner"
 FIELDS = (
@@ -56,14 +36,6 @@ FIELDS = (
 _SEARCHED = ("complete_name", "name", "email", "phone", "vat", "ref", "city")
 # Those that were sold to or bought from: Odoo counts the invoices.
 PARTNERS: Domain = any_of([("customer_rank", ">", 0), ("supplier_rank", ">", 0)])
-# What Odoo takes from the parent, and what it is called in a request.
-ADDRESS = {
-    "street": "street",
-    "street2": "street2",
-    "zip": "zip",
-    "city": "city",
-    "country_id": "country_code",
-}
 
 
 class LiveContactsSerializer(LiveQuerySerializer):
@@ -113,144 +85,3 @@ def searched(user: Any) -> dict[str, Domain]:
     if user.access.is_scoped:
         del places["complete_name"]
     return places
-
-
-def check_contact(user: Any, field: str, contact_id: int, *, gone_too: bool = False) -> None:
-    """Raises ValidationError about ``field`` for a contact that the user may not see."""
-    rows = Contact.objects.all() if gone_too else Contact.objects.present()
-    visible = rows.visible_to(user)
-    if not gone_too and not rows.filter(pk=contact_id).exists():
-        # It may have been made since the last run.
-        read_now("contacts", contact_id, user)
-    if not visible.filter(pk=contact_id).exists():
-        raise wrong(field, "There is no such contact.")
-
-
-def check_parent(user: Any, parent_id: int | None, *, gone_too: bool = False) -> None:
-    """Raises ValidationError where the user may add no contact below ``parent_id``."""
-    if parent_id is not None:
-        check_contact(user, "parent_id", parent_id, gone_too=gone_too)
-    elif user.access.contact_ids:
-        raise wrong("parent_id", "You may add contacts below those in your scope only: name one.")
-
-
-# Creating -----------------------------------------------------------------------------------------
-class NewContactSerializer(StrictBody):
-    """A contact to be made in Odoo."""
-
-    name = serializers.CharField(max_length=200)
-    email = serializers.EmailField(required=False, max_length=254)
-    phone = serializers.CharField(required=False, max_length=64)
-    is_company = serializers.BooleanField(default=False)
-    parent_id = odoo_id(
-        help_text="The contact it belongs to, as mirrored here: the company of a person or address."
-    )
-    company_id = odoo_id(
-        help_text="Odoo's company that alone may see it. Without one all may; a writer scoped to one "
-        "company writes for that one, a writer scoped to several must say."
-    )
-    type = serializers.ChoiceField(
-        ["contact", "invoice", "delivery", "other"],
-        default="contact",
-        help_text="What kind of address it is.",
-    )
-    vat = serializers.CharField(required=False, max_length=64)
-    ref = serializers.CharField(required=False, max_length=200)
-    lang = serializers.RegexField(
-        r"^[a-z]{2,3}(_[A-Z]{2})?(@[a-z]+)?$",
-        required=False,
-        help_text="Of a language installed in Odoo, as en_US.",
-    )
-    street = serializers.CharField(required=False, max_length=200)
-    street2 = serializers.CharField(required=False, max_length=200)
-    zip = serializers.CharField(required=False, max_length=24)
-    city = serializers.CharField(required=False, max_length=100)
-    country_code = serializers.RegexField(
-        r"^[A-Z]{2}$",
-        source="country_id",
-        required=False,
-        help_text="ISO 3166-1, two capitals.",
-    )
-
-    def validate_country_code(self, code: str) -> int:
-        return reference(Reference.Kind.COUNTRY, code)
-
-    def validate(self, wish: dict[str, Any]) -> dict[str, Any]:
-        """Put Odoo's ids beside the codes, and refuse what Odoo would drop without a word."""
-        user = self.context["request"].user
-        parent_id = wish.get("parent_id")
-        check_parent(user, parent_id)
-        if parent_id is not None and wish["type"] == "contact":
-            for name in wish.keys() & ADDRESS.keys():
-                raise wrong(
-                    ADDRESS[name],
-                    "A contact below another has that one's address. For one of its own, make it an "
-                    "address: type invoice, delivery or other.",
-                )
-        if parent_id is not None and "vat" in wish and not wish["is_company"]:
-            raise wrong("vat", "A contact below another has that one's VAT number.")
-        wish["company_id"] = company_for(user, wish.get("company_id"))
-        return wish
-
-
-# What was wished for -> the import's column.
-_COLUMNS = {
-    "name": "name",
-    "email": "email",
-    "phone": "phone",
-    "is_company": "is_company",
-    "type": "type",
-    "parent_id": "parent_id/.id",
-    "company_id": "company_id/.id",
-    "vat": "vat",
-    "ref": "ref",
-    "lang": "lang",
-    "street": "street",
-    "street2": "street2",
-    "zip": "zip",
-    "city": "city",
-    "country_id": "country_id/.id",
-}
-
-
-def _send(odoo: Gateway, write: OdooWrite) -> int:
-    row = import_of(write, _COLUMNS)
-    return odoo.load(MODEL, list(row), [list(row.values())], write.wish["company_id"])
-
-
-def _complete(_odoo: Gateway, _write: OdooWrite, _contact_id: int) -> None:
-    """A contact is complete when it is made."""
-
-
-def _mirror(write: OdooWrite, contact_id: int) -> None:
-    # Odoo may have changed the one above it: it takes the address of the first contact below it.
-    parent_id = write.wish.get("parent_id")
-    mirrored("contacts", [contact_id, parent_id] if parent_id else [contact_id], write)
-    made_by_user("contacts", Contact.objects.filter(pk=contact_id), write)
-
-
-def _row(contact_id: int, user: Any) -> Mapping[str, Any]:
-    rows = Contact.objects.filter(pk=contact_id).as_seen_by(user)
-    return next(iter(CONTACT_ROWS.page(rows)), {})
-
-
-def _check(user: Any, write: OdooWrite) -> None:
-    check_company(user, write)
-    if user.access.is_scoped:
-        check_parent(user, write.wish.get("parent_id"), gone_too=True)
-    check_result(user, Contact.objects.all(), write)
-
-
-CREATE_CONTACT = Action(
-    "create_contact",
-    "contacts",
-    "contact",
-    201,
-    _send,
-    find_by_marker(MODEL),
-    _complete,
-    _mirror,
-    _row,
-    _check,
-    LENT,
-)

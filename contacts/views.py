@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from accounts.permissions import IsOperator, ReadsOrWritesOdoo
 from accounts.throttles import LiveThrottle, WriteThrottle
-from contacts import live
+from contacts import creating, live
 from contacts.filters import ContactFilters
 from contacts.models import Contact
 from contacts.rows import CONTACT_ROWS
@@ -19,15 +19,10 @@ from contacts.serializers import ContactChangesSerializer, ContactSerializer
 from odoo_bridge.api import waiting
 from odoo_bridge.api.changes import changes_schema
 from odoo_bridge.api.export import export_schema
-from odoo_bridge.api.live import (
-    KEY_PARAMETER,
-    WRITE_ERRORS,
-    LiveAnswerSerializer,
-    WriteView,
-    live_list,
-)
+from odoo_bridge.api.live import LiveAnswerSerializer, live_list
 from odoo_bridge.api.mirror import INCLUDE_GONE, MAX_AGE, MirrorViewSet, fields_parameter
 from odoo_bridge.api.strict import StrictQuery
+from odoo_bridge.api.writes import KEY_PARAMETER, WRITE_ERRORS, WriteView
 from odoo_bridge.odoo.connect import connect
 
 
@@ -89,16 +84,16 @@ class LiveContactsView(WriteView):
     @extend_schema(
         summary="Make a contact in Odoo",
         parameters=[KEY_PARAMETER],
-        request=live.NewContactSerializer,
+        request=creating.NewContactSerializer,
         responses={201: ContactSerializer, **WRITE_ERRORS},
     )
     def post(self, request: Request) -> Response:
         def wish() -> Mapping[str, Any]:
-            body = live.NewContactSerializer(data=request.data, context={"request": request})
+            body = creating.NewContactSerializer(data=request.data, context={"request": request})
             body.is_valid(raise_exception=True)
             return body.validated_data
 
-        return self.write(request, live.CREATE_CONTACT, wish)
+        return self.write(request, creating.CREATE_CONTACT, wish)
 
 
 @extend_schema(tags=["utils"])

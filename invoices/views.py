@@ -16,7 +16,7 @@ from accounts.permissions import IsWriter, ReadsOrWritesOdoo
 from accounts.throttles import LiveThrottle, WriteThrottle
 from contacts.models import Contact
 from contacts.rows import CONTACT_ROWS
-from invoices import live
+from invoices import creating, live, posting
 from invoices.filters import DebtFilters, InvoiceFilters
 from invoices.models import Invoice, InvoiceLine
 from invoices.rows import INVOICE_ROWS, LINE_ROWS
@@ -33,14 +33,7 @@ from invoices.serializers import (
 from invoices.summary import InvoiceSums
 from odoo_bridge.api.changes import changes_schema
 from odoo_bridge.api.export import export_schema
-from odoo_bridge.api.live import (
-    KEY_PARAMETER,
-    WRITE_ERRORS,
-    LiveAnswerSerializer,
-    NothingSerializer,
-    WriteView,
-    live_list,
-)
+from odoo_bridge.api.live import LiveAnswerSerializer, live_list
 from odoo_bridge.api.mirror import (
     INCLUDE_GONE,
     MAX_AGE,
@@ -50,6 +43,7 @@ from odoo_bridge.api.mirror import (
     list_parameter,
 )
 from odoo_bridge.api.pagination import NumberedPages
+from odoo_bridge.api.writes import KEY_PARAMETER, WRITE_ERRORS, NothingSerializer, WriteView
 from odoo_bridge.odoo.connect import connect
 
 EXPAND = list_parameter(
@@ -244,16 +238,16 @@ class LiveInvoicesView(WriteView):
         description="A draft, or with `post` a posted invoice. The totals are read back from Odoo and "
         "compared with quantities and prices (and with `amount_total`) before it is posted.",
         parameters=[KEY_PARAMETER],
-        request=live.NewInvoiceSerializer,
+        request=creating.NewInvoiceSerializer,
         responses={201: ExpandedInvoiceSerializer, **WRITE_ERRORS},
     )
     def post(self, request: Request) -> Response:
         def wish() -> Mapping[str, Any]:
-            body = live.NewInvoiceSerializer(data=request.data, context={"request": request})
+            body = creating.NewInvoiceSerializer(data=request.data, context={"request": request})
             body.is_valid(raise_exception=True)
-            return live.resolved(connect(), body.validated_data)
+            return creating.resolved(connect(), body.validated_data)
 
-        return self.write(request, live.CREATE_INVOICE, wish)
+        return self.write(request, creating.CREATE_INVOICE, wish)
 
 
 @extend_schema(tags=["utils"])
@@ -276,6 +270,6 @@ class PostInvoiceView(WriteView):
     def post(self, request: Request, odoo_id: int) -> Response:
         def wish() -> Mapping[str, Any]:
             NothingSerializer(data=request.data).is_valid(raise_exception=True)
-            return live.postable(request.user, odoo_id)
+            return posting.postable(request.user, odoo_id)
 
-        return self.write(request, live.POST_INVOICE, wish, odoo_id)
+        return self.write(request, posting.POST_INVOICE, wish, odoo_id)

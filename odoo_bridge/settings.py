@@ -159,9 +159,9 @@ ODOO_STREAMS = [
 
 # What the API may do in Odoo, and nothing else.
 ODOO_ACTIONS = [
-    "contacts.live.CREATE_CONTACT",
-    "invoices.live.CREATE_INVOICE",
-    "invoices.live.POST_INVOICE",
+    "contacts.creating.CREATE_CONTACT",
+    "invoices.creating.CREATE_INVOICE",
+    "invoices.posting.POST_INVOICE",
 ]
 
 # Celery -------------------------------------------------------------------------------------------

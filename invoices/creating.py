@@ -1,0 +1,340 @@
+"""Invoices made in Odoo over the API, posted at once or left as drafts."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from contacts.creating import check_contact
+from invoices.live import LINE_MODEL, MODEL, decimal_field
+from invoices.models import MOVE_TYPES, Invoice, InvoiceLine
+from invoices.rows import INVOICE_ROWS, LINE_ROWS
+from odoo_bridge.api.arguments import (
+    check_company,
+    check_result,
+    company_for,
+    odoo_id,
+    reference,
+    wrong,
+)
+from odoo_bridge.api.live import Domain, any_of
+from odoo_bridge.api.strict import StrictBody
+from odoo_bridge.mirror.names import Names
+from odoo_bridge.models import OdooWrite, Reference
+from odoo_bridge.odoo import values
+from odoo_bridge.odoo.calls import Record
+from odoo_bridge.odoo.errors import BridgeError, OdooMissing, OdooRejected
+from odoo_bridge.odoo.gateway import Gateway
+from odoo_bridge.writing.actions import Action
+from odoo_bridge.writing.errors import NotAsAsked
+from odoo_bridge.writing.imports import cell, find_by_marker, import_of
+from odoo_bridge.writing.requests import made_by_user, mirrored
+
+MAX_LINES = 200
+# What an invoice shows of its contact.
+LENT = ("contact_name",)
+
+
+# Creating -----------------------------------------------------------------------------------------
+class NewLineSerializer(StrictBody):
+    name = serializers.CharField(
+        required=False, max_length=1000, help_text="The product's name unless given."
+    )
+    product_id = odoo_id(help_text="Odoo's id of the product.")
+    product_code = serializers.CharField(
+        required=False,
+        max_length=64,
+        help_text="The product's internal reference, instead of its id.",
+    )
+    quantity = decimal_field(default=Decimal(1))
+    price_unit = decimal_field(help_text="In the invoice's currency.")
+    tax_ids = serializers.ListField(
+        child=odoo_id(required=True),
+        max_length=20,
+        help_text="Odoo's ids of all taxes on the line; an empty list for none. Never guessed.",
+    )
+
+    def validate(self, line: dict[str, Any]) -> dict[str, Any]:
+        if "product_id" in line and "product_code" in line:
+            raise wrong("product_code", "Name the product by its id or its code, not by both.")
+        if "name" not in line and "product_id" not in line and "product_code" not in line:
+            raise wrong("name", "A line without a product needs a name.")
+        return line
+
+
+class NewInvoiceSerializer(StrictBody):
+    """An invoice to be made in Odoo, as a draft or posted."""
+
+    move_type = serializers.ChoiceField(MOVE_TYPES)
+    contact_id = odoo_id(
+        required=True, help_text="The contact it is addressed to, as mirrored here."
+    )
+    company_id = odoo_id(
+        help_text="Odoo's company whose books it goes to: the bridge user's own unless given. A writer "
+        "scoped to one company writes for that one, a writer scoped to several must say."
+    )
+    currency_code = serializers.RegexField(
+        r"^[A-Z]{3}$",
+        source="currency_id",
+        required=False,
+        help_text="ISO 4217; the company's currency unless given.",
+    )
+    invoice_date = serializers.DateField(required=False)
+    invoice_date_due = serializers.DateField(required=False)
+    ref = serializers.CharField(required=False, max_length=200)
+    lines: serializers.ListSerializer = serializers.ListSerializer(
+        child=NewLineSerializer(), allow_empty=False, max_length=MAX_LINES
+    )
+    amount_total = decimal_field(
+        required=False,
+        help_text="The total with taxes you expect. If Odoo comes to another one, the invoice stays a "
+        "draft and the answer is 422 totals_differ.",
+    )
+    post = serializers.BooleanField(
+        default=False, help_text="Post it too, once its totals are right."
+    )
+
+    def validate_currency_code(self, code: str) -> int:
+        return reference(Reference.Kind.CURRENCY, code)
+
+    def validate(self, wish: dict[str, Any]) -> dict[str, Any]:
+        """Look the rest up in the mirror. Raises ValidationError for what is not there."""
+        user = self.context["request"].user
+        check_contact(user, "contact_id", wish["contact_id"])
+        if wish["post"] and wish["move_type"].startswith("in_") and "invoice_date" not in wish:
+            raise wrong("invoice_date", "Odoo posts a vendor's document with its date only.")
+        wish["company_id"] = company_for(user, wish.get("company_id"))
+        return wish
+
+
+def resolved(odoo: Gateway, wish: dict[str, Any]) -> dict[str, Any]:
+    """``wish`` with its products and taxes looked up in Odoo: at most three small reads.
+
+    Raises ValidationError that names the lines, and the errors of the gateway.
+    """
+    lines = wish["lines"]
+    products = _products(odoo, lines)
+    taxes = _taxes(odoo, lines)
+    use = "sale" if wish["move_type"].startswith("out_") else "purchase"
+    said = [_resolve(line, products, taxes, use) for line in lines]
+    if any(said):
+        raise ValidationError({"lines": said})
+    return wish
+
+
+def _resolve(
+    line: dict[str, Any],
+    products: Mapping[int | str, list[Record]],
+    taxes: Mapping[int, Record],
+    use: str,
+) -> dict[str, list[ErrorDetail]]:
+    """Put the product's id and name into ``line``; return what is wrong with it."""
+    said: dict[str, list[ErrorDetail]] = {}
+    for field in ("product_id", "product_code"):
+        if field not in line:
+            continue
+        found = products.get(line[field], [])
+        if len(found) == 1:
+            line["product_id"] = found[0]["id"]
+            line.setdefault("name", found[0]["display_name"])
+        elif found:
+            said[field] = [ErrorDetail("Several products have this code.", code="ambiguous")]
+        else:
+            said[field] = [ErrorDetail("There is no such product.", code="does_not_exist")]
+    for tax in line["tax_ids"]:
+        if tax not in taxes:
+            said["tax_ids"] = [ErrorDetail(f"There is no tax {tax}.", code="does_not_exist")]
+        elif taxes[tax]["type_tax_use"] not in (use, "none"):
+            said["tax_ids"] = [ErrorDetail(f"{tax} is no tax on {use}s.", code="invalid")]
+    return said
+
+
+def _products(odoo: Gateway, lines: Sequence[Mapping[str, Any]]) -> dict[int | str, list[Record]]:
+    """The products that the lines name, by id and by code."""
+    ids = sorted({line["product_id"] for line in lines if "product_id" in line})
+    codes = sorted({line["product_code"] for line in lines if "product_code" in line})
+    if not ids and not codes:
+        return {}
+    named = any_of([("id", "in", ids), ("default_code", "in", codes)])
+    found: dict[int | str, list[Record]] = {}
+    for record in _look_up(odoo, "product.product", named, ["display_name", "default_code"]):
+        found.setdefault(record["id"], []).append(record)
+        if record["default_code"]:
+            found.setdefault(record["default_code"], []).append(record)
+    return found
+
+
+def _taxes(odoo: Gateway, lines: Sequence[Mapping[str, Any]]) -> dict[int, Record]:
+    ids = sorted({tax for line in lines for tax in line["tax_ids"]})
+    if not ids:
+        return {}
+    found = _look_up(odoo, "account.tax", [("id", "in", ids)], ["type_tax_use"])
+    return {record["id"]: record for record in found}
+
+
+def _look_up(odoo: Gateway, model: str, domain: Domain, fields: list[str]) -> list[Record]:
+    """The active records that match."""
+    # Archived ones are found too unless the domain says otherwise.
+    ids = odoo.search(model, [("active", "=", True), *domain])
+    return odoo.read(model, ids, fields) if len(ids) else []
+
+
+# What was wished for -> the import's column.
+_COLUMNS = {
+    "move_type": "move_type",
+    "contact_id": "partner_id/.id",
+    "currency_id": "currency_id/.id",
+    "invoice_date": "invoice_date",
+    "invoice_date_due": "invoice_date_due",
+    "ref": "ref",
+}
+_LINE_COLUMNS = ("id", "name", "product_id/.id", "quantity", "price_unit", "tax_ids/.id")
+
+
+def _send(odoo: Gateway, write: OdooWrite) -> int:
+    wish = write.wish
+    given = import_of(write, _COLUMNS)
+    columns = [*given, *(f"invoice_line_ids/{name}" for name in _LINE_COLUMNS)]
+    head = list(given.values())
+    rows = []
+    for number, line in enumerate(wish["lines"]):
+        cells = (
+            # With a name of its own a line is not added once more if the import comes again.
+            f"{write.marker}_{number}",
+            line["name"],
+            line.get("product_id"),
+            line["quantity"],
+            line["price_unit"],
+            ",".join(map(str, line["tax_ids"])),
+        )
+        rows.append([*(head if not number else [""] * len(head)), *map(cell, cells)])
+    return odoo.load(MODEL, columns, rows, wish["company_id"])
+
+
+def _complete(odoo: Gateway, write: OdooWrite, invoice_id: int) -> None:
+    """Compare what Odoo made of it with what was wished for, then post it if that was wished too."""
+    move, lines = _read_back(odoo, invoice_id)
+    places = Names()
+    places.learn({Reference.Kind.CURRENCY: [move["currency_id"]]})
+    unit = Decimal(1).scaleb(-places.places(move["currency_id"]))
+    difference = _difference(write.wish, move, lines, unit)
+    if difference:
+        raise NotAsAsked(
+            f"Odoo made draft {invoice_id} of it with other amounts: {difference}. It was not posted; "
+            "correct it in Odoo, or delete it there and send another request.",
+            "totals_differ",
+        )
+    if write.wish["post"]:
+        try:
+            post_draft(odoo, invoice_id)
+        except OdooRejected as exc:
+            raise NotAsAsked(
+                f"Odoo made draft {invoice_id} of it, and refused to post that: {exc.reason}",
+                "not_posted",
+            ) from exc
+
+
+def _read_back(odoo: Gateway, invoice_id: int) -> tuple[Record, list[Record]]:
+    """The invoice as Odoo has it, and its lines in the order they were sent."""
+    found = odoo.read(MODEL, [invoice_id], ["currency_id", "amount_total", "invoice_line_ids"])
+    if not found:
+        raise NotAsAsked(f"{invoice_id} was made, and has been deleted in Odoo since.", "deleted")
+    [move] = found
+    fields = ["quantity", "price_unit", "price_subtotal", "price_total"]
+    lines = odoo.read(LINE_MODEL, move["invoice_line_ids"], fields)
+    return move, sorted(lines, key=lambda line: line["id"])
+
+
+def _difference(
+    wish: Mapping[str, Any], move: Record, lines: Sequence[Record], unit: Decimal
+) -> str:
+    """What differs between the wish and what Odoo made of it, or nothing.
+
+    A line's amount is quantity times price, before or (where its taxes are included in the price)
+    after taxes; and what Odoo keeps of both must come to it too, since older ones round them after
+    they made the amounts. ``unit``: of the currency, and what rounding may make of each amount.
+    """
+    if len(lines) != len(wish["lines"]):
+        return f"{len(lines)} lines where {len(wish['lines'])} were sent"
+    for number, (line, asked) in enumerate(zip(lines, wish["lines"], strict=True), 1):
+        expected = Decimal(asked["quantity"]) * Decimal(asked["price_unit"])
+        made = [_amount(line["price_subtotal"]), _amount(line["price_total"])]
+        kept = _amount(line["quantity"]) * _amount(line["price_unit"])
+        if min(abs(amount - expected) for amount in made) > unit or abs(kept - expected) > unit:
+            return (
+                f"line {number} is {line['quantity']} times {line['price_unit']} and comes to "
+                f"{made[0]}, where {expected.normalize():f} was sent"
+            )
+    total = _amount(move["amount_total"])
+    if "amount_total" in wish and abs(total - Decimal(wish["amount_total"])) > unit:
+        return f"the total is {total} where {wish['amount_total']} was expected"
+    return ""
+
+
+def _amount(value: Any) -> Decimal:
+    return values.decimal(value) or Decimal(0)
+
+
+def _mirror(write: OdooWrite, invoice_id: int) -> None:
+    mirror_invoice(write, invoice_id)
+    made_by_user("invoices", Invoice.objects.filter(pk=invoice_id), write)
+
+
+def mirror_invoice(write: OdooWrite, invoice_id: int) -> None:
+    mirrored("invoices", [invoice_id], write)
+    lines = Invoice.objects.filter(pk=invoice_id).values_list("line_ids", flat=True).first()
+    if lines:
+        mirrored("invoice_lines", lines, write)
+
+
+def answer_row(invoice_id: int, user: Any) -> Mapping[str, Any]:
+    names = Names()
+    rows = Invoice.objects.filter(pk=invoice_id).as_seen_by(user)
+    row = next(iter(INVOICE_ROWS.page(rows, names=names)), {})
+    lines = InvoiceLine.objects.present().filter(invoice_id=invoice_id)
+    return {**row, "lines": LINE_ROWS.page(lines.order_by("sequence", "odoo_id"), names=names)}
+
+
+def _check(user: Any, write: OdooWrite) -> None:
+    check_company(user, write)
+    if user.access.is_scoped:
+        check_contact(user, "contact_id", write.wish["contact_id"], gone_too=True)
+    check_result(user, Invoice.objects.all(), write)
+
+
+CREATE_INVOICE = Action(
+    "create_invoice",
+    "invoices",
+    "invoice",
+    201,
+    _send,
+    find_by_marker(MODEL),
+    _complete,
+    _mirror,
+    answer_row,
+    _check,
+    LENT,
+)
+
+
+def post_draft(odoo: Gateway, invoice_id: int) -> None:
+    """Post it, unless it is posted: by an earlier call, maybe, whose answer was lost."""
+    if state_in_odoo(odoo, invoice_id) == "posted":
+        return
+    try:
+        odoo.call(MODEL, "action_post", [invoice_id])
+    except BridgeError:
+        if state_in_odoo(odoo, invoice_id) == "posted":
+            return
+        raise
+    if state_in_odoo(odoo, invoice_id) != "posted":
+        raise OdooRejected("", reason="it took the call and did not post")
+
+
+def state_in_odoo(odoo: Gateway, invoice_id: int) -> str:
+    found = odoo.read(MODEL, [invoice_id], ["state"])
+    if not found:
+        raise OdooMissing(f"Odoo has no invoice {invoice_id} any more.")
+    return str(found[0]["state"])
