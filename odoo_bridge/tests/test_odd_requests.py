@@ -190,9 +190,10 @@ def _world(monkeypatch):
 
     for module in (
         "odoo_bridge.api.live",
+        "odoo_bridge.api.arguments",
         "contacts.views",
         "invoices.views",
-        "odoo_bridge.writing",
+        "odoo_bridge.writing.requests",
     ):
         monkeypatch.setattr(f"{module}.connect", no_odoo)
     monkeypatch.setattr("odoo_bridge.sync.run.connect", no_odoo, raising=False)
