@@ -12,14 +12,11 @@ from django.utils.safestring import SafeString
 from contacts.models import Contact
 from contacts.rows import CONTACT_ROWS
 from odoo_bridge.admin.base import INFO, QUIET, RECORDS, badge
-from odoo_bridge.admin.records import (
-    Choice,
-    InOdoo,
+from odoo_bridge.admin.lists import Choice, InOdoo, by_reference
+from odoo_bridge.admin.page import (
     Line,
     Panel,
-    RecordAdmin,
     Section,
-    by_reference,
     in_a_row,
     link_to,
     link_to_related,
@@ -27,6 +24,7 @@ from odoo_bridge.admin.records import (
     named,
     web_link,
 )
+from odoo_bridge.admin.records import RecordAdmin
 from odoo_bridge.mirror.names import Names
 from odoo_bridge.models import Reference
 from odoo_bridge.models.indexes import start_of

@@ -19,21 +19,18 @@ from invoices.models import OPEN, Invoice, InvoiceLine
 from invoices.rows import INVOICE_ROWS
 from invoices.summary import AGES, due, with_due_date
 from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, RECORDS, WARNING, badge
-from odoo_bridge.admin.records import (
-    Choice,
-    InOdoo,
+from odoo_bridge.admin.lists import Choice, InOdoo, by_reference, one_of
+from odoo_bridge.admin.page import (
     Line,
     Panel,
-    RecordAdmin,
     Section,
-    by_reference,
     day,
     in_a_row,
     link_to,
     link_to_related,
     named,
-    one_of,
 )
+from odoo_bridge.admin.records import RecordAdmin
 from odoo_bridge.mirror.amounts import plain, spelled
 from odoo_bridge.mirror.names import Names
 from odoo_bridge.models import Reference

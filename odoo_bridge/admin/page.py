@@ -1,0 +1,131 @@
+"""The page of one record: its facts, and the tables of what belongs to it."""
+
+import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from odoo_bridge.admin.base import BAD, WARNING, badge
+from odoo_bridge.mirror.names import Names
+
+
+@dataclass(frozen=True)
+class Section:
+    """Facts under a heading, (label, value); those without a value are left out."""
+
+    title: str
+    facts: Sequence[tuple[str, Any]]
+
+    @property
+    def known(self) -> list[tuple[str, Any]]:
+        return [(label, value) for label, value in self.facts if value not in ("", None)]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a panel. ``kind`` is a CSS class: ``heading`` and ``note`` are one wide cell."""
+
+    cells: Sequence[Any]
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A table of what belongs to the record. ``numbers``: which columns are set to the right."""
+
+    title: str
+    headers: Sequence[str]
+    lines: Sequence[Line]
+    numbers: frozenset[int] = frozenset()
+    note: str | SafeString = ""
+    link: tuple[str, str] | None = None  # address and words
+
+    @property
+    def rows(self) -> Iterator[tuple[Line, list[tuple[Any, str, bool]]]]:
+        """Each line with its cells as (value, header, is a number)."""
+        for line in self.lines:
+            yield (
+                line,
+                [
+                    (value, self.headers[at] if at < len(self.headers) else "", at in self.numbers)
+                    for at, value in enumerate(line.cells)
+                ],
+            )
+
+
+# (request, row, names) -> what to show of it, None for nothing.
+PanelOf = Callable[[HttpRequest, Any, Names], Panel | None]
+
+
+def link_to(row: Model, text: Any = None) -> SafeString:
+    """A link to the admin page of ``row``."""
+    meta = row._meta
+    address = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+    return format_html(
+        '<a class="ob-link" href="{}">{}</a>', address, row if text is None else text
+    )
+
+
+def link_to_related(row: Model, name: str) -> str | SafeString:
+    """A link to the row that the reference ``name`` points to; its id where it is not here."""
+    odoo_id = getattr(row, f"{name}_id")
+    if odoo_id is None:
+        return ""
+    try:
+        related = getattr(row, name)
+    except ObjectDoesNotExist:
+        related = None
+    # None as well where it was fetched with the others.
+    return link_to(related) if related else f"{odoo_id} in Odoo, which is not here"
+
+
+def web_link(address: str) -> str | SafeString:
+    """A link to a website, if that is what it is: a field in Odoo may say ``javascript:``."""
+    whole = address if "//" in address or ":" in address else f"https://{address}"
+    try:
+        parts = urlsplit(whole)
+    except ValueError:
+        return address
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return address
+    return format_html(
+        '<a class="ob-link" href="{}" rel="noopener noreferrer nofollow" target="_blank">{}</a>',
+        whole,
+        address,
+    )
+
+
+def moment(value: datetime.datetime | None) -> str:
+    return date_format(value, "j M Y, H:i") if value else ""
+
+
+def day(value: datetime.date | None) -> str:
+    return date_format(value, "j M Y") if value else ""
+
+
+def marks(row: Any) -> list[SafeString]:
+    """What must not be overlooked about a copy."""
+    found = []
+    if row.gone_at:
+        found.append(badge("gone from Odoo", BAD))
+    if getattr(row, "active", True) is False:
+        found.append(badge("archived", WARNING))
+    return found
+
+
+def in_a_row(parts: Iterable[Any]) -> SafeString:
+    return format_html_join(" ", "{}", ((part,) for part in parts))
+
+
+def named(text: str, row: Any) -> SafeString:
+    """The name of a row in a list, with its marks."""
+    return format_html("{} {}", text, in_a_row(marks(row)))
