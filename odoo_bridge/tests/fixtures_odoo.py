@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from odoo_bridge.odoo.connect import disconnect
-from odoo_bridge.tests.real_odoo import RealOdoo, copy_of_template
+from odoo_bridge.tests.real_odoo.client import RealOdoo, copy_of_template
 
 
 @pytest.fixture(scope="module")

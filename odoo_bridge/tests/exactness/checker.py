@@ -20,7 +20,7 @@ from django.db.models import Count, Max, Sum
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.models import SyncIssue, SyncRun, SyncState
 from odoo_bridge.sync.streams import Column, Stream, all_streams
-from odoo_bridge.tests.real_odoo import RealOdoo
+from odoo_bridge.tests.real_odoo.client import RealOdoo
 
 Status = SyncRun.Status
 ARCHIVED_TOO = {"active_test": False}

@@ -20,7 +20,7 @@ from odoo_bridge.tests.exactness.killed import empty_mirror, killed, let_leases_
 from odoo_bridge.tests.exactness.runs import settle, sync
 from odoo_bridge.tests.exactness.test_random_histories import changes, kinds, replay, small, streams
 from odoo_bridge.tests.exactness.worlds import Change, RealWorld
-from odoo_bridge.tests.real_odoo import RealOdoo
+from odoo_bridge.tests.real_odoo.client import RealOdoo
 
 HISTORIES = 20
 some = st.lists(changes, min_size=1, max_size=3)

@@ -11,7 +11,7 @@ from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.exactness.checker import Checker, Journal, RealTruth
-from odoo_bridge.tests.real_odoo import RealOdoo
+from odoo_bridge.tests.real_odoo.client import RealOdoo
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 TABLES = ("res_partner", "account_move", "account_move_line")

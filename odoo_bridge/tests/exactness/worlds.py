@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from odoorpc.error import RPCError
 
 from odoo_bridge.demo import ConcurrentUpdate, DemoOdoo, OdooError
-from odoo_bridge.tests.real_odoo import RealOdoo
+from odoo_bridge.tests.real_odoo.client import RealOdoo
 
 
 class Change(NamedTuple):

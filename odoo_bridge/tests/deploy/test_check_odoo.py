@@ -15,8 +15,8 @@ from odoo_bridge.demo.faults import Fault
 from odoo_bridge.odoo import retry
 from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.odoo.remedies import REMEDIES
+from odoo_bridge.tests.deploy.test_commands import call
 from odoo_bridge.tests.programs import free_port
-from odoo_bridge.tests.test_commands import call
 
 pytestmark = pytest.mark.django_db
 both = pytest.mark.parametrize("transport", ["jsonrpc", "json2"], indirect=True)

@@ -17,7 +17,7 @@ from odoo_bridge.models import SyncRun
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SEED, EXAMPLES = 20260201, 4
 
 
@@ -50,7 +50,10 @@ def test_schemathesis_finds_nothing(live_server, monkeypatch, tmp_path):
         *("--header", f"Authorization: Bearer {issue(user).access}"),
         *("--generation-database", "none", "--continue-on-failure", "--no-color"),
     ]
-    hooks = {"SCHEMATHESIS_HOOKS": "odoo_bridge.tests.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
+    hooks = {
+        "SCHEMATHESIS_HOOKS": "odoo_bridge.tests.api.schemathesis_hooks",
+        "PYTHONPATH": str(ROOT),
+    }
     environment = {**os.environ, **hooks}
     done = subprocess.run(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=900

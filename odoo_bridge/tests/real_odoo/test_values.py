@@ -14,7 +14,7 @@ from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import verify
-from odoo_bridge.tests.real_odoo import RealOdoo
+from odoo_bridge.tests.real_odoo.client import RealOdoo
 
 VERSIONS = [pytest.param(19, marks=pytest.mark.odoo), pytest.param(14, marks=pytest.mark.odoo14)]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.parametrize("version", VERSIONS)]

@@ -19,7 +19,7 @@ from odoo_bridge.sync import identity
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import verify
-from odoo_bridge.tests.real_odoo import RealOdoo, copy_of_template
+from odoo_bridge.tests.real_odoo.client import RealOdoo, copy_of_template
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ODOOS = [

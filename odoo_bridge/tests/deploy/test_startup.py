@@ -55,7 +55,7 @@ def told(result: subprocess.CompletedProcess[str]) -> str:
         (2, ["manage.py", "sync_odoo", "contacts"]),
         (2, ["-m", "celery", "-A", "odoo_bridge", "worker"]),
         (2, ["-m", "celery", "-A", "odoo_bridge", "beat"]),
-        (2, ["-m", "pytest", "odoo_bridge/tests/test_plan.py"]),
+        (2, ["-m", "pytest", "odoo_bridge/tests/engine/test_plan.py"]),
         (4, ["-c", "import odoo_bridge.wsgi"]),
         (
             2,

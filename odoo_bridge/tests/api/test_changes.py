@@ -31,7 +31,7 @@ from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.factories import SyncRunFactory, SyncStateFactory
 
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
-CLIENT = Path(__file__).resolve().parents[2] / "docs" / "follow_changes.py"
+CLIENT = Path(__file__).resolve().parents[3] / "docs" / "follow_changes.py"
 FEEDS = {
     "contacts": (Contact, CONTACT_ROWS),
     "invoices": (Invoice, INVOICE_ROWS),

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit, urlunsplit
 import odoorpc
 import psycopg
 
-BIN_ODOO = Path(__file__).resolve().parents[2] / "bin" / "odoo"
+BIN_ODOO = Path(__file__).resolve().parents[3] / "bin" / "odoo"
 
 Values = dict[str, Any]
 Domain = list[Any]

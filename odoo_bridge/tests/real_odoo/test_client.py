@@ -12,7 +12,7 @@ import pytest
 
 from odoo_bridge.odoo import retry
 from odoo_bridge.odoo.connect import disconnect
-from odoo_bridge.tests.real_odoo import RealOdoo
+from odoo_bridge.tests.real_odoo.client import RealOdoo
 
 
 @pytest.fixture(
@@ -202,7 +202,7 @@ def test_a_new_users_key_opens_a_copy_over_json2(real_odoo):
 @pytest.mark.django_db
 def test_check_odoo_says_what_stands_in_the_way(odoo, settings, monkeypatch):
     """The demo stands in for most of this in test_check_odoo.py; here are Odoo's own words."""
-    from odoo_bridge.tests.test_check_odoo import report_of_check
+    from odoo_bridge.tests.deploy.test_check_odoo import report_of_check
 
     monkeypatch.setattr(retry, "READ_ATTEMPTS", 1)
 

@@ -26,6 +26,7 @@ from contacts.tests.factories import ContactFactory
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
 from odoo_bridge.odoo.errors import OdooUnavailable
 from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.api.test_routes import METHODS, PAGES, TABLE
 from odoo_bridge.tests.factories import (
     OdooWriteFactory,
     ReferenceFactory,
@@ -33,7 +34,6 @@ from odoo_bridge.tests.factories import (
     SyncRunFactory,
     SyncStateFactory,
 )
-from odoo_bridge.tests.test_api import METHODS, PAGES, TABLE
 
 pytestmark = pytest.mark.django_db
 # LONG=1 asks several times as much, from the same seed.

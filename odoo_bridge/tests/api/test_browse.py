@@ -20,8 +20,8 @@ from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
 from odoo_bridge.models import Reference
+from odoo_bridge.tests.api.test_routes import PAGES, ROLES, TABLE, path_of, rows  # noqa: F401
 from odoo_bridge.tests.factories import ReferenceFactory, SyncStateFactory
-from odoo_bridge.tests.test_api import PAGES, ROLES, TABLE, path_of, rows  # noqa: F401
 
 pytestmark = pytest.mark.django_db
 

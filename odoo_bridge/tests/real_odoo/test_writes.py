@@ -26,7 +26,7 @@ from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import verify
 from odoo_bridge.tests.proxy import LosingProxy, losing_proxy
-from odoo_bridge.tests.real_odoo import RealOdoo
+from odoo_bridge.tests.real_odoo.client import RealOdoo
 from odoo_bridge.writing import requests
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -15,7 +15,7 @@ from odoo_bridge.sync import verify as verifying
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import Difference, Verdict, verify
-from odoo_bridge.tests.test_commands import call
+from odoo_bridge.tests.deploy.test_commands import call
 
 pytestmark = pytest.mark.django_db
 LINES = [{"name": "Desk", "quantity": 2, "price_unit": 10.5}]

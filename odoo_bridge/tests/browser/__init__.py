@@ -1,0 +1,1 @@
+"""The admin and the pages of the API in a real browser."""

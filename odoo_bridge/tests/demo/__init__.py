@@ -1,0 +1,1 @@
+"""The demo Odoo, held against real ones."""

@@ -1,0 +1,1 @@
+"""Settings, programs, the web server, images: what a deployment stands on."""

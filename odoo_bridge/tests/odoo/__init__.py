@@ -1,0 +1,1 @@
+"""The gateway: what Odoo sends, and what is made of it."""

@@ -1,0 +1,1 @@
+"""The promise, shown on a real Odoo."""
