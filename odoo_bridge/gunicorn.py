@@ -1,6 +1,7 @@
 """How gunicorn serves the bridge: ``gunicorn --config odoo_bridge/gunicorn.py odoo_bridge.wsgi``."""
 
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "odoo_bridge.settings")
 
@@ -21,3 +22,10 @@ sendfile = False
 limit_request_line = 4094
 limit_request_fields = 50
 limit_request_field_size = 8190
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let at most half of the threads wait for Odoo or for clients that read slowly."""
+    from odoo_bridge.api.waiting import slots
+
+    slots.number = max(1, worker.cfg.threads // 2)

@@ -209,12 +209,6 @@ class BufferingWorker(ThreadWorker):
         self.sending: dict[_Connection, bool] = {}
         super().init_process()
 
-    def load_wsgi(self) -> None:
-        super().load_wsgi()
-        from odoo_bridge.api.waiting import slots
-
-        slots.number = max(1, self.cfg.threads // 2)
-
     # A request arrives ---------------------------------------------------------------------------
 
     def accept(self, listener: Any) -> None:
