@@ -1,4 +1,4 @@
-"""Keep a copy of what an account of the bridge may see, in a JSON file. Run it as often as you like.
+"""Keep a copy of the rows that an account of the bridge may see, in a JSON file. Run it as often as you like.
 
 export BRIDGE_USER=ann BRIDGE_PASSWORD=...
 python follow_changes.py https://bridge.example.com invoices invoices.json
@@ -28,7 +28,7 @@ while page["more"]:
     try:
         page = ask(f"{rows}/changes?after={copy['after']}&feed={copy['feed']}", **token)
     except HTTPError as error:
-        if error.code != 410:  # 410: the bridge was restored or made anew
+        if error.code != 410:  # 410: the bridge was restored from a backup or recreated
             raise
         copy = json.loads(NOTHING)
         continue
@@ -38,8 +38,8 @@ while page["more"]:
             copy["rows"][str(row["odoo_id"])] = row
     copy["after"], copy["feed"] = page["next_after"], page["feed"]
     ours = {"count": len(copy["rows"]), "sum_of_ids": sum(map(int, copy["rows"]))}
-    if page["totals"] not in (None, ours):  # rows came into our scope or left it
+    if page["totals"] not in (None, ours):  # rows entered or left our scope
         copy, page = json.loads(NOTHING), {"more": True}
-# Rows and place in the feed at once: a copy cut short is still the old one.
+# Replace rows and feed position together: if this is interrupted, the old copy stays.
 file.with_suffix(".new").write_text(json.dumps(copy))
 file.with_suffix(".new").replace(file)
