@@ -39,7 +39,7 @@ from django.db import connection  # noqa: E402
 from accounts.models import READERS, User  # noqa: E402
 from accounts.tokens import issue  # noqa: E402
 from contacts.models import Contact  # noqa: E402
-from contacts.rows import CONTACT_ROWS  # noqa: E402
+from contacts.noun import CONTACTS  # noqa: E402
 from odoo_bridge.mirror.files import FORMS, kinds  # noqa: E402
 
 PORT = 18720
@@ -107,7 +107,7 @@ def _download(form: str, token: str, worker: psutil.Process) -> tuple[float, flo
 def _xlsxwriter() -> tuple[float, float, int, int]:
     import xlsxwriter
 
-    columns = kinds(Contact, CONTACT_ROWS.fields)
+    columns = kinds(Contact, CONTACTS.rows.fields)
     with _peak(psutil.Process()) as memory, tempfile.TemporaryDirectory() as folder:
         started, file = time.perf_counter(), f"{folder}/contacts.xlsx"
         book = xlsxwriter.Workbook(
@@ -123,7 +123,7 @@ def _xlsxwriter() -> tuple[float, float, int, int]:
             "text": sheet.write_string,
         }
         cells = [(name, write[kind]) for name, kind in columns.items()]
-        rows = CONTACT_ROWS.stream(Contact.objects.order_by("odoo_id"))
+        rows = CONTACTS.rows.stream(Contact.objects.order_by("odoo_id"))
         for number, row in enumerate(rows, start=1):
             for column, (name, cell) in enumerate(cells):
                 value = row[name]

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from contacts.models import Contact
-from contacts.rows import CONTACT_ROWS
+from contacts.noun import CONTACTS
 from odoo_bridge.admin.base import INFO, QUIET, RECORDS, badge
 from odoo_bridge.admin.lists import Choice, InOdoo, by_reference
 from odoo_bridge.admin.page import (
@@ -82,16 +82,9 @@ def children(request: HttpRequest, contact: Contact, names: Names) -> Panel | No
 @admin.register(Contact)
 class ContactAdmin(RecordAdmin):
     section, icon = RECORDS, "contacts"
-    refers = {
-        "country_id": Reference.Kind.COUNTRY,
-        "state_id": Reference.Kind.STATE,
-        "company_id": Reference.Kind.COMPANY,
-        "salesperson_id": Reference.Kind.USER,
-        "tag_ids": Reference.Kind.TAG,
-    }
+    noun = CONTACTS
     search_help_text = "Name, e-mail, phone, VAT number, reference, city or Odoo id"
-    panels = [children]
-    exported = CONTACT_ROWS
+    panels = (children,)
 
     list_display = ("who", "email", "phone", "place", "tags", "company", "changed_at")
     list_display_links = ("who",)

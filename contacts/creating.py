@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from contacts.live import MODEL
 from contacts.models import LENT, Contact
-from contacts.rows import CONTACT_ROWS
+from contacts.noun import CONTACTS
 from odoo_bridge.api.arguments import (
     check_company,
     check_result,
@@ -150,7 +150,7 @@ def _mirror(write: OdooWrite, contact_id: int) -> None:
 
 def _row(contact_id: int, user: Any) -> Mapping[str, Any]:
     rows = Contact.objects.filter(pk=contact_id).as_seen_by(user)
-    return next(iter(CONTACT_ROWS.page(rows)), {})
+    return next(iter(CONTACTS.rows.page(rows)), {})
 
 
 def _check(user: Any, write: OdooWrite) -> None:

@@ -35,9 +35,3 @@ class ContactFilters(MirrorFilters):
 
     def with_tag(self, rows: QuerySet, _name: str, tag_id: int) -> QuerySet:
         return rows.filter(HasId("tag_ids", int(tag_id)))
-
-
-class ContactExportFilters(ContactFilters):
-    """The same, where there are no pages."""
-
-    also_known = frozenset({"format", "fields"})

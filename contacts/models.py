@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
 
-from odoo_bridge.models import MirroredModel, MirroredQuerySet, created_here, made_here_index
-from odoo_bridge.models.fields import IdsField
+from odoo_bridge.models import (
+    MirroredModel,
+    MirroredQuerySet,
+    Reference,
+    created_here,
+    made_here_index,
+    mirrored_key,
+)
+from odoo_bridge.models.fields import IdsField, ReferenceField
 from odoo_bridge.models.indexes import Gin, by_parts, folded, has_word, start_of
 
 if TYPE_CHECKING:
@@ -140,16 +147,10 @@ class Contact(MirroredModel):
     mobile = models.TextField(blank=True, help_text="Up to Odoo 18.")
     is_company = models.BooleanField(default=False)
     type = models.TextField(blank=True, help_text="contact, invoice, delivery, other ...")
-    # A child may arrive before its parent and outlive it here; keep Odoo's id either way.
-    parent = models.ForeignKey(
-        "self", null=True, db_constraint=False, on_delete=models.DO_NOTHING, related_name="children"
-    )
-    commercial_contact = models.ForeignKey(
+    parent = mirrored_key("self", "children")
+    commercial_contact = mirrored_key(
         "self",
-        null=True,
-        db_constraint=False,
-        on_delete=models.DO_NOTHING,
-        related_name="commercial_children",
+        "commercial_children",
         help_text="The company that invoices are owed by: the contact itself if it has none.",
     )
     company_name = models.TextField(blank=True, help_text="Odoo's commercial_company_name.")
@@ -162,15 +163,17 @@ class Contact(MirroredModel):
     street2 = models.TextField(blank=True)
     city = models.TextField(blank=True)
     zip = models.TextField(blank=True)
-    state_id = models.BigIntegerField(null=True)
-    country_id = models.BigIntegerField(null=True)
+    state_id = ReferenceField(Reference.Kind.STATE, null=True)
+    country_id = ReferenceField(Reference.Kind.COUNTRY, null=True)
     country_code = models.TextField(blank=True, help_text="ISO 3166-1, two letters.")
     lang = models.TextField(blank=True)
     tz = models.TextField(blank=True)
     active = models.BooleanField(default=True, help_text="False: archived in Odoo.")
-    company_id = models.BigIntegerField(null=True, help_text="Empty: shared by all companies.")
-    tag_ids = IdsField(default=list, blank=True)
-    salesperson_id = models.BigIntegerField(null=True)
+    company_id = ReferenceField(
+        Reference.Kind.COMPANY, null=True, help_text="Empty: shared by all companies."
+    )
+    tag_ids = IdsField(Reference.Kind.TAG, default=list, blank=True)
+    salesperson_id = ReferenceField(Reference.Kind.USER, null=True)
     customer_rank = models.IntegerField(default=0)
     supplier_rank = models.IntegerField(default=0)
     created_by = created_here()

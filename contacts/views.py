@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,37 +13,15 @@ from accounts.permissions import IsOperator, ReadsOrWritesOdoo
 from accounts.throttles import LiveThrottle, WriteThrottle
 from contacts import creating, live
 from contacts.filters import ContactFilters
-from contacts.models import Contact
-from contacts.rows import CONTACT_ROWS
-from contacts.serializers import ContactChangesSerializer, ContactSerializer
+from contacts.noun import CONTACTS
 from odoo_bridge.api import waiting
-from odoo_bridge.api.changes import changes_schema
-from odoo_bridge.api.export import export_schema
 from odoo_bridge.api.live import LiveAnswerSerializer, live_list
-from odoo_bridge.api.mirror import INCLUDE_GONE, MAX_AGE, MirrorViewSet, fields_parameter
+from odoo_bridge.api.nouns import row_serializer, view_of
 from odoo_bridge.api.strict import StrictQuery
 from odoo_bridge.api.writes import KEY_PARAMETER, WRITE_ERRORS, WriteView
 from odoo_bridge.odoo.connect import connect
 
-
-@extend_schema_view(
-    list=extend_schema(summary="Mirrored contacts", parameters=[fields_parameter(CONTACT_ROWS)]),
-    retrieve=extend_schema(
-        summary="One mirrored contact",
-        parameters=[fields_parameter(CONTACT_ROWS), INCLUDE_GONE, MAX_AGE],
-    ),
-    export=export_schema("Contacts as a file", fields_parameter(CONTACT_ROWS)),
-    changes=changes_schema("Contacts that changed", ContactChangesSerializer),
-)
-class ContactViewSet(MirrorViewSet):
-    """Mirrored contacts, archived ones and addresses included. Odoo stays the place to write."""
-
-    streams = ("contacts",)
-    # The filters leave out what is gone, unless include_gone asks for it.
-    queryset = Contact.objects.order_by("odoo_id")
-    rows = CONTACT_ROWS
-    serializer_class = ContactSerializer
-    filterset_class = ContactFilters
+ContactViewSet = view_of(CONTACTS, ContactFilters)
 
 
 class OdooVersionSerializer(serializers.Serializer):
@@ -85,7 +63,7 @@ class LiveContactsView(WriteView):
         summary="Make a contact in Odoo",
         parameters=[KEY_PARAMETER],
         request=creating.NewContactSerializer,
-        responses={201: ContactSerializer, **WRITE_ERRORS},
+        responses={201: row_serializer(CONTACTS), **WRITE_ERRORS},
     )
     def post(self, request: Request) -> Response:
         def wish() -> Mapping[str, Any]:

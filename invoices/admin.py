@@ -12,11 +12,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from contacts.admin import ContactAdmin
 from contacts.models import Contact
 from invoices.charts import AGES_IN_WORDS
 from invoices.models import OPEN, Invoice, InvoiceLine
-from invoices.rows import INVOICE_ROWS
+from invoices.noun import INVOICES
 from invoices.summary import AGES, due, with_due_date
 from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, RECORDS, WARNING, badge
 from odoo_bridge.admin.lists import Choice, InOdoo, by_reference, one_of
@@ -30,7 +29,7 @@ from odoo_bridge.admin.page import (
     link_to_related,
     named,
 )
-from odoo_bridge.admin.records import RecordAdmin
+from odoo_bridge.admin.records import RecordAdmin, panel_on
 from odoo_bridge.mirror.amounts import plain, spelled
 from odoo_bridge.mirror.names import Names
 from odoo_bridge.models import Reference
@@ -39,7 +38,6 @@ from odoo_bridge.models.indexes import start_of
 
 # More lines than this nobody reads in a page; Odoo's own form pages them too.
 _LINES_SHOWN, _INVOICES_SHOWN = 500, 10
-# A word finds the invoices of so many contacts; who gets more than that writes another word.
 
 TYPES = {
     "out_invoice": "Customer invoice",
@@ -158,15 +156,9 @@ def _measure(value: Decimal | None, places: int = 0) -> str:
 @admin.register(Invoice)
 class InvoiceAdmin(RecordAdmin):
     section, icon = RECORDS, "receipt_long"
-    refers = {
-        "currency_id": Reference.Kind.CURRENCY,
-        "company_id": Reference.Kind.COMPANY,
-        "journal_id": Reference.Kind.JOURNAL,
-        "salesperson_id": Reference.Kind.USER,
-    }
+    noun = INVOICES
     search_help_text = "Number, reference, contact or Odoo id"
-    panels = [lines_of]
-    exported = INVOICE_ROWS
+    panels = (lines_of,)
 
     list_display = (
         "number",
@@ -311,6 +303,7 @@ def _refunded(invoice: Invoice) -> SafeString | str:
     return link_to(original) if original else f"{invoice.reversed_entry_id} in Odoo"
 
 
+@panel_on(Contact)
 def invoices_of(request: HttpRequest, contact: Contact, names: Names) -> Panel | None:
     """The latest invoices of the contact and of whoever it pays for, and what is open."""
     if not request.user.has_perm("invoices.view_invoice"):
@@ -369,6 +362,3 @@ def _balance(open_sums: Sequence[tuple[str, int, str, Decimal]], names: Names) -
         f"{amount(value, places, code)} {side}" for (side, code, places), value in sums.items()
     ]
     return f"Open: {', '.join(words)}" if words else "Nothing is open."
-
-
-ContactAdmin.panels.append(invoices_of)

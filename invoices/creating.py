@@ -10,7 +10,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from contacts.creating import check_contact
 from invoices.live import LINE_MODEL, MODEL, decimal_field
 from invoices.models import MOVE_TYPES, Invoice, InvoiceLine
-from invoices.rows import INVOICE_ROWS, LINE_ROWS
+from invoices.noun import INVOICE_LINES, INVOICES
 from odoo_bridge.api.arguments import (
     check_company,
     check_result,
@@ -292,9 +292,12 @@ def mirror_invoice(write: OdooWrite, invoice_id: int) -> None:
 def answer_row(invoice_id: int, user: Any) -> Mapping[str, Any]:
     names = Names()
     rows = Invoice.objects.filter(pk=invoice_id).as_seen_by(user)
-    row = next(iter(INVOICE_ROWS.page(rows, names=names)), {})
+    row = next(iter(INVOICES.rows.page(rows, names=names)), {})
     lines = InvoiceLine.objects.present().filter(invoice_id=invoice_id)
-    return {**row, "lines": LINE_ROWS.page(lines.order_by("sequence", "odoo_id"), names=names)}
+    return {
+        **row,
+        "lines": INVOICE_LINES.rows.page(lines.order_by("sequence", "odoo_id"), names=names),
+    }
 
 
 def _check(user: Any, write: OdooWrite) -> None:

@@ -85,12 +85,6 @@ class SummaryFilters(InvoiceFilters):
     ordering = None  # type: ignore[assignment]
 
 
-class InvoiceExportFilters(InvoiceFilters):
-    """The same, where there are no pages."""
-
-    also_known = frozenset({"format", "fields"})
-
-
 class DebtFilters(InvoiceFilters):
     """The same, where the rows are contacts."""
 

@@ -1,14 +1,21 @@
 """Mirrored invoices and their lines: Odoo's ``account.move`` (not entries) and ``account.move.line``."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 from django.db.models import Q
 
 from contacts.models import Below, Contact
-from odoo_bridge.models import MirroredModel, MirroredQuerySet, created_here, made_here_index
-from odoo_bridge.models.fields import ExactDecimalField, IdsField
+from odoo_bridge.models import (
+    MirroredModel,
+    MirroredQuerySet,
+    Reference,
+    created_here,
+    made_here_index,
+    mirrored_key,
+)
+from odoo_bridge.models.fields import ExactDecimalField, IdsField, MoneyField, ReferenceField
 from odoo_bridge.models.indexes import by_parts, guess_rows, has_word, start_of
 
 if TYPE_CHECKING:
@@ -25,16 +32,6 @@ STATES = ("draft", "posted", "cancel")
 RANGES = (("date_from", "date_to"), ("due_from", "due_to"), ("amount_from", "amount_to"))
 # Posted, and something is still to be paid.
 OPEN = Q(state="posted") & (Q(amount_residual__gt=0) | Q(amount_residual__lt=0))
-
-
-def money(**options: Any) -> ExactDecimalField:
-    """Every digit that Odoo stores, also those beyond the places of the currency."""
-    return ExactDecimalField(null=True, **options)
-
-
-def measure() -> ExactDecimalField:
-    """Quantities, prices and discounts: floats in Odoo, kept to their last digit."""
-    return ExactDecimalField(null=True)
 
 
 class InvoiceQuerySet(MirroredQuerySet):
@@ -87,49 +84,31 @@ class Invoice(MirroredModel):
     payment_state = models.TextField(
         blank=True, help_text="Text: Odoo versions and modules differ."
     )
-    # An invoice may arrive before its contact and outlive it; keep Odoo's id either way.
-    contact = models.ForeignKey(
-        "contacts.Contact",
-        null=True,
-        db_constraint=False,
-        on_delete=models.DO_NOTHING,
-        related_name="invoices",
-    )
-    commercial_contact = models.ForeignKey(
-        "contacts.Contact",
-        null=True,
-        db_constraint=False,
-        on_delete=models.DO_NOTHING,
-        related_name="commercial_invoices",
-    )
-    shipping_contact = models.ForeignKey(
-        "contacts.Contact",
-        null=True,
-        db_constraint=False,
-        on_delete=models.DO_NOTHING,
-        related_name="shipping_invoices",
-    )
+    contact = mirrored_key("contacts.Contact", "invoices")
+    commercial_contact = mirrored_key("contacts.Contact", "commercial_invoices")
+    shipping_contact = mirrored_key("contacts.Contact", "shipping_invoices")
     invoice_date = models.DateField(null=True)
     invoice_date_due = models.DateField(null=True)
     date = models.DateField(null=True, help_text="Accounting date.")
     ref = models.TextField(blank=True)
     payment_reference = models.TextField(blank=True)
     invoice_origin = models.TextField(blank=True)
-    currency_id = models.BigIntegerField(null=True)
+    currency_id = ReferenceField(Reference.Kind.CURRENCY, null=True)
     currency_code = models.TextField(blank=True, help_text="ISO 4217.")
-    company_id = models.BigIntegerField(null=True)
-    journal_id = models.BigIntegerField(null=True)
+    company_id = ReferenceField(Reference.Kind.COMPANY, null=True)
+    journal_id = ReferenceField(Reference.Kind.JOURNAL, null=True)
     fiscal_position_id = models.BigIntegerField(null=True)
     payment_term_id = models.BigIntegerField(null=True)
-    salesperson_id = models.BigIntegerField(null=True)
-    amount_untaxed = money()
-    amount_tax = money()
-    amount_total = money()
-    amount_residual = money(help_text="Still to be paid.")
-    amount_untaxed_signed = money()
-    amount_tax_signed = money()
-    amount_total_signed = money()
-    amount_residual_signed = money()
+    salesperson_id = ReferenceField(Reference.Kind.USER, null=True)
+    # Every digit that Odoo stores, also those beyond the places of the currency.
+    amount_untaxed = MoneyField(null=True)
+    amount_tax = MoneyField(null=True)
+    amount_total = MoneyField(null=True)
+    amount_residual = MoneyField(null=True, help_text="Still to be paid.")
+    amount_untaxed_signed = MoneyField(null=True, company=True)
+    amount_tax_signed = MoneyField(null=True, company=True)
+    amount_total_signed = MoneyField(null=True, company=True)
+    amount_residual_signed = MoneyField(null=True, company=True)
     reversed_entry_id = models.BigIntegerField(null=True, help_text="The invoice this one refunds.")
     line_ids = IdsField(default=list, blank=True, help_text="Ids of its lines, ascending.")
     created_by = created_here()
@@ -173,27 +152,21 @@ class InvoiceLineQuerySet(MirroredQuerySet):
 class InvoiceLine(MirroredModel):
     """One line shown on an invoice: a product, a section or a note."""
 
-    # A line may arrive before its invoice; keep Odoo's id either way.
-    invoice = models.ForeignKey(
-        Invoice,
-        null=True,
-        db_constraint=False,
-        on_delete=models.DO_NOTHING,
-        related_name="lines",
-    )
+    invoice = mirrored_key("invoices.Invoice", "lines")
     sequence = models.IntegerField(default=0)
     display_type = models.TextField(help_text="product, line_section, line_subsection, line_note.")
     name = models.TextField(blank=True)
     product_id = models.BigIntegerField(null=True)
-    quantity = measure()
-    unit_id = models.BigIntegerField(null=True, help_text="Unit of measure.")
-    price_unit = measure()
-    discount = measure()
-    tax_ids = IdsField(default=list, blank=True)
+    # Quantities, prices and discounts: floats in Odoo, kept to their last digit.
+    quantity = ExactDecimalField(null=True)
+    unit_id = ReferenceField(Reference.Kind.UNIT, null=True, help_text="Unit of measure.")
+    price_unit = ExactDecimalField(null=True)
+    discount = ExactDecimalField(null=True, help_text="Per cent.")
+    tax_ids = IdsField(Reference.Kind.TAX, default=list, blank=True)
     account_id = models.BigIntegerField(null=True)
-    currency_id = models.BigIntegerField(null=True, help_text="The invoice's.")
-    price_subtotal = money()
-    price_total = money()
+    currency_id = ReferenceField(Reference.Kind.CURRENCY, null=True, help_text="The invoice's.")
+    price_subtotal = MoneyField(null=True)
+    price_total = MoneyField(null=True)
 
     objects = InvoiceLineQuerySet.as_manager()  # type: ignore[misc]  # a ClassVar in the stubs
 

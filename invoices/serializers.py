@@ -1,4 +1,5 @@
-"""A mirrored invoice, described. Amounts are strings with the decimal places of their currency."""
+"""Invoices with what is put into them, and sums over invoices. Amounts are strings with the decimal
+places of their currency."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -7,147 +8,23 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from contacts.serializers import ContactSerializer
-from invoices.models import Invoice, InvoiceLine
+from contacts.noun import CONTACTS
+from invoices.noun import INVOICE_LINES, INVOICES
 from invoices.summary import AGED, AMOUNTS, DIMENSIONS, SIDES, USUAL_DIMENSIONS
-from odoo_bridge.api.changes import ChangesSerializer
-from odoo_bridge.api.serializers import DecimalText, RowSerializer, ids, made_by, name, odoo_id
+from odoo_bridge.api.nouns import expanded_serializer, row_serializer
+from odoo_bridge.api.serializers import DecimalText, odoo_id
 
-
-class InvoiceLineSerializer(RowSerializer):
-    invoice_id = odoo_id()
-    quantity = DecimalText()
-    price_unit = DecimalText()
-    discount = DecimalText(help_text="Per cent.")
-    price_subtotal = DecimalText()
-    price_total = DecimalText()
-    invoice_id = odoo_id()
-    tax_ids = ids()
-    extra = serializers.DictField(read_only=True)
-
-    class Meta:
-        model = InvoiceLine
-        fields = [
-            "odoo_id",
-            "invoice_id",
-            "sequence",
-            "display_type",
-            "name",
-            "product_id",
-            "quantity",
-            "unit_id",
-            "price_unit",
-            "discount",
-            "tax_ids",
-            "account_id",
-            "currency_id",
-            "price_subtotal",
-            "price_total",
-            "extra",
-            "create_date",
-            "write_date",
-            "gone_at",
-            "change_seq",
-            "stored_at",
-        ]
-        read_only_fields = fields
-
-
-class InvoiceSerializer(RowSerializer):
-    """``amount_*_signed`` are in the company's currency, negative for refunds and vendor bills."""
-
-    contact_id = odoo_id()
-    contact_name = serializers.CharField(
-        read_only=True,
-        help_text="Empty while the contact is not mirrored, and where it is outside your scope.",
-    )
-    company_name = name()
-    journal_name = name()
-    salesperson_name = name()
-    commercial_contact_id = odoo_id()
-    shipping_contact_id = odoo_id()
-    amount_untaxed = DecimalText()
-    amount_tax = DecimalText()
-    amount_total = DecimalText()
-    amount_residual = DecimalText(help_text="Still to be paid.")
-    amount_untaxed_signed = DecimalText()
-    amount_tax_signed = DecimalText()
-    amount_total_signed = DecimalText()
-    amount_residual_signed = DecimalText()
-    line_ids = ids()
-    extra = serializers.DictField(read_only=True)
-    created_by = made_by()
-
-    class Meta:
-        model = Invoice
-        fields = [
-            "odoo_id",
-            "name",
-            "move_type",
-            "state",
-            "payment_state",
-            "contact_id",
-            "contact_name",
-            "commercial_contact_id",
-            "shipping_contact_id",
-            "invoice_date",
-            "invoice_date_due",
-            "date",
-            "ref",
-            "payment_reference",
-            "invoice_origin",
-            "currency_id",
-            "currency_code",
-            "company_id",
-            "company_name",
-            "journal_id",
-            "journal_name",
-            "fiscal_position_id",
-            "payment_term_id",
-            "salesperson_id",
-            "salesperson_name",
-            "amount_untaxed",
-            "amount_tax",
-            "amount_total",
-            "amount_residual",
-            "amount_untaxed_signed",
-            "amount_tax_signed",
-            "amount_total_signed",
-            "amount_residual_signed",
-            "reversed_entry_id",
-            "line_ids",
-            "extra",
-            "created_by",
-            "create_date",
-            "write_date",
-            "gone_at",
-            "change_seq",
-            "stored_at",
-        ]
-        read_only_fields = fields
-
-
-class ExpandedInvoiceSerializer(InvoiceSerializer):
-    contact = ContactSerializer(
+ExpandedInvoiceSerializer = expanded_serializer(
+    INVOICES,
+    contact=row_serializer(CONTACTS)(
         read_only=True,
         allow_null=True,
         help_text="With expand=contact. Null while it is not mirrored, and outside the scope.",
-    )
-    lines = InvoiceLineSerializer(
+    ),
+    lines=row_serializer(INVOICE_LINES)(
         many=True, read_only=True, help_text="With expand=lines, and in one invoice."
-    )
-
-    class Meta(InvoiceSerializer.Meta):
-        fields = [*InvoiceSerializer.Meta.fields, "contact", "lines"]
-        read_only_fields = fields
-
-
-class InvoiceChangesSerializer(ChangesSerializer):
-    results = InvoiceSerializer(many=True)
-
-
-class InvoiceLineChangesSerializer(ChangesSerializer):
-    results = InvoiceLineSerializer(many=True)
+    ),
+)
 
 
 class AgeingQuerySerializer(serializers.Serializer):

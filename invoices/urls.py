@@ -1,4 +1,4 @@
-from invoices.filters import InvoiceExportFilters, SummaryFilters
+from invoices.filters import SummaryFilters
 from invoices.views import (
     DebtViewSet,
     InvoiceLineViewSet,
@@ -6,11 +6,12 @@ from invoices.views import (
     LiveInvoicesView,
     PostInvoiceView,
 )
+from odoo_bridge.api.nouns import noun_routes
 from odoo_bridge.api.routes import both
-from odoo_bridge.api.throttles import ExportThrottle, RefreshThrottle
 
 urlpatterns = [
-    *both("invoices", InvoiceViewSet, name="invoices", actions={"get": "list"}),
+    *noun_routes(InvoiceViewSet),
+    *noun_routes(InvoiceLineViewSet, at="invoices/lines", only=["changes"]),
     *both(
         "invoices/summary",
         InvoiceViewSet,
@@ -20,29 +21,6 @@ urlpatterns = [
         pagination_class=None,
     ),
     *both("invoices/ageing", DebtViewSet, name="invoice-ageing", actions={"get": "list"}),
-    *both("invoices/changes", InvoiceViewSet, name="invoice-changes", actions={"get": "changes"}),
-    *both(
-        "invoices/lines/changes",
-        InvoiceLineViewSet,
-        name="invoice-line-changes",
-        actions={"get": "changes"},
-    ),
-    *both(
-        "invoices/export",
-        InvoiceViewSet,
-        name="invoice-export",
-        actions={"get": "export"},
-        filterset_class=InvoiceExportFilters,
-        pagination_class=None,
-        throttle_classes=[ExportThrottle],
-    ),
-    *both(
-        "invoices/<int:odoo_id>",
-        InvoiceViewSet,
-        name="invoice",
-        actions={"get": "retrieve"},
-        throttle_classes=[RefreshThrottle],
-    ),
     *both(
         "contacts/<int:odoo_id>/invoices",
         InvoiceViewSet,

@@ -8,31 +8,26 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils import timezone
 from django.utils.functional import cached_property
-from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.permissions import IsWriter, ReadsOrWritesOdoo
 from accounts.throttles import LiveThrottle, WriteThrottle
 from contacts.models import Contact
-from contacts.rows import CONTACT_ROWS
+from contacts.noun import CONTACTS
 from invoices import creating, live, posting
 from invoices.filters import DebtFilters, InvoiceFilters
 from invoices.models import Invoice, InvoiceLine
-from invoices.rows import INVOICE_ROWS, LINE_ROWS
+from invoices.noun import INVOICE_LINES, INVOICES
 from invoices.serializers import (
     DebtSerializer,
     DebtsQuerySerializer,
     ExpandedInvoiceSerializer,
-    InvoiceChangesSerializer,
-    InvoiceLineChangesSerializer,
-    InvoiceLineSerializer,
     SummaryQuerySerializer,
     SummarySerializer,
 )
 from invoices.summary import InvoiceSums
-from odoo_bridge.api.changes import changes_schema
-from odoo_bridge.api.export import export_schema
 from odoo_bridge.api.live import LiveAnswerSerializer, live_list
 from odoo_bridge.api.mirror import (
     INCLUDE_GONE,
@@ -42,6 +37,7 @@ from odoo_bridge.api.mirror import (
     fields_parameter,
     list_parameter,
 )
+from odoo_bridge.api.nouns import mirrors, view_of
 from odoo_bridge.api.pagination import NumberedPages
 from odoo_bridge.api.writes import KEY_PARAMETER, WRITE_ERRORS, NothingSerializer, WriteView
 from odoo_bridge.odoo.connect import connect
@@ -50,42 +46,31 @@ EXPAND = list_parameter(
     "expand", ("contact", "lines"), "Put into each invoice, as a field of that name."
 )
 CHOSEN = ("contact", "lines")
-LIST_PARAMETERS = [fields_parameter(INVOICE_ROWS, CHOSEN), EXPAND]
+LIST_PARAMETERS = [fields_parameter(INVOICES.rows, CHOSEN), EXPAND]
+FIELDS_OF_ONE = list_parameter(
+    "fields",
+    (*INVOICES.rows.fields, *CHOSEN),
+    "Only these fields, and no lines unless expand names them.",
+)
 
 
-@extend_schema_view(
+@mirrors(
+    INVOICES,
     list=extend_schema(summary="Mirrored invoices", parameters=LIST_PARAMETERS),
     retrieve=extend_schema(
         summary="One mirrored invoice, with its lines",
-        parameters=[
-            list_parameter(
-                "fields",
-                (*INVOICE_ROWS.fields, *CHOSEN),
-                "Only these fields, and no lines unless expand names them.",
-            ),
-            EXPAND,
-            INCLUDE_GONE,
-            MAX_AGE,
-        ],
+        parameters=[FIELDS_OF_ONE, EXPAND, INCLUDE_GONE, MAX_AGE],
     ),
-    export=export_schema("Invoices as a file", fields_parameter(INVOICE_ROWS)),
-    changes=changes_schema("Invoices that changed", InvoiceChangesSerializer),
 )
 class InvoiceViewSet(MirrorViewSet):
-    """Mirrored invoices. Odoo stays the place to write them."""
-
-    streams = ("invoices",)
     expansions: ClassVar = {"contact": "contact_id", "lines": "odoo_id"}
-    # The filters leave out what is gone, unless include_gone asks for it.
-    queryset = Invoice.objects.order_by("odoo_id")
-    rows = INVOICE_ROWS
     serializer_class = ExpandedInvoiceSerializer
     filterset_class = InvoiceFilters
 
     def freshness_of(self) -> tuple[str, ...]:
         # Lines and contacts have streams of their own: an answer is as fresh as the oldest in it.
         streams = {"lines": "invoice_lines", "contact": "contacts"}
-        return (*self.streams, *(streams[name] for name in sorted(self.expanded)))
+        return (self.stream, *(streams[name] for name in sorted(self.expanded)))
 
     def refresh(self, odoo_id: int) -> datetime:
         began = super().refresh(odoo_id)
@@ -117,14 +102,16 @@ class InvoiceViewSet(MirrorViewSet):
             lines = InvoiceLine.objects.present().visible_to(user)
             lines = lines.filter(invoice_id__in=[row["odoo_id"] for row in rows])
             of_invoice: dict[int, Page] = {row["odoo_id"]: [] for row in rows}
-            for line in LINE_ROWS.page(lines.order_by("sequence", "odoo_id"), names=self.names):
+            for line in INVOICE_LINES.rows.page(
+                lines.order_by("sequence", "odoo_id"), names=self.names
+            ):
                 of_invoice[line["invoice_id"]].append(line)
             for row in rows:
                 row["lines"] = of_invoice[row["odoo_id"]]
         else:
             ids = {row["contact_id"] for row in rows}
             contacts = Contact.objects.visible_to(user).filter(pk__in=ids - {None}).order_by()
-            known = {row["odoo_id"]: row for row in CONTACT_ROWS.page(contacts, names=self.names)}
+            known = {row["odoo_id"]: row for row in CONTACTS.rows.page(contacts, names=self.names)}
             for row in rows:
                 row["contact"] = known.get(row["contact_id"])
 
@@ -167,22 +154,13 @@ class InvoiceViewSet(MirrorViewSet):
         )
 
 
-@extend_schema_view(
-    changes=changes_schema("Invoice lines that changed", InvoiceLineChangesSerializer)
-)
-class InvoiceLineViewSet(MirrorViewSet):
-    """Lines have a stream of their own: they change without their invoice, and it without them."""
-
-    streams = ("invoice_lines",)
-    queryset = InvoiceLine.objects.order_by("odoo_id")
-    rows = LINE_ROWS
-    serializer_class = InvoiceLineSerializer
+InvoiceLineViewSet = view_of(INVOICE_LINES)
 
 
 class DebtViewSet(MirrorViewSet):
     """Open amounts by contact."""
 
-    streams = ("invoices",)
+    noun = INVOICES
     queryset = Invoice.objects.all()
     filterset_class = DebtFilters
     pagination_class = NumberedPages
@@ -209,7 +187,7 @@ class DebtViewSet(MirrorViewSet):
         debts = self.sums.debts_spelled(rows)
         ids = {debt["contact_id"] for debt in debts} - {None}
         contacts = Contact.objects.visible_to(self.request.user).filter(pk__in=ids).order_by()
-        called = CONTACT_ROWS.page(contacts, {"odoo_id", "complete_name", "name"})
+        called = CONTACTS.rows.page(contacts, {"odoo_id", "complete_name", "name"})
         names = {row["odoo_id"]: row["complete_name"] or row["name"] for row in called}
         for debt in debts:
             debt["contact_name"] = names.get(debt["contact_id"], "")

@@ -34,6 +34,10 @@ ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 NUM_PROXIES = env.whole("NUM_PROXIES", 0, 0)
 
+# What is mirrored, a folder each, in the order it is copied: contacts before the invoices that name
+# them. All else that a noun needs to be copied, served and shown follows from this line.
+NOUNS = ["contacts", "invoices"]
+
 INSTALLED_APPS = [
     "unfold",  # before the admin, whose site and templates it replaces
     "unfold.contrib.filters",
@@ -57,8 +61,7 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "odoo_bridge",
     "accounts",
-    "contacts",
-    "invoices",
+    *NOUNS,
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

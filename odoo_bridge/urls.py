@@ -21,8 +21,7 @@ admin.site.extra_urls = lambda: [  # type: ignore[attr-defined]
 
 api: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
-    path("", include("contacts.urls")),
-    path("", include("invoices.urls")),
+    *(path("", include(f"{noun}.urls")) for noun in settings.NOUNS),
     *both("sync", SyncView, name="sync"),
     *both("sync/runs", RunsView, name="sync-runs"),
     *both("sync/runs/<int:run_id>", RunView, name="sync-run"),

@@ -4,7 +4,7 @@ A page says what the row is (badges), what is in it (sections), what belongs to 
 became of the copy (its history). Nothing on it can be edited: it is decided in Odoo.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -27,29 +27,42 @@ from odoo_bridge.admin.posting import RUN_SYNC, needs, route
 from odoo_bridge.api.export import export
 from odoo_bridge.api.waiting import Busy, ExportRunning
 from odoo_bridge.mirror.names import Names
-from odoo_bridge.mirror.rows import Rows
+from odoo_bridge.mirror.noun import Noun
 from odoo_bridge.models import MirroredModel, SyncRun, SyncState
 from odoo_bridge.odoo.links import record_url
 from odoo_bridge.sync.run import request as request_run
-from odoo_bridge.sync.streams import Stream, all_streams
+from odoo_bridge.sync.streams import Stream
 
 # A records run is for a handful; for more there is "reconcile".
 REFRESHED_AT_ONCE = 1000
 
 
+# What other apps show on the page of a record, by its model.
+_added: dict[type[MirroredModel], list[PanelOf]] = {}
+
+
+def panel_on(model: type[MirroredModel]) -> Callable[[PanelOf], PanelOf]:
+    """Show what the function returns on the pages of ``model``, which is another app's."""
+
+    def added(panel: PanelOf) -> PanelOf:
+        _added.setdefault(model, []).append(panel)
+        return panel
+
+    return added
+
+
 class RecordAdmin(ReadOnlyAdmin):
     """The admin of one mirrored model.
 
-    ``refers``: columns with ids of references, or lists of them, and their kind. ``panels``: what
-    belongs to a record; other apps add theirs. Rows are searched as the API searches them.
+    ``noun``: what is shown. ``panels``: what belongs to a record; other apps add theirs with
+    ``panel_on``. Rows are searched as the API searches them, and an export holds the API's rows.
     """
+
+    noun: ClassVar[Noun]
 
     # Any: it makes Django show the box.
     search_fields = ("odoo_id",)
-    refers: ClassVar[Mapping[str, str]] = {}
-    panels: ClassVar[list[PanelOf]] = []
-    # What an export holds: the rows of the API.
-    exported: ClassVar[Rows]
+    panels: ClassVar[Sequence[PanelOf]] = ()
 
     change_form_template = "odoo_bridge/record.html"
     change_list_template = "odoo_bridge/records.html"
@@ -72,7 +85,7 @@ class RecordAdmin(ReadOnlyAdmin):
 
     @property
     def stream(self) -> Stream:
-        return next(stream for stream in all_streams().values() if stream.model is self.model)
+        return self.noun.stream
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RecordList
@@ -90,7 +103,7 @@ class RecordAdmin(ReadOnlyAdmin):
 
     def names_of(self, rows: Sequence[Any]) -> Names:
         names, ids = Names(), dict[str, set[int | None]]()
-        for column, kind in self.refers.items():
+        for column, kind in self.noun.refers.items():
             for row in rows:
                 value = getattr(row, column)
                 ids.setdefault(kind, set()).update(value if isinstance(value, list) else [value])
@@ -175,7 +188,12 @@ class RecordAdmin(ReadOnlyAdmin):
     def _export(self, request: HttpRequest, rows: QuerySet, form: str) -> HttpResponseBase | None:
         try:
             answer = export(
-                rows, self.exported, form, name=self.stream.name, request=request, user=request.user
+                rows,
+                self.noun.rows,
+                form,
+                name=self.stream.name,
+                request=request,
+                user=request.user,
             )
         except (Busy, ExportRunning) as exc:
             self.message_user(request, str(exc.detail), messages.ERROR)
@@ -197,7 +215,8 @@ class RecordAdmin(ReadOnlyAdmin):
         row = kwargs["obj"]
         names = self.names_of([row])
         state = SyncState.objects.filter(stream=self.stream.name).first()
-        made = [show(request, row, names) for show in self.panels]
+        panels = (*self.panels, *_added.get(self.model, ()))
+        made = [show(request, row, names) for show in panels]
         context |= {
             "heading": self.heading(row),
             "badges": self.badges(row, names),

@@ -298,6 +298,14 @@ class MirrorFilters(_Mirrored):
         "One or two letters find only words that begin with them.",
     )
 
+    @classmethod
+    def get_filters(cls) -> dict[str, Any]:
+        """Those that the model has columns for."""
+        filters: dict[str, Any] = super().get_filters()
+        if cls._meta.model and not hasattr(cls._meta.model, "created_by"):
+            filters.pop("created_by", None)
+        return filters
+
     def by_words(self, rows: MirroredQuerySet, _name: str, text: str) -> QuerySet:
         return rows.search(text)
 

@@ -21,10 +21,11 @@ from rest_framework.response import Response
 
 from odoo_bridge.api.changes import ChangesQuerySerializer, changes, last_change
 from odoo_bridge.api.export import ExportQuerySerializer, export
-from odoo_bridge.api.filters import MAX_SECONDS, RowFilters
+from odoo_bridge.api.filters import MAX_SECONDS, MirrorFilters, RowFilters
 from odoo_bridge.api.freshness import Marks, NotCopied, conditional, marks_of, read_again
 from odoo_bridge.api.serializers import MAX_ID
 from odoo_bridge.mirror.names import Names, names_at
+from odoo_bridge.mirror.noun import Noun
 from odoo_bridge.mirror.rows import Row, Rows
 
 # In the class below ``list`` is the action.
@@ -35,13 +36,21 @@ class MirrorViewSet(viewsets.GenericViewSet):
     """Lists and rows of the mirror. ``X-Odoo-Synced-At``: all that was written in Odoo up to then,
     on its clock, is in the answer; absent before the first complete copy."""
 
-    streams: tuple[str, ...]
-    rows: Rows
+    noun: Noun
+    filterset_class: type[MirrorFilters] | None = None
     # What can be put into a row, and the field it is found by.
     expansions: ClassVar[Mapping[str, str]] = {}
     lookup_field = "odoo_id"
     synced_at: datetime | None = None
     modified_at: datetime | None = None
+
+    @property
+    def rows(self) -> Rows:
+        return self.noun.rows
+
+    @property
+    def stream(self) -> str:
+        return self.noun.stream.name
 
     def get_queryset(self) -> QuerySet:
         """The rows that the user may see. What is outside is a 404."""
@@ -78,7 +87,7 @@ class MirrorViewSet(viewsets.GenericViewSet):
         asked, user = query.validated_data, cast(Any, request.user)
         return Response(
             changes(
-                self.streams[0],
+                self.stream,
                 self.get_queryset(),
                 self.rows,
                 **{**asked, "totals": asked["totals"] or user.access.is_scoped},
@@ -95,15 +104,14 @@ class MirrorViewSet(viewsets.GenericViewSet):
         """
         query = ExportQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
-        stream = self.streams[0]
-        place = last_change(stream)
+        place = last_change(self.stream)
         rows = self.filter_queryset(self.get_queryset())
         form = query.validated_data["format"]
         answer = export(
             rows,
             self.rows,
             form,
-            name=stream,
+            name=self.stream,
             request=request._request,
             user=request.user,
             fields=self.fields,
@@ -171,7 +179,7 @@ class MirrorViewSet(viewsets.GenericViewSet):
 
     def freshness_of(self) -> tuple[str, ...]:
         """The streams that the answer is made of."""
-        return self.streams
+        return (self.stream,)
 
     def refresh(self, odoo_id: int) -> datetime:
         """Read the record from Odoo now, and return when that began.
@@ -182,7 +190,7 @@ class MirrorViewSet(viewsets.GenericViewSet):
             raise Http404
         # What exists outside the scope is read like what does not exist: a difference would tell.
         try:
-            return self.read_again(self.streams[0], [odoo_id])
+            return self.read_again(self.stream, [odoo_id])
         except NotCopied as exc:
             if not self.get_queryset().filter(pk=odoo_id).exists():
                 raise Http404 from exc
@@ -233,7 +241,7 @@ class MirrorViewSet(viewsets.GenericViewSet):
 @cache
 def _whole_rows(view: type[MirrorViewSet]) -> QuerySet:
     rows: Any = view.queryset
-    return view.rows.of(rows)
+    return view.noun.rows.of(rows)
 
 
 def _listed(request: Request, parameter: str, known: Collection[str]) -> set[str]:

@@ -55,7 +55,6 @@ def made_by() -> serializers.Field:
     )
 
 
-def name() -> serializers.CharField:
-    return serializers.CharField(
-        read_only=True, help_text="Empty without an id, and while its name is not known."
-    )
+def name(about: str) -> serializers.CharField:
+    """The name behind an id."""
+    return serializers.CharField(read_only=True, help_text=about)

@@ -22,12 +22,14 @@ class Spelled:
 
     ``spell(names, *columns)`` gets the values of ``columns`` for a whole page, one sequence a
     column, and returns the field's. ``refers``: which of the columns are ids of references, for
-    ``names`` to know them by then.
+    ``names`` to know them by then. ``about``: what the API's documentation says of a field that is
+    the name of another row.
     """
 
     columns: tuple[str, ...]
     spell: Callable[..., Sequence[Any]]
     refers: Mapping[str, str] = field(default_factory=dict)
+    about: str = "Empty without an id, and while its name is not known."
 
 
 def name_of(column: str, kind: str) -> Spelled:
@@ -65,6 +67,10 @@ class Rows:
         self.fields = tuple(fields)
         self._spelled = spelled
         self._lent = lent
+
+    def about(self, field: str) -> str:
+        """What the API's documentation says of a field that is no column."""
+        return self._spelled[field].about
 
     def of(self, rows: QuerySet) -> QuerySet:
         """``rows`` with the columns of all fields chosen, for lists to begin with: choosing them in

@@ -8,6 +8,7 @@ from odoo_bridge.models.mirrored import (
     Reference,
     created_here,
     made_here_index,
+    mirrored_key,
 )
 from odoo_bridge.models.runs import GoneReview, SyncIssue, SyncRun
 from odoo_bridge.models.schedules import Heartbeat, Schedule
@@ -31,5 +32,6 @@ __all__ = [
     "SyncState",
     "created_here",
     "made_here_index",
+    "mirrored_key",
     "new_feed",
 ]

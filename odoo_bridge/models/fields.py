@@ -62,6 +62,19 @@ class ExactDecimalField(models.DecimalField):
         return kept
 
 
+class MoneyField(ExactDecimalField):
+    """An amount in the currency of its row (``currency_id``); ``company``: in that of its company."""
+
+    def __init__(self, *args: Any, company: bool = False, **options: Any) -> None:
+        self.company = company
+        super().__init__(*args, **options)
+
+    def deconstruct(self) -> Any:
+        # The same column: what the number means is nothing for a migration.
+        name, _path, values, options = super().deconstruct()
+        return name, "odoo_bridge.models.fields.ExactDecimalField", values, options
+
+
 class ExactSum(Sum):
     """The sum of an ``ExactDecimalField``, exact on SQLite too, which would add floats."""
 
@@ -100,8 +113,25 @@ class _Json(models.JSONField):
         return name, "django.db.models.JSONField", values, options
 
 
+class ReferenceField(models.BigIntegerField):
+    """The id of a ``Reference`` of ``kind``."""
+
+    def __init__(self, kind: str = "", *, null: bool = False, **options: Any) -> None:
+        self.kind = kind
+        super().__init__(null=null, **options)
+
+    def deconstruct(self) -> Any:
+        # The same column: what the id stands for is nothing for a migration.
+        name, _path, values, options = super().deconstruct()
+        return name, "django.db.models.BigIntegerField", values, options
+
+
 class IdsField(_Json):
-    """A list of Odoo's ids."""
+    """A list of Odoo's ids, of references if it has a ``kind``."""
+
+    def __init__(self, kind: str = "", **options: Any) -> None:
+        self.kind = kind
+        super().__init__(**options)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         return orjson.loads(value) if isinstance(value, str) else value

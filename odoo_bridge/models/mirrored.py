@@ -99,6 +99,21 @@ class MirroredModel(models.Model):
         abstract = True
 
 
+def mirrored_key(to: str, related_name: str, **options: Any) -> models.ForeignKey:
+    """A reference to a row of another noun, or of the same one (``self``).
+
+    A row may arrive before the row that it names, and outlive it: Odoo's id is kept either way.
+    """
+    return models.ForeignKey(
+        to,
+        null=True,
+        db_constraint=False,
+        on_delete=models.DO_NOTHING,
+        related_name=related_name,
+        **options,
+    )
+
+
 def created_here() -> models.ForeignKey:
     """The user who made the record through this bridge. No stream has this column, so no sync
     touches it: it outlives every copy, and the record's going and coming back."""

@@ -16,10 +16,10 @@ from rest_framework.test import APIClient
 
 from accounts.tests.factories import PASSWORD, reader, scoped
 from contacts.models import Contact
-from contacts.rows import CONTACT_ROWS
+from contacts.noun import CONTACTS
 from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice, InvoiceLine
-from invoices.rows import INVOICE_ROWS, LINE_ROWS
+from invoices.noun import INVOICE_LINES, INVOICES
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
 from odoo_bridge.api.changes import content_fields
 from odoo_bridge.demo.churn import Churn
@@ -33,9 +33,9 @@ from odoo_bridge.tests.factories import SyncRunFactory, SyncStateFactory
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 CLIENT = Path(__file__).resolve().parents[3] / "docs" / "follow_changes.py"
 FEEDS = {
-    "contacts": (Contact, CONTACT_ROWS),
-    "invoices": (Invoice, INVOICE_ROWS),
-    "invoices/lines": (InvoiceLine, LINE_ROWS),
+    "contacts": (Contact, CONTACTS.rows),
+    "invoices": (Invoice, INVOICES.rows),
+    "invoices/lines": (InvoiceLine, INVOICE_LINES.rows),
 }
 pytestmark = pytest.mark.django_db
 

@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 
 from contacts.models import Contact
-from contacts.rows import CONTACT_ROWS
+from contacts.noun import CONTACTS
 from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice
-from invoices.rows import INVOICE_ROWS
+from invoices.noun import INVOICES
 from invoices.tests.factories import InvoiceFactory
 from odoo_bridge.api.renderers import Json
 from odoo_bridge.mirror.names import Names, names_at
@@ -31,8 +31,8 @@ def references():
 
 def test_a_page_has_the_fields_of_the_api_in_their_order():
     ContactFactory(odoo_id=7, name="Acme")
-    (row,) = CONTACT_ROWS.page(Contact.objects.all())
-    assert list(row) == list(CONTACT_ROWS.fields)
+    (row,) = CONTACTS.rows.page(Contact.objects.all())
+    assert list(row) == list(CONTACTS.rows.fields)
     assert (row["odoo_id"], row["name"]) == (7, "Acme")
 
 
@@ -40,7 +40,7 @@ def test_ids_come_with_their_names_and_unknown_ones_without(references):
     InvoiceFactory(odoo_id=1, company_id=4, journal_id=6, salesperson_id=6)
     InvoiceFactory(odoo_id=2, company_id=5)
     fields = ["company_name", "journal_name", "salesperson_name"]
-    rows = INVOICE_ROWS.page(Invoice.objects.order_by("pk"), fields)
+    rows = INVOICES.rows.page(Invoice.objects.order_by("pk"), fields)
     assert [tuple(row.values()) for row in rows] == [
         ("Azure", "Customer Invoices", "Mitchell"),
         ("", "", ""),
@@ -50,7 +50,7 @@ def test_ids_come_with_their_names_and_unknown_ones_without(references):
 def test_only_what_is_asked_for_is_read(references, django_assert_num_queries):
     InvoiceFactory(name="INV/7", currency_id=2, amount_total=3)
     with django_assert_num_queries(1) as queries:
-        rows = INVOICE_ROWS.page(Invoice.objects.all(), {"state", "name"})
+        rows = INVOICES.rows.page(Invoice.objects.all(), {"state", "name"})
     assert rows == [{"name": "INV/7", "state": "posted"}]
     assert "amount_total" not in queries[0]["sql"]
 
@@ -58,7 +58,7 @@ def test_only_what_is_asked_for_is_read(references, django_assert_num_queries):
 def test_an_amount_needs_its_currency_even_where_that_is_not_shown(references):
     InvoiceFactory(odoo_id=1, currency_id=2, company_id=4, amount_total=3, amount_total_signed=1)
     InvoiceFactory(odoo_id=2, currency_id=None, company_id=4, amount_total=3)
-    rows = INVOICE_ROWS.page(
+    rows = INVOICES.rows.page(
         Invoice.objects.order_by("pk"), ["amount_total", "amount_total_signed"]
     )
     assert rows == [
@@ -72,14 +72,14 @@ def test_a_stream_asks_for_each_name_once(references, django_assert_max_num_quer
         InvoiceFactory(odoo_id=number, company_id=4, journal_id=6 if number > 2 else None)
     # The rows, the names in the first page, the journal that the second one adds.
     with django_assert_max_num_queries(3):
-        rows = list(INVOICE_ROWS.stream(Invoice.objects.order_by("pk"), page_size=2))
+        rows = list(INVOICES.rows.stream(Invoice.objects.order_by("pk"), page_size=2))
     assert [row["odoo_id"] for row in rows] == list(range(1, 8))
     assert rows[6]["journal_name"] == "Customer Invoices"
 
 
 def test_no_rows_ask_for_no_names(django_assert_num_queries):
     with django_assert_num_queries(1):
-        assert INVOICE_ROWS.page(Invoice.objects.all()) == []
+        assert INVOICES.rows.page(Invoice.objects.all()) == []
 
 
 def test_an_id_that_has_no_name_is_asked_for_once(django_assert_num_queries):
