@@ -5,7 +5,7 @@ from random import SystemRandom
 from typing import Any
 
 from odoo_bridge.models import SyncRun
-from odoo_bridge.sync.run import run
+from odoo_bridge.sync.run import run, run_queued
 from odoo_bridge.sync.streams import all_streams
 
 Status, Kind = SyncRun.Status, SyncRun.Kind
@@ -26,7 +26,16 @@ def sync_all(kind: str = Kind.CHANGES) -> list[SyncRun]:
     return rows
 
 
+def carry_out_queued() -> None:
+    """Carry out the runs that wait, as a worker does: a run may have requested others."""
+    while waiting := list(SyncRun.objects.filter(status=Status.QUEUED).order_by("pk")):
+        for row in waiting:
+            run_queued(row.pk)
+
+
 def settle() -> None:
     """What a quiet hour brings: one ``changes`` and one ``reconcile`` of every stream."""
+    carry_out_queued()
     sync_all(Kind.CHANGES)
     sync_all(Kind.RECONCILE)
+    carry_out_queued()

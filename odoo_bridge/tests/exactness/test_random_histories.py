@@ -34,7 +34,7 @@ from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.exactness.checker import Checker, DemoTruth, Journal
 from odoo_bridge.tests.exactness.conftest import API_KEY, PASSWORD, address_of
 from odoo_bridge.tests.exactness.killed import empty_mirror, killed, let_leases_run_out
-from odoo_bridge.tests.exactness.runs import SEED, settle, sync
+from odoo_bridge.tests.exactness.runs import SEED, carry_out_queued, settle, sync
 from odoo_bridge.tests.exactness.worlds import CHANGES, Change, DemoWorld
 
 HISTORIES = int(os.environ.get("HISTORIES", "200"))
@@ -145,6 +145,7 @@ class DemoHistory(RuleBasedStateMachine):
         self._pass(3601)
         for stream in MODELS:
             self._sync(stream, "changes")
+        carry_out_queued()
 
     @rule(contacts=st.sets(small, min_size=1, max_size=4))
     def take_rights(self, contacts: set[int]) -> None:
@@ -300,6 +301,7 @@ class DemoHistory(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         let_leases_run_out()
+        carry_out_queued()
 
     # The quiet hour -----------------------------------------------------------------------------
 
