@@ -1,4 +1,4 @@
-"""Keep a copy of the rows that an account of the bridge may see, in a JSON file. Run it as often as you like.
+"""Keep a JSON copy of the rows that an account of the bridge may see. Run it as often as you like.
 
 export BRIDGE_USER=ann BRIDGE_PASSWORD=...
 python follow_changes.py https://bridge.example.com invoices invoices.json
