@@ -68,7 +68,7 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
     list_display = (
         "username",
         "address",
-        "standing",
+        "status",
         "group_names",
         "is_staff",
         "two_factor",
@@ -106,8 +106,8 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
         apps = TOTPDevice.objects.filter(user_id=OuterRef("pk"), confirmed=True)
         return users.prefetch_related("groups").annotate(has_code=Exists(apps))
 
-    @display(description="standing", label={"waiting": "warning", "active": "success"})
-    def standing(self, user: User) -> str:
+    @display(description="status", label={"waiting": "warning", "active": "success"})
+    def status(self, user: User) -> str:
         if not user.is_active:
             return "waiting" if user.awaits_approval else "locked"
         member = user.is_staff or user.is_superuser or user.groups.all()

@@ -22,7 +22,7 @@ from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.writing.actions import Action
 from odoo_bridge.writing.imports import find_by_marker, import_of
-from odoo_bridge.writing.requests import made_by_user, mirrored
+from odoo_bridge.writing.requests import copy_records, record_creator
 
 # What Odoo takes from the parent, and what it is called in a request.
 ADDRESS = {
@@ -94,25 +94,25 @@ class NewContactSerializer(StrictBody):
     def validate_country_code(self, code: str) -> int:
         return reference(Reference.Kind.COUNTRY, code)
 
-    def validate(self, wish: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, body: dict[str, Any]) -> dict[str, Any]:
         """Put Odoo's ids beside the codes, and refuse what Odoo would drop without a word."""
         user = self.context["request"].user
-        parent_id = wish.get("parent_id")
+        parent_id = body.get("parent_id")
         check_parent(user, parent_id)
-        if parent_id is not None and wish["type"] == "contact":
-            for name in wish.keys() & ADDRESS.keys():
+        if parent_id is not None and body["type"] == "contact":
+            for name in body.keys() & ADDRESS.keys():
                 raise wrong(
                     ADDRESS[name],
                     "A contact below another has that one's address. For one of its own, make it an "
                     "address: type invoice, delivery or other.",
                 )
-        if parent_id is not None and "vat" in wish and not wish["is_company"]:
+        if parent_id is not None and "vat" in body and not body["is_company"]:
             raise wrong("vat", "A contact below another has that one's VAT number.")
-        wish["company_id"] = company_for(user, wish.get("company_id"))
-        return wish
+        body["company_id"] = company_for(user, body.get("company_id"))
+        return body
 
 
-# What was wished for -> the import's column.
+# Key of the request -> column of the import.
 _COLUMNS = {
     "name": "name",
     "email": "email",
@@ -134,7 +134,7 @@ _COLUMNS = {
 
 def _send(odoo: Gateway, write: OdooWrite) -> int:
     row = import_of(write, _COLUMNS)
-    return odoo.load(MODEL, list(row), [list(row.values())], write.wish["company_id"])
+    return odoo.load(MODEL, list(row), [list(row.values())], write.body["company_id"])
 
 
 def _complete(_odoo: Gateway, _write: OdooWrite, _contact_id: int) -> None:
@@ -143,9 +143,9 @@ def _complete(_odoo: Gateway, _write: OdooWrite, _contact_id: int) -> None:
 
 def _mirror(write: OdooWrite, contact_id: int) -> None:
     # Odoo may have changed the one above it: it takes the address of the first contact below it.
-    parent_id = write.wish.get("parent_id")
-    mirrored("contacts", [contact_id, parent_id] if parent_id else [contact_id], write)
-    made_by_user("contacts", Contact.objects.filter(pk=contact_id), write)
+    parent_id = write.body.get("parent_id")
+    copy_records("contacts", [contact_id, parent_id] if parent_id else [contact_id], write)
+    record_creator("contacts", Contact.objects.filter(pk=contact_id), write)
 
 
 def _row(contact_id: int, user: Any) -> Mapping[str, Any]:
@@ -156,7 +156,7 @@ def _row(contact_id: int, user: Any) -> Mapping[str, Any]:
 def _check(user: Any, write: OdooWrite) -> None:
     check_company(user, write)
     if user.access.is_scoped:
-        check_parent(user, write.wish.get("parent_id"), gone_too=True)
+        check_parent(user, write.body.get("parent_id"), gone_too=True)
     check_result(user, Contact.objects.all(), write)
 
 

@@ -66,12 +66,14 @@ class LiveContactsView(WriteView):
         responses={201: row_serializer(CONTACTS), **WRITE_ERRORS},
     )
     def post(self, request: Request) -> Response:
-        def wish() -> Mapping[str, Any]:
-            body = creating.NewContactSerializer(data=request.data, context={"request": request})
-            body.is_valid(raise_exception=True)
-            return body.validated_data
+        def body() -> Mapping[str, Any]:
+            serializer = creating.NewContactSerializer(
+                data=request.data, context={"request": request}
+            )
+            serializer.is_valid(raise_exception=True)
+            return serializer.validated_data
 
-        return self.write(request, creating.CREATE_CONTACT, wish)
+        return self.write(request, creating.CREATE_CONTACT, body)
 
 
 @extend_schema(tags=["utils"])

@@ -28,9 +28,9 @@ from odoo_bridge.odoo.calls import Record
 from odoo_bridge.odoo.errors import BridgeError, OdooMissing, OdooRejected
 from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.writing.actions import Action
-from odoo_bridge.writing.errors import NotAsAsked
+from odoo_bridge.writing.errors import NotAsRequested
 from odoo_bridge.writing.imports import cell, find_by_marker, import_of
-from odoo_bridge.writing.requests import made_by_user, mirrored
+from odoo_bridge.writing.requests import copy_records, record_creator
 
 MAX_LINES = 200
 # What an invoice shows of its contact.
@@ -99,29 +99,29 @@ class NewInvoiceSerializer(StrictBody):
     def validate_currency_code(self, code: str) -> int:
         return reference(Reference.Kind.CURRENCY, code)
 
-    def validate(self, wish: dict[str, Any]) -> dict[str, Any]:
+    def validate(self, body: dict[str, Any]) -> dict[str, Any]:
         """Look the rest up in the mirror. Raises ValidationError for what is not there."""
         user = self.context["request"].user
-        check_contact(user, "contact_id", wish["contact_id"])
-        if wish["post"] and wish["move_type"].startswith("in_") and "invoice_date" not in wish:
+        check_contact(user, "contact_id", body["contact_id"])
+        if body["post"] and body["move_type"].startswith("in_") and "invoice_date" not in body:
             raise wrong("invoice_date", "Odoo posts a vendor's document with its date only.")
-        wish["company_id"] = company_for(user, wish.get("company_id"))
-        return wish
+        body["company_id"] = company_for(user, body.get("company_id"))
+        return body
 
 
-def resolved(odoo: Gateway, wish: dict[str, Any]) -> dict[str, Any]:
-    """``wish`` with its products and taxes looked up in Odoo: at most three small reads.
+def resolved(odoo: Gateway, body: dict[str, Any]) -> dict[str, Any]:
+    """``body`` with its products and taxes looked up in Odoo: at most three small reads.
 
     Raises ValidationError that names the lines, and the errors of the gateway.
     """
-    lines = wish["lines"]
+    lines = body["lines"]
     products = _products(odoo, lines)
     taxes = _taxes(odoo, lines)
-    use = "sale" if wish["move_type"].startswith("out_") else "purchase"
+    use = "sale" if body["move_type"].startswith("out_") else "purchase"
     said = [_resolve(line, products, taxes, use) for line in lines]
     if any(said):
         raise ValidationError({"lines": said})
-    return wish
+    return body
 
 
 def _resolve(
@@ -181,7 +181,7 @@ def _look_up(odoo: Gateway, model: str, domain: Domain, fields: list[str]) -> li
     return odoo.read(model, ids, fields) if len(ids) else []
 
 
-# What was wished for -> the import's column.
+# Key of the request -> column of the import.
 _COLUMNS = {
     "move_type": "move_type",
     "contact_id": "partner_id/.id",
@@ -194,12 +194,12 @@ _LINE_COLUMNS = ("id", "name", "product_id/.id", "quantity", "price_unit", "tax_
 
 
 def _send(odoo: Gateway, write: OdooWrite) -> int:
-    wish = write.wish
+    body = write.body
     given = import_of(write, _COLUMNS)
     columns = [*given, *(f"invoice_line_ids/{name}" for name in _LINE_COLUMNS)]
     head = list(given.values())
     rows = []
-    for number, line in enumerate(wish["lines"]):
+    for number, line in enumerate(body["lines"]):
         cells = (
             # With a name of its own a line is not added once more if the import comes again.
             f"{write.marker}_{number}",
@@ -210,27 +210,27 @@ def _send(odoo: Gateway, write: OdooWrite) -> int:
             ",".join(map(str, line["tax_ids"])),
         )
         rows.append([*(head if not number else [""] * len(head)), *map(cell, cells)])
-    return odoo.load(MODEL, columns, rows, wish["company_id"])
+    return odoo.load(MODEL, columns, rows, body["company_id"])
 
 
 def _complete(odoo: Gateway, write: OdooWrite, invoice_id: int) -> None:
-    """Compare what Odoo made of it with what was wished for, then post it if that was wished too."""
+    """Compare Odoo's invoice with the request, then post it if the request says so."""
     move, lines = _read_back(odoo, invoice_id)
     places = Names()
     places.learn({Reference.Kind.CURRENCY: [move["currency_id"]]})
     unit = Decimal(1).scaleb(-places.places(move["currency_id"]))
-    difference = _difference(write.wish, move, lines, unit)
+    difference = _difference(write.body, move, lines, unit)
     if difference:
-        raise NotAsAsked(
+        raise NotAsRequested(
             f"Odoo made draft {invoice_id} of it with other amounts: {difference}. It was not posted; "
             "correct it in Odoo, or delete it there and send another request.",
             "totals_differ",
         )
-    if write.wish["post"]:
+    if write.body["post"]:
         try:
             post_draft(odoo, invoice_id)
         except OdooRejected as exc:
-            raise NotAsAsked(
+            raise NotAsRequested(
                 f"Odoo made draft {invoice_id} of it, and refused to post that: {exc.reason}",
                 "not_posted",
             ) from exc
@@ -240,7 +240,9 @@ def _read_back(odoo: Gateway, invoice_id: int) -> tuple[Record, list[Record]]:
     """The invoice as Odoo has it, and its lines in the order they were sent."""
     found = odoo.read(MODEL, [invoice_id], ["currency_id", "amount_total", "invoice_line_ids"])
     if not found:
-        raise NotAsAsked(f"{invoice_id} was made, and has been deleted in Odoo since.", "deleted")
+        raise NotAsRequested(
+            f"{invoice_id} was made, and has been deleted in Odoo since.", "deleted"
+        )
     [move] = found
     fields = ["quantity", "price_unit", "price_subtotal", "price_total"]
     lines = odoo.read(LINE_MODEL, move["invoice_line_ids"], fields)
@@ -248,17 +250,18 @@ def _read_back(odoo: Gateway, invoice_id: int) -> tuple[Record, list[Record]]:
 
 
 def _difference(
-    wish: Mapping[str, Any], move: Record, lines: Sequence[Record], unit: Decimal
+    body: Mapping[str, Any], move: Record, lines: Sequence[Record], unit: Decimal
 ) -> str:
-    """What differs between the wish and what Odoo made of it, or nothing.
+    """How Odoo's invoice differs from the request; empty if it does not.
 
-    A line's amount is quantity times price, before or (where its taxes are included in the price)
-    after taxes; and what Odoo keeps of both must come to it too, since older ones round them after
-    they made the amounts. ``unit``: of the currency, and what rounding may make of each amount.
+    A line's amount must be quantity times price, before taxes, or after them if the price includes
+    them. The quantity and price that Odoo stores must also give that amount, because older versions
+    round both after they calculated the amounts. ``unit`` is the currency's smallest unit: rounding may
+    change each amount by that much.
     """
-    if len(lines) != len(wish["lines"]):
-        return f"{len(lines)} lines where {len(wish['lines'])} were sent"
-    for number, (line, asked) in enumerate(zip(lines, wish["lines"], strict=True), 1):
+    if len(lines) != len(body["lines"]):
+        return f"{len(lines)} lines where {len(body['lines'])} were sent"
+    for number, (line, asked) in enumerate(zip(lines, body["lines"], strict=True), 1):
         expected = Decimal(asked["quantity"]) * Decimal(asked["price_unit"])
         made = [_amount(line["price_subtotal"]), _amount(line["price_total"])]
         kept = _amount(line["quantity"]) * _amount(line["price_unit"])
@@ -268,8 +271,8 @@ def _difference(
                 f"{made[0]}, where {expected.normalize():f} was sent"
             )
     total = _amount(move["amount_total"])
-    if "amount_total" in wish and abs(total - Decimal(wish["amount_total"])) > unit:
-        return f"the total is {total} where {wish['amount_total']} was expected"
+    if "amount_total" in body and abs(total - Decimal(body["amount_total"])) > unit:
+        return f"the total is {total} where {body['amount_total']} was expected"
     return ""
 
 
@@ -279,14 +282,14 @@ def _amount(value: Any) -> Decimal:
 
 def _mirror(write: OdooWrite, invoice_id: int) -> None:
     mirror_invoice(write, invoice_id)
-    made_by_user("invoices", Invoice.objects.filter(pk=invoice_id), write)
+    record_creator("invoices", Invoice.objects.filter(pk=invoice_id), write)
 
 
 def mirror_invoice(write: OdooWrite, invoice_id: int) -> None:
-    mirrored("invoices", [invoice_id], write)
+    copy_records("invoices", [invoice_id], write)
     lines = Invoice.objects.filter(pk=invoice_id).values_list("line_ids", flat=True).first()
     if lines:
-        mirrored("invoice_lines", lines, write)
+        copy_records("invoice_lines", lines, write)
 
 
 def answer_row(invoice_id: int, user: Any) -> Mapping[str, Any]:
@@ -303,7 +306,7 @@ def answer_row(invoice_id: int, user: Any) -> Mapping[str, Any]:
 def _check(user: Any, write: OdooWrite) -> None:
     check_company(user, write)
     if user.access.is_scoped:
-        check_contact(user, "contact_id", write.wish["contact_id"], gone_too=True)
+        check_contact(user, "contact_id", write.body["contact_id"], gone_too=True)
     check_result(user, Invoice.objects.all(), write)
 
 

@@ -11,12 +11,12 @@ from odoo_bridge.api.arguments import check_result
 from odoo_bridge.models import OdooWrite
 from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.writing.actions import Action
-from odoo_bridge.writing.errors import NotAsAsked
+from odoo_bridge.writing.errors import NotAsRequested
 
 
 # Posting ------------------------------------------------------------------------------------------
 def postable(user: Any, invoice_id: int) -> dict[str, Any]:
-    """The wish to post an invoice that the user may see. Raises Http404."""
+    """The request to post an invoice that the user may see. Raises Http404."""
     rows = Invoice.objects.present().visible_to(user).filter(pk=invoice_id)
     found = rows.values("move_type", "contact_id", "amount_total").first()
     if found is None:
@@ -37,7 +37,7 @@ def _find_posted(odoo: Gateway, write: OdooWrite) -> int | None:
 
 def _complete_post(odoo: Gateway, _write: OdooWrite, invoice_id: int) -> None:
     if state_in_odoo(odoo, invoice_id) != "posted":
-        raise NotAsAsked(
+        raise NotAsRequested(
             "Odoo took the call and did not post it: it may be waiting for an answer there.",
             "not_posted",
         )
@@ -59,5 +59,5 @@ POST_INVOICE = Action(
     answer_row,
     _check_post,
     LENT,
-    harmless_twice=True,
+    repeatable=True,
 )

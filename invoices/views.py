@@ -220,12 +220,14 @@ class LiveInvoicesView(WriteView):
         responses={201: ExpandedInvoiceSerializer, **WRITE_ERRORS},
     )
     def post(self, request: Request) -> Response:
-        def wish() -> Mapping[str, Any]:
-            body = creating.NewInvoiceSerializer(data=request.data, context={"request": request})
-            body.is_valid(raise_exception=True)
-            return creating.resolved(connect(), body.validated_data)
+        def body() -> Mapping[str, Any]:
+            serializer = creating.NewInvoiceSerializer(
+                data=request.data, context={"request": request}
+            )
+            serializer.is_valid(raise_exception=True)
+            return creating.resolved(connect(), serializer.validated_data)
 
-        return self.write(request, creating.CREATE_INVOICE, wish)
+        return self.write(request, creating.CREATE_INVOICE, body)
 
 
 @extend_schema(tags=["utils"])
@@ -246,8 +248,8 @@ class PostInvoiceView(WriteView):
         },
     )
     def post(self, request: Request, odoo_id: int) -> Response:
-        def wish() -> Mapping[str, Any]:
+        def body() -> Mapping[str, Any]:
             NothingSerializer(data=request.data).is_valid(raise_exception=True)
             return posting.postable(request.user, odoo_id)
 
-        return self.write(request, posting.POST_INVOICE, wish, odoo_id)
+        return self.write(request, posting.POST_INVOICE, body, odoo_id)

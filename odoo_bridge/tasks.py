@@ -1,7 +1,7 @@
-"""What Celery runs: each task reads its arguments and makes one call.
+"""The Celery tasks: each one reads its arguments and makes one call.
 
-A message is a hint that may be lost or doubled. What must happen is a row: a queued ``SyncRun``
-that ``sweep`` finds, a watermark the next tick goes on from.
+A message is only a hint that may be lost or delivered twice. Work that must be done is a row in the
+database: a queued ``SyncRun`` that ``sweep`` finds, or a watermark from which the next run continues.
 """
 
 import logging
@@ -15,42 +15,42 @@ from kombu.exceptions import OperationalError
 
 from odoo_bridge.models import GoneReview, SyncIssue, SyncRun
 from odoo_bridge.operations import audit
-from odoo_bridge.operations.heartbeat import worker_was_here
+from odoo_bridge.operations.heartbeat import record_worker_heartbeat
 from odoo_bridge.sync import run as engine
 from odoo_bridge.sync.lease import close_interrupted
 from odoo_bridge.writing import requests
 
 logger = logging.getLogger(__name__)
 
-# A hint that has not led to a run for this long is taken for lost.
+# A hint that has not started a run after this time counts as lost.
 HINT_PATIENCE = timedelta(seconds=30)
 
 
 @shared_task
 def sync_stream(stream: str, kind: str) -> int:
-    """Run a stream because its schedule says so."""
+    """Run a stream on schedule."""
     return engine.run(stream, kind, trigger=SyncRun.Trigger.SCHEDULE).pk
 
 
 @shared_task
 def run_queued(run_id: int) -> int | None:
-    """Carry out a run that somebody asked for, unless another hint did already."""
+    """Carry out a requested run, unless another message has started it already."""
     done = engine.run_queued(run_id)
     return None if done is None else done.pk
 
 
 @shared_task
 def sweep() -> None:
-    """Close the runs whose worker is gone, and hint again at queued runs nobody took."""
-    worker_was_here()
+    """Close the runs whose worker died, and send queued runs that no worker took to the broker again."""
+    record_worker_heartbeat()
     close_interrupted()
     forgotten = SyncRun.objects.filter(
         status=SyncRun.Status.QUEUED, queued_at__lt=Now() - HINT_PATIENCE
     )
     for run_id in forgotten.order_by("pk").values_list("pk", flat=True):
         try:
-            # The next sweep hints again, so this one need not outlive it: a busy worker must not
-            # find a hundred hints at the same run.
+            # The next sweep sends another message, so this one may expire: a worker that was busy
+            # must not find a hundred messages for the same run.
             run_queued.apply_async((run_id,), expires=60, retry=False)
         except OperationalError as exc:
             logger.warning("The broker cannot be reached; queued runs wait: %s", exc)
@@ -59,10 +59,9 @@ def sweep() -> None:
 
 @shared_task
 def prune_runs(days: int = 30) -> None:
-    """Forget runs that ended, issues that were resolved and questions that were settled, more than
-    ``days`` days ago.
+    """Delete finished runs, resolved issues and closed questions older than ``days`` days.
 
-    The last run of each stream and status stays: "last succeeded in March" must remain sayable.
+    The last run of each stream and status stays, so that "last succeeded in March" can still be shown.
     """
     before = Now() - timedelta(days=days)
     latest = SyncRun.objects.order_by().values("stream", "status").annotate(pk_max=Max("pk"))
@@ -70,30 +69,30 @@ def prune_runs(days: int = 30) -> None:
         pk__in=list(latest.values_list("pk_max", flat=True))
     ).delete()
     SyncIssue.objects.filter(resolved_at__lt=before).delete()
-    settled = GoneReview.objects.exclude(status__in=GoneReview.IN_FORCE)
-    settled.filter(last_asked_at__lt=before).delete()
+    closed = GoneReview.objects.exclude(status__in=GoneReview.IN_FORCE)
+    closed.filter(last_asked_at__lt=before).delete()
 
 
 @shared_task
-def settle_writes() -> None:
-    """Find out what became of writes to Odoo that were left without an answer."""
-    requests.settle_all()
+def resolve_writes() -> None:
+    """Find out the outcome of writes to which Odoo did not respond."""
+    requests.resolve_all()
 
 
 @shared_task
 def prune_writes(days: int = 365) -> None:
-    """Forget the writes that ended more than ``days`` days ago, and with them their keys."""
-    requests.forget(timedelta(days=days))
+    """Delete writes that ended more than ``days`` days ago, and with them their keys."""
+    requests.prune(timedelta(days=days))
 
 
 @shared_task
 def prune_audit(days: int = 180) -> None:
-    """Forget logins and exports of more than ``days`` days ago."""
-    audit.forget(timedelta(days=days))
+    """Delete audit entries older than ``days`` days."""
+    audit.prune(timedelta(days=days))
 
 
 @shared_task
 def flush_expired_tokens() -> None:
-    """Delete refresh tokens and sessions that no longer open anything."""
+    """Delete expired refresh tokens and sessions."""
     call_command("flushexpiredtokens")
     call_command("clearsessions")

@@ -262,7 +262,7 @@ def test_while_odoo_may_still_be_working_nothing_is_sent_again(odoo, writer, mon
     assert make(writer, key).json()["error"]["code"] == "outcome_unknown"
     assert make(writer, key).json()["error"]["code"] == "outcome_unknown"
     assert len(sent(odoo)) == 1
-    OdooWrite.objects.update(sent_at=timezone.now() - requests.STILL_AT_WORK)
+    OdooWrite.objects.update(sent_at=timezone.now() - requests.MAY_STILL_RUN)
     answer = make(writer, key)
     assert answer.status_code == 201
     assert len(sent(odoo)) == 2
@@ -311,7 +311,7 @@ def test_a_call_that_odoo_did_not_take_can_be_sent_again_at_once(odoo, writer, f
     odoo.faults.add(fault)
     answer = make(writer, key)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-    assert OdooWrite.objects.get().state == OdooWrite.State.ASKED
+    assert OdooWrite.objects.get().state == OdooWrite.State.REQUESTED
     disconnect()
     assert make(writer, key).status_code == 201
     assert len(named(odoo)) == 1
@@ -323,7 +323,7 @@ def test_odoo_being_down_is_a_503_that_says_when_to_come_back(odoo, writer, sett
     answer = make(writer, key)
     assert answer.status_code == 503
     assert int(answer["Retry-After"]) > 0
-    assert OdooWrite.objects.get().state == OdooWrite.State.ASKED
+    assert OdooWrite.objects.get().state == OdooWrite.State.REQUESTED
 
 
 def test_a_contact_that_is_made_but_not_yet_mirrored_is_finished_by_the_next_request(odoo, writer):
@@ -359,15 +359,15 @@ def test_what_nobody_came_back_for_is_settled_by_the_sweeper(odoo, writer):
     assert make(writer, found, name="Found").status_code == 503
     odoo.faults.add(Fault("reset", "res.partner", "load"))
     assert make(writer, lost, name="Lost").status_code == 503
-    requests.settle_all()
+    requests.resolve_all()
     assert {write.state for write in OdooWrite.objects.all()} == {"sent"}
-    OdooWrite.objects.update(sent_at=timezone.now() - requests.STILL_AT_WORK - timedelta(seconds=1))
-    requests.settle_all()
+    OdooWrite.objects.update(sent_at=timezone.now() - requests.MAY_STILL_RUN - timedelta(seconds=1))
+    requests.resolve_all()
     states = dict(OdooWrite.objects.values_list("key", "state"))
-    assert states == {found: "made", lost: "asked"}
+    assert states == {found: "made", lost: "requested"}
     assert Contact.objects.get(name="Found").created_by == writer.user
     asked = len(odoo.calls)
-    requests.settle_all()
+    requests.resolve_all()
     assert len(odoo.calls) == asked
     assert make(writer, found, name="Found").status_code == 201
     assert make(writer, lost, name="Lost").status_code == 201
@@ -496,7 +496,7 @@ def narrow(client, companies=(), contacts=()):
 # What the first request left.
 LEFT = {
     "done": [],
-    "asked": [Fault("busy", "res.partner", "load")],
+    "requested": [Fault("busy", "res.partner", "load")],
     "sent": [
         Fault("after_commit_reset", "res.partner", "load"),
         Fault("reset", "ir.model.data", times=retry.READ_ATTEMPTS),
@@ -532,10 +532,10 @@ def test_an_old_key_does_and_shows_nothing_that_the_scope_no_longer_holds(odoo, 
         assert OdooWrite.objects.get().state == state
     assert len(odoo.calls) == asked
     # The sweeper sends nothing either, and mirrors what is in Odoo all the same.
-    OdooWrite.objects.update(sent_at=timezone.now() - requests.STILL_AT_WORK * 2)
-    requests.settle_all()
+    OdooWrite.objects.update(sent_at=timezone.now() - requests.MAY_STILL_RUN * 2)
+    requests.resolve_all()
     assert len(sent(odoo)) == 1
-    assert Contact.objects.filter(name="Secret").count() == (state != "asked")
+    assert Contact.objects.filter(name="Secret").count() == (state != "requested")
     narrow(writer)
     answer = make(writer, key, **body)
     assert (answer.status_code, answer.json()["name"]) == (201, "Secret")
@@ -581,13 +581,13 @@ def test_every_write_is_a_row_with_who_what_when_and_what_came_of_it(odoo, write
     make(writer, ref="C-7")
     make(writer, lang="de_DE")
     refused, done = OdooWrite.objects.all()
-    assert (done.action, done.username, done.wish["ref"]) == (
+    assert (done.action, done.username, done.body["ref"]) == (
         "create_contact",
         writer.user.username,
         "C-7",
     )
     assert (done.state, done.answer_status, [done.odoo_id]) == ("done", 201, named(odoo))
-    assert done.asked_at <= done.sent_at <= done.finished_at
+    assert done.requested_at <= done.sent_at <= done.finished_at
     assert (refused.state, refused.answer_status, refused.odoo_id) == ("refused", 422, None)
     assert refused.error == "Value 'de_DE' not found in selection field 'Language'"
     writer.user.delete()

@@ -21,7 +21,7 @@ from odoo_bridge.checks import COLLECT_THEM, NO_STATIC_FILES, static_files_are_t
 from odoo_bridge.models import GoneReview, SyncRun, SyncState
 from odoo_bridge.odoo.remedies import remedy
 from odoo_bridge.operations.heartbeat import silences
-from odoo_bridge.operations.stream_status import Standing, all_standing
+from odoo_bridge.operations.stream_status import StreamStatus, all_statuses
 from odoo_bridge.runtime.client_address import proxy_mismatch
 from odoo_bridge.sync import identity
 from odoo_bridge.sync.streams import Stream, all_streams
@@ -58,7 +58,7 @@ class Card:
     """How one stream stands."""
 
     name: str
-    standing: Standing
+    status: StreamStatus
     verdict: str
     tone: str
     age: str
@@ -72,7 +72,7 @@ class Card:
     @property
     def percent(self) -> int | None:
         """How far the run under way is; None before it knows how much there is to read."""
-        run = self.standing.current_run
+        run = self.status.current_run
         if run is None or not run.planned_count or run.phase == SyncRun.Phase.INVENTORY:
             return None
         return min(100, round(100 * run.read_count / run.planned_count))
@@ -111,7 +111,7 @@ def _now(request: HttpRequest) -> dict[str, Any]:
         return {"cards": [], "banners": [], "odoo": "", "busy": False, "look_again_seconds": None}
     now = timezone.now()
     cards = _cards(now)
-    busy = any(card.standing.current_run for card in cards)
+    busy = any(card.status.current_run for card in cards)
     return {
         "cards": cards,
         "banners": _banners(cards, now),
@@ -126,7 +126,7 @@ def _odoo(cards: Sequence[Card]) -> str:
     known = identity.recorded()
     if known is None:
         return ""
-    versions = [card.standing.odoo_version for card in cards if card.standing.odoo_version]
+    versions = [card.status.odoo_version for card in cards if card.status.odoo_version]
     return ", ".join(filter(None, [known.company, identity.place(known), *versions[:1]]))
 
 
@@ -134,12 +134,12 @@ def _odoo(cards: Sequence[Card]) -> str:
 
 
 def _cards(now: datetime) -> list[Card]:
-    return [_card(standing, now) for standing in all_standing()]
+    return [_card(status, now) for status in all_statuses()]
 
 
-def _card(standing: Standing, now: datetime) -> Card:
-    name, last, running = standing.stream, standing.last_run, standing.current_run
-    age = standing.lag_seconds
+def _card(status: StreamStatus, now: datetime) -> Card:
+    name, last, running = status.stream, status.last_run, status.current_run
+    age = status.lag_seconds
     if age is None:
         verdict, tone = ("First copy under way", INFO) if running else ("Never copied", BAD)
     else:
@@ -147,7 +147,7 @@ def _card(standing: Standing, now: datetime) -> Card:
     ends, ends_tone = _ENDS.get(Status(last.status), (last.status, QUIET)) if last else ("", QUIET)
     return Card(
         name=name.replace("_", " "),
-        standing=standing,
+        status=status,
         verdict=verdict,
         tone=tone,
         age="" if age is None else in_short(age),
@@ -159,17 +159,17 @@ def _card(standing: Standing, now: datetime) -> Card:
             else "none yet"
         ),
         last_tone=ends_tone,
-        next_run=_in_words(standing, now),
+        next_run=_in_words(status, now),
         schedules_url=reverse("admin:odoo_bridge_schedule_changelist"),
         issues_url=f"{reverse('admin:odoo_bridge_syncissue_changelist')}?stream={name}",
     )
 
 
-def _in_words(standing: Standing, now: datetime) -> str:
+def _in_words(status: StreamStatus, now: datetime) -> str:
     """``changes in 40 s``: the earliest run that a schedule will start."""
-    if not standing.next_runs:
+    if not status.next_runs:
         return "paused"
-    kind, at = min(standing.next_runs.items(), key=lambda planned: planned[1])
+    kind, at = min(status.next_runs.items(), key=lambda planned: planned[1])
     return f"{kind} in {in_short((at - now).total_seconds())}" if at > now else f"{kind}, due now"
 
 
@@ -226,7 +226,7 @@ def _failures(cards: Sequence[Card]) -> list[Banner]:
     """One banner for all streams that failed for the same reason: mostly it is Odoo that is down."""
     failed: dict[str, list[tuple[str, SyncRun]]] = {}
     for card in cards:
-        run = card.standing.last_run
+        run = card.status.last_run
         if run and run.status == Status.FAILED:
             failed.setdefault(run.error_code or run.error, []).append((card.name, run))
     banners = []

@@ -197,7 +197,7 @@ class SyncRunAdmin(DetailedAdmin):
         issues = _issues_of(run)[: _SHOWN_ISSUES + 1]
         return {
             "run": run,
-            "progress": standing(run, timezone.now()),
+            "progress": progress_of(run, timezone.now()),
             "did": bar(run),
             "silences": silences(timezone.now()) if run.status == Status.QUEUED else [],
             "colour": COLOURS[Status(run.status)],
@@ -257,7 +257,7 @@ class SyncRunAdmin(DetailedAdmin):
         if not self.has_view_permission(request):
             return JsonResponse({}, status=403)
         run = get_object_or_404(SyncRun.objects.defer("requested_ids"), pk=run_id)
-        return JsonResponse(standing(run, timezone.now()))
+        return JsonResponse(progress_of(run, timezone.now()))
 
     def _address(self, page: str, *args: Any) -> str:
         return reverse(f"admin:odoo_bridge_syncrun_{page}", args=args)
@@ -281,8 +281,8 @@ def lasted(run: SyncRun, now: datetime) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def standing(run: SyncRun, now: datetime) -> dict[str, Any]:
-    """Where ``run`` stands, in words and as a share of what it planned to read."""
+def progress_of(run: SyncRun, now: datetime) -> dict[str, Any]:
+    """The progress of ``run``, in words and as counts read and planned."""
     if run.status == Status.QUEUED:
         doing = "waiting for a worker"
     elif run.cancel_requested_at and run.is_open:

@@ -1,4 +1,4 @@
-"""Writes to Odoo: who wished for what over the API, and what came of it."""
+"""Writes to Odoo: who requested what over the API, and its result."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ from odoo_bridge.writing.actions import all_actions
 
 State = OdooWrite.State
 COLOURS = {
-    State.ASKED: "default",
+    State.REQUESTED: "default",
     State.SENT: "warning",
     State.MADE: "warning",
     State.DONE: "success",
@@ -30,36 +30,44 @@ ERROR_IN_SHORT = 120
 @admin.register(OdooWrite)
 class OdooWriteAdmin(ReadOnlyAdmin):
     section, icon = SYNC, "edit_note"
-    list_display = ("what", "who", "asked_at", "outcome", "record", "attempts", "error_in_short")
+    list_display = (
+        "what",
+        "who",
+        "requested_at",
+        "outcome",
+        "record",
+        "attempts",
+        "error_in_short",
+    )
     list_display_links = ("what",)
     list_filter = ("state", "action")
     search_fields = ("username", "=key", "=odoo_id", "error")
-    date_hierarchy = "asked_at"
+    date_hierarchy = "requested_at"
     fieldsets = (
-        ("Wished for", {"fields": (("what", "who"), ("asked_at", "key"), "wish_in_full")}),
+        ("Request", {"fields": (("what", "who"), ("requested_at", "key"), "full_body")}),
         (
-            "What came of it",
+            "Result",
             {
                 "fields": (
                     ("outcome", "record", "attempts"),
-                    ("sent_at", "settled_at", "finished_at"),
+                    ("sent_at", "resolved_at", "finished_at"),
                     "error",
                     ("answer_status", "marker"),
-                    "answer_in_full",
+                    "full_answer",
                 )
             },
         ),
     )
-    readonly_fields = ("what", "who", "outcome", "record", "wish_in_full", "answer_in_full")
+    readonly_fields = ("what", "who", "outcome", "record", "full_body", "full_answer")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OdooWrite]:
-        return super().get_queryset(request).defer("wish", "answer")
+        return super().get_queryset(request).defer("body", "answer")
 
-    @display(description="what", ordering="action")
+    @display(description="action", ordering="action")
     def what(self, write: OdooWrite) -> str:
         return write.action.replace("_", " ")
 
-    @display(description="who", ordering="username")
+    @display(description="user", ordering="username")
     def who(self, write: OdooWrite) -> str:
         return write.username
 
@@ -69,7 +77,7 @@ class OdooWriteAdmin(ReadOnlyAdmin):
 
     @display(description="record", ordering="odoo_id")
     def record(self, write: OdooWrite) -> SafeString | str:
-        """Its id in Odoo, which leads to its row here."""
+        """The record's id in Odoo, as a link to its row here."""
         action = all_actions().get(write.action)
         if write.odoo_id is None or action is None:
             return "-"
@@ -81,12 +89,12 @@ class OdooWriteAdmin(ReadOnlyAdmin):
     def error_in_short(self, write: OdooWrite) -> str:
         return write.error[:ERROR_IN_SHORT]
 
-    @display(description="wish")
-    def wish_in_full(self, write: OdooWrite) -> SafeString:
-        return _shown(write.wish)
+    @display(description="body")
+    def full_body(self, write: OdooWrite) -> SafeString:
+        return _shown(write.body)
 
-    @display(description="answer")
-    def answer_in_full(self, write: OdooWrite) -> SafeString | str:
+    @display(description="response")
+    def full_answer(self, write: OdooWrite) -> SafeString | str:
         return _shown(json.loads(write.answer)) if write.answer else "-"
 
 

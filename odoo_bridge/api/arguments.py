@@ -112,7 +112,7 @@ def _known(kind: str, **values: Any) -> Reference | None:
 
 def check_company(user: Any, write: OdooWrite) -> None:
     """Raises ValidationError where the user would have to write for another company today."""
-    wanted = write.wish.get("company_id")
+    wanted = write.body.get("company_id")
     if write.state in OPEN:
         allowed = company_for(user, wanted) == wanted
     else:

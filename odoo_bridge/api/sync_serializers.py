@@ -140,7 +140,7 @@ class NextRunsField(serializers.DictField):
     child = serializers.DateTimeField()
 
 
-class StandingSerializer(serializers.Serializer):
+class StreamStatusSerializer(serializers.Serializer):
     stream = serializers.CharField()
     watermark = serializers.DateTimeField(
         allow_null=True,
@@ -184,7 +184,7 @@ class SilenceSerializer(serializers.Serializer):
 
 
 class SyncSerializer(serializers.Serializer):
-    streams = StandingSerializer(many=True)
+    streams = StreamStatusSerializer(many=True)
     silences = SilenceSerializer(
         many=True, help_text="Parts of the bridge that have not been heard of for minutes."
     )

@@ -30,7 +30,7 @@ from odoo_bridge.api.sync_serializers import (
 from odoo_bridge.api.throttles import SyncThrottle
 from odoo_bridge.models import SyncIssue, SyncRun
 from odoo_bridge.operations.heartbeat import silences
-from odoo_bridge.operations.stream_status import all_standing
+from odoo_bridge.operations.stream_status import all_statuses
 from odoo_bridge.sync.control import ask_once
 from odoo_bridge.sync.streams import all_streams
 
@@ -77,16 +77,16 @@ class SyncView(StrictQuery, SyncApi):
 
     @extend_schema(summary="Where every stream stands", responses=SyncSerializer)
     def get(self, request: Request) -> Response:
-        standing = all_standing()
+        statuses = all_statuses()
         if self.is_scoped():
             # How much there is outside the scope is not for them.
             issues = self.visible_issues().filter(resolved_at=None)
             open_issues = Counter(issues.values_list("stream", flat=True))
-            for stream in standing:
+            for stream in statuses:
                 stream.row_count = stream.odoo_row_count = None
                 stream.current_run = stream.last_run = None
                 stream.open_issues = open_issues[stream.stream]
-        said = {"streams": standing, "silences": silences(timezone.now())}
+        said = {"streams": statuses, "silences": silences(timezone.now())}
         return Response(SyncSerializer(said, context=self.of_runs()).data)
 
 

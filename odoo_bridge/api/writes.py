@@ -16,7 +16,13 @@ from rest_framework.views import APIView
 from odoo_bridge.api import waiting
 from odoo_bridge.api.strict import StrictBody, unknown
 from odoo_bridge.writing.actions import Action
-from odoo_bridge.writing.requests import OPEN, answer_to, ask, carry_out, recall
+from odoo_bridge.writing.requests import (
+    OPEN,
+    carry_out,
+    find_request,
+    response_to,
+    store_request,
+)
 
 KEY = re.compile(r"[A-Za-z0-9_.:~+/=-]{8,128}")
 KEY_PARAMETER = OpenApiParameter(
@@ -63,7 +69,7 @@ class WriteView(APIView):
         self,
         request: Request,
         action: Action,
-        wish: Callable[[], Mapping[str, Any]],
+        body: Callable[[], Mapping[str, Any]],
         odoo_id: int | None = None,
     ) -> Response:
         """Carry the request out, or give the answer it got before.
@@ -78,7 +84,7 @@ class WriteView(APIView):
         if not KEY.fullmatch(key):
             raise NoKey
         digest = _digest(action.name, odoo_id, request.data)
-        write = recall(request.user, key, digest)
+        write = find_request(request.user, key, digest)
         replayed = write is not None and write.state not in OPEN
         if write is not None and replayed:
             # Asks Odoo nothing, and checks that the user may still see the answer.
@@ -86,14 +92,14 @@ class WriteView(APIView):
         else:
             with waiting.for_odoo():
                 if write is None:
-                    write = ask(action, request.user, key, digest, wish(), odoo_id)
+                    write = store_request(action, request.user, key, digest, body(), odoo_id)
                 write = carry_out(write, request.user)
         headers = {"Idempotency-Key": key}
         if write.answer_status == 201:
             headers["Location"] = reverse(action.route, kwargs={"odoo_id": write.odoo_id})
         if replayed:
             headers["Idempotency-Replayed"] = "true"
-        answer = answer_to(write, request.user)
+        answer = response_to(write, request.user)
         return Response(answer, status=write.answer_status, headers=headers)
 
 

@@ -1,4 +1,4 @@
-"""Requests to change something in Odoo, and what came of each."""
+"""Requests to change something in Odoo, and their outcomes."""
 
 import secrets
 
@@ -12,14 +12,14 @@ def _marker() -> str:
 
 
 class OdooWrite(models.Model):
-    """One wish to change something in Odoo: who wished for what, and what came of it.
+    """One idempotent request to change Odoo: who requested what, and its outcome.
 
-    Stored before Odoo is called. The key lets a client ask again without doing it again; the rows
-    are the record of all that the bridge ever wrote.
+    Stored before Odoo is called. The key lets a client repeat the request without repeating the
+    change. The rows are also the log of everything that the bridge wrote to Odoo.
     """
 
     class State(models.TextChoices):
-        ASKED = "asked", "not in Odoo"
+        REQUESTED = "requested", "not in Odoo"
         SENT = "sent", "outcome unknown"
         MADE = "made", "in Odoo, not finished"
         DONE = "done"
@@ -30,32 +30,37 @@ class OdooWrite(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     username = models.CharField(max_length=150, help_text="Kept when the user is deleted.")
-    key = models.CharField(max_length=128, help_text="The Idempotency-Key, the user's own.")
-    digest = models.CharField(max_length=64, help_text="SHA-256 of what the request asked for.")
-    wish = models.JSONField(help_text="What the request asked for, checked and with Odoo's ids.")
+    key = models.CharField(max_length=128, help_text="The Idempotency-Key; unique per user.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the request.")
+    body = models.JSONField(help_text="The request's body, validated and with Odoo's ids added.")
     marker = models.CharField(
         max_length=64,
         default=_marker,
         unique=True,
         editable=False,
-        help_text="The record's external id in Odoo, by which it is found again.",
+        help_text="The record's external id in Odoo, used to find it again.",
     )
-    state = models.CharField(max_length=16, choices=State, default=State.ASKED)
-    odoo_id = models.BigIntegerField(null=True, help_text="Of the record, once it is known.")
+    state = models.CharField(max_length=16, choices=State, default=State.REQUESTED)
+    odoo_id = models.BigIntegerField(null=True, help_text="The record's id in Odoo, once known.")
     attempts = models.PositiveIntegerField(
-        default=0, help_text="How often Odoo was asked to do it."
+        default=0, help_text="How often the request was sent to Odoo."
     )
-    error = models.TextField(blank=True, help_text="Why it was refused, or is not finished.")
+    error = models.TextField(
+        blank=True, help_text="Why the request was refused or is not finished."
+    )
     answer_status = models.PositiveSmallIntegerField(null=True)
-    # Text, since PostgreSQL would put the keys of JSON into an order of its own.
-    answer = models.TextField(blank=True, help_text="Given again whenever the key comes again.")
-    asked_at = models.DateTimeField(db_default=Now())
-    sent_at = models.DateTimeField(null=True, help_text="When Odoo was last asked to do it.")
-    settled_at = models.DateTimeField(
-        null=True, help_text="When its outcome was looked up because nobody came back for it."
+    # Text, because PostgreSQL would reorder the keys of a JSON column.
+    answer = models.TextField(
+        blank=True, help_text="The response; returned again whenever the key is sent again."
+    )
+    requested_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True, help_text="When the request was last sent to Odoo.")
+    resolved_at = models.DateTimeField(
+        null=True,
+        help_text="When the outcome was looked up because no client repeated the request.",
     )
     finished_at = models.DateTimeField(null=True)
-    # Who works on it: as with the lease of a stream, by number and on the database's clock.
+    # Which process works on it: a number and an expiry on the database's clock, like a stream's lease.
     claim = models.BigIntegerField(default=0, editable=False)
     claimed_until = models.DateTimeField(null=True, editable=False)
 

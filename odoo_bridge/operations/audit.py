@@ -1,6 +1,6 @@
-"""The audit log: logins and exports, who, when, from where, what.
+"""The audit log: who logged in or exported what, when and from where.
 
-An entry that cannot be written is a warning in the log and nothing else: a full disk must not lock
+If an entry cannot be written, there is only a warning in the log: a full disk must not lock
 everybody out of a mirror that can still be read.
 """
 
@@ -32,9 +32,9 @@ def note(
     succeeded: bool | None,
     **detail: Any,
 ) -> AuditEntry | None:
-    """Add an entry about ``request``: one INSERT. None if it could not be written.
+    """Add an entry about ``request``, with one INSERT. Returns None if it could not be written.
 
-    ``user`` is an account that exists, or None. Texts in ``detail`` are cut and redacted.
+    ``user`` is an existing account, or None. Texts in ``detail`` are shortened and redacted.
     """
     entry = AuditEntry(
         event=event,
@@ -55,7 +55,7 @@ def note(
 
 
 def sent(entry: AuditEntry | None, rows: int, *, complete: bool) -> None:
-    """Note how an export ended: ``rows`` were written, all of them if ``complete``."""
+    """Store how an export ended: ``rows`` were sent, and these are all if ``complete``."""
     if entry is None:
         return
     try:
@@ -65,12 +65,12 @@ def sent(entry: AuditEntry | None, rows: int, *, complete: bool) -> None:
         logger.warning(_FAILED, entry.event, entry.username, exc)
 
 
-def forget(age: timedelta) -> None:
+def prune(age: timedelta) -> None:
     AuditEntry.objects.filter(at__lt=Now() - age).delete()
 
 
 def _alone() -> Any:
-    """So that a failure here does not undo, or break, a transaction that is under way."""
+    """A savepoint, so that a failure here does not roll back or break the surrounding transaction."""
     return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
@@ -82,7 +82,7 @@ def _bounded(value: Any) -> Any:
 
 
 def _text(value: Any, most: int = _LONGEST_TEXT) -> str:
-    """As PostgreSQL takes it: without NUL and halves of characters."""
+    """Text that PostgreSQL accepts: without NUL and lone surrogates."""
     text = str(value).replace("\0", "").encode("utf-8", "replace").decode()
-    # Redacted before it is cut: half a token is not recognised as one.
+    # Redact before shortening: half a token would not be recognised.
     return redact(text[: 20 * most])[:most]

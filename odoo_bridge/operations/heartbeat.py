@@ -1,7 +1,7 @@
-"""Signs of life: that beat ticks, and that a worker carries the ticks out.
+"""Heartbeats: whether beat sends ticks, and whether a worker carries them out.
 
-The sweep of every minute tells both: beat writes its last tick into the schedule's row, the worker
-that carries it out writes a row of its own.
+The sweep, which runs every minute, shows both: beat stores its last tick in the schedule's row, and
+the worker that carries it out writes a row of its own.
 """
 
 from dataclasses import dataclass
@@ -16,17 +16,17 @@ from odoo_bridge.sync.lease import holder_name
 
 SWEEP = "bridge: sweep"
 WORKER = "worker"
-# Three ticks: one may be late by a restart.
+# Three ticks, because a restart may delay one.
 PATIENCE = timedelta(minutes=3)
 
 
 @dataclass(frozen=True)
 class Silence:
-    """Something that should have been heard of. ``since`` is None if it never was."""
+    """A missing heartbeat. ``since`` is the last one, None if there never was one."""
 
     code: str
     since: datetime | None
-    # A last tick that lies in the future, which tells nothing.
+    # The last tick, if it lies in the future: then it proves nothing.
     ahead: datetime | None = None
 
     @property
@@ -39,25 +39,25 @@ class Silence:
             )
         heard = f"since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else "yet"
         if self.code == "beat_silent":
-            return f"Beat has sent nothing {heard}: no schedule is followed."
-        return f"No worker has carried out a tick {heard}: runs wait."
+            return f"Beat has sent nothing {heard}: nothing runs on schedule."
+        return f"No worker has carried out a tick {heard}: runs are waiting."
 
     @property
     def remedy(self) -> str:
         return remedy(self.code)
 
 
-def worker_was_here() -> None:
-    """Note, in a worker, that the sweep was carried out."""
+def record_worker_heartbeat() -> None:
+    """Store, in a worker, that the sweep was carried out."""
     Heartbeat.objects.update_or_create(
         name=WORKER, defaults={"seen_at": Now(), "holder": holder_name()}
     )
 
 
 def silences(now: datetime) -> list[Silence]:
-    """What has been silent for too long. While beat is, nobody can tell about the workers.
+    """The missing heartbeats. While beat is silent, nothing is known about the workers.
 
-    A tick further in the future than two clocks may differ counts as none.
+    A tick that lies further in the future than two clocks may differ is ignored.
     """
     ticked_at = (
         PeriodicTask.objects.filter(name=SWEEP).values_list("last_run_at", flat=True).first()

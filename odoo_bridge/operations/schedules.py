@@ -46,7 +46,7 @@ def defaults() -> list[Default]:
     return [
         *found,
         Default(SWEEP, "odoo_bridge.tasks.sweep", MINUTE),
-        Default("bridge: settle writes", "odoo_bridge.tasks.settle_writes", MINUTE),
+        Default("bridge: resolve writes", "odoo_bridge.tasks.resolve_writes", MINUTE),
         Default("bridge: prune runs", "odoo_bridge.tasks.prune_runs", DAY, 30),
         Default("bridge: prune writes", "odoo_bridge.tasks.prune_writes", DAY, 35),
         Default("bridge: prune audit", "odoo_bridge.tasks.prune_audit", DAY, 40),
@@ -113,7 +113,7 @@ _IN_WORDS = {
     SyncRun.Kind.RECONCILE: "compare every row's stamp with Odoo",
     SyncRun.Kind.FULL: "read every row again",
     SWEEP: "bridge: pick up waiting runs, close dead ones",
-    "bridge: settle writes": "bridge: find out what became of unanswered writes to Odoo",
+    "bridge: resolve writes": "bridge: find out what became of unanswered writes to Odoo",
     "bridge: prune runs": "bridge: forget runs that ended 30 days ago",
     "bridge: prune writes": "bridge: forget writes to Odoo, and their keys, after a year",
     "bridge: prune audit": "bridge: forget logins and exports after 180 days",

@@ -1,4 +1,4 @@
-"""Where every stream stands: how far it is copied, what its last run did, when the next one comes."""
+"""The status of every stream: how far it is copied, what its last run did, when the next one starts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,8 +18,8 @@ _WAITING = (SyncRun.Status.QUEUED, SyncRun.Status.RUNNING)
 
 
 @dataclass
-class Standing:
-    """One stream. Counts are those of the moment the watermark last moved."""
+class StreamStatus:
+    """The status of one stream. Counts are from the moment when the watermark last moved."""
 
     stream: str
     watermark: datetime | None = None
@@ -32,31 +32,31 @@ class Standing:
     open_issues: int = 0
     current_run: SyncRun | None = None
     last_run: SyncRun | None = None
-    # kind -> moment; kinds that no schedule starts, or a paused one, are not there.
+    # Next start by kind of run; a kind without an active schedule is absent.
     next_runs: dict[str, datetime] = field(default_factory=dict)
 
 
-def all_standing() -> list[Standing]:
-    """Every stream, in the order they are copied; in four queries however many there are.
+def all_statuses() -> list[StreamStatus]:
+    """The status of every stream, in the order in which they are copied; always four queries.
 
-    ``last_run`` is the last of the whole stream that did something: one skipped because another was at
-    work did not, and one of single records tells nothing of the others.
+    ``last_run`` is the last run over the whole stream that did something. Runs that were skipped
+    because another was running, and runs of single records, do not count.
     """
-    standing = {name: Standing(name) for name in all_streams()}
+    statuses = {name: StreamStatus(name) for name in all_streams()}
     for stream, values in _states():
-        if stream in standing:
-            standing[stream] = Standing(stream, **values)
+        if stream in statuses:
+            statuses[stream] = StreamStatus(stream, **values)
     open_issues = SyncIssue.objects.filter(resolved_at=None).order_by().values("stream")
     for row in open_issues.annotate(count=Count("pk")):
-        if row["stream"] in standing:
-            standing[row["stream"]].open_issues = row["count"]
+        if row["stream"] in statuses:
+            statuses[row["stream"]].open_issues = row["count"]
     now = timezone.now()
     tasks = PeriodicTask.objects.filter(task=schedules.SYNC_TASK)
     for task in tasks.select_related("interval", "crontab"):
         sync, at = schedules.sync_of(task), schedules.next_run(task, now)
         if sync and at:
-            standing[sync[0]].next_runs[sync[1].value] = at
-    return list(standing.values())
+            statuses[sync[0]].next_runs[sync[1].value] = at
+    return list(statuses.values())
 
 
 def _states() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -51,4 +51,4 @@ class OdooWriteFactory(factory.django.DjangoModelFactory):
     username = "ann"
     key = factory.Sequence(lambda n: f"key-number-{n}")
     digest = "0" * 64
-    wish = factory.LazyFunction(lambda: {"name": "Acme"})
+    body = factory.LazyFunction(lambda: {"name": "Acme"})

@@ -1,1 +1,1 @@
-"""Changing Odoo, once for each idempotent request: the row first, then the call, then the mirror."""
+"""Idempotent writes to Odoo: store the request, call Odoo, then copy the result into the mirror."""

@@ -16,20 +16,20 @@ from odoo_bridge.odoo.gateway import Gateway
 class Action:
     """One thing that the API may do in Odoo.
 
-    ``send`` does it and returns the record's id; not retried. ``find`` returns the id of the record
-    if an earlier ``send`` got that far. ``complete`` does what is left to do in Odoo once the record
-    is there; it can be repeated, and raises NotAsAsked when the record is not what was wished for.
-    ``mirror`` brings the record here, with who made it. ``row`` is the answer to the API, as the user
-    may see it; the fields ``lent`` of it are texts that come from other rows.
+    ``send`` makes the call and returns the record's id; it is not retried. ``find`` returns the id
+    of the record if an earlier ``send`` succeeded. ``complete`` does the remaining work in Odoo once
+    the record exists; it can be repeated, and raises NotAsRequested if the record differs from the
+    request. ``mirror`` copies the record here and stores its creator. ``row`` is the API's response,
+    as the user may see it; ``related_names`` are its fields whose text comes from other rows.
 
-    ``check`` raises what a new request for the same would be answered with, when the user may no
-    longer ask for it, or see what came of it. Nothing is sent, completed or answered before that.
+    ``check`` raises the error that a new, equal request would get, if the user may no longer make
+    this request or see its result. It runs before anything is sent, completed or returned.
 
-    ``harmless_twice``: a second ``send`` beside a first one that is still at work changes nothing.
+    ``repeatable``: a second ``send`` changes nothing, even while the first one is still running.
     """
 
     name: str
-    # Which stream mirrors the record, and which route of the API shows it.
+    # The stream that mirrors the record, and the API route that shows it.
     stream: str
     route: str
     status: int
@@ -39,8 +39,8 @@ class Action:
     mirror: Callable[[OdooWrite, int], None]
     row: Callable[[int, Any], Mapping[str, Any]]
     check: Callable[[Any, OdooWrite], None]
-    lent: tuple[str, ...]
-    harmless_twice: bool = False
+    related_names: tuple[str, ...]
+    repeatable: bool = False
 
 
 @cache

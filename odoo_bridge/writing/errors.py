@@ -1,12 +1,12 @@
-"""How a write can fail, beside what Odoo itself refuses."""
+"""Errors of a write, besides those that Odoo itself raises."""
 
 from odoo_bridge.odoo.errors import BridgeError
 
-LOOK_AGAIN_SECONDS = 10
+RETRY_SECONDS = 10
 
 
 class WriteError(BridgeError):
-    """A wish cannot be answered with what was wished for. ``status`` is HTTP's."""
+    """A request cannot get the response it asked for. ``status`` is the HTTP status."""
 
     status = 409
     retry_after: int | None = None
@@ -20,30 +20,30 @@ class KeyReused(WriteError):
 
 
 class InProgress(WriteError):
-    """A request with this key is being worked on."""
+    """A request with this key is in progress."""
 
     code = "in_progress"
     retry_after = 2
 
 
 class OutcomeUnknown(WriteError):
-    """Odoo was asked and did not answer."""
+    """Odoo was called and did not respond."""
 
     code = "outcome_unknown"
     status = 503
-    retry_after = LOOK_AGAIN_SECONDS
+    retry_after = RETRY_SECONDS
 
 
 class Unfinished(WriteError):
-    """The record is in Odoo; what belongs to it there and here is not complete yet."""
+    """The record is in Odoo, but a later step, in Odoo or in the mirror, is not done yet."""
 
     code = "unfinished"
     status = 503
-    retry_after = LOOK_AGAIN_SECONDS
+    retry_after = RETRY_SECONDS
 
 
-class NotAsAsked(WriteError):
-    """The record is in Odoo, but not as it was wished for, and will not be by trying again."""
+class NotAsRequested(WriteError):
+    """The record is in Odoo but differs from the request, and trying again will not change that."""
 
     status = 422
 

@@ -1,4 +1,4 @@
-"""Records as Odoo's import takes them."""
+"""Records in the format of Odoo's import."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,15 +8,18 @@ from odoo_bridge.odoo.gateway import Gateway
 
 
 def import_of(write: OdooWrite, columns: Mapping[str, str]) -> dict[str, str]:
-    """The import of a record: its columns and their cells. ``columns``: what the wish has under these
-    names, and where it goes. The marker comes first, by which the record is found again."""
-    given = {column: write.wish.get(name) for name, column in columns.items()}
+    """The import of a record: cell by column. ``columns`` maps a key of the request to the import's
+    column.
+
+    The first cell is the marker, by which the record is found again.
+    """
+    given = {column: write.body.get(name) for name, column in columns.items()}
     cells = {column: cell(value) for column, value in given.items() if value is not None}
     return {"id": write.marker, **cells}
 
 
 def find_by_marker(model: str) -> Callable[[Gateway, OdooWrite], int | None]:
-    """For an Action that makes records of ``model``: the one that a write made, if it did."""
+    """The ``find`` of an Action that creates records of ``model``."""
 
     def find(odoo: Gateway, write: OdooWrite) -> int | None:
         return odoo.marked(model, write.marker)
@@ -25,7 +28,7 @@ def find_by_marker(model: str) -> Callable[[Gateway, OdooWrite], int | None]:
 
 
 def cell(value: Any) -> str:
-    """A value as an import takes it."""
+    """A value as the text of an import's cell."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -102,7 +102,7 @@ def test_the_last_run_is_neither_of_single_records_nor_one_that_stood_back(staff
     ended(Status.SKIPPED)
     ended(kind="records")
     card = cards(staff)["contacts"]
-    assert card.standing.last_run == last
+    assert card.status.last_run == last
     assert card.last_words == "changes succeeded 58 s ago, took 2.0 s"
     page = staff.get(reverse("admin:index")).content.decode()
     assert reverse("admin:odoo_bridge_syncrun_change", args=[last.pk]) in page
@@ -112,7 +112,7 @@ def test_open_issues_are_counted_and_lead_to_their_list(staff):
     SyncIssueFactory.create_batch(2)
     SyncIssueFactory(resolved_at=timezone.now())
     card = cards(staff)["contacts"]
-    assert card.standing.open_issues == 2
+    assert card.status.open_issues == 2
     assert staff.get(card.issues_url).status_code == 200
 
 

@@ -399,7 +399,7 @@ def test_a_write_makes_nothing_in_another_odoo(swapped):
     )
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "other_odoo")
     assert (swapped.rows("res.partner"), everything()) == (before, ours)
-    assert OdooWrite.objects.get().state == OdooWrite.State.ASKED
+    assert OdooWrite.objects.get().state == OdooWrite.State.REQUESTED
 
 
 def test_live_reads_of_another_odoo_store_nothing(swapped):

@@ -143,18 +143,18 @@ def test_old_runs_are_forgotten_except_the_last_of_each_ending():
 def test_writes_are_forgotten_after_a_year_unless_their_outcome_is_unknown():
     old, recent = ago(days=366), ago(days=364)
     for key, values in {
-        "done-long-ago": {"state": "done", "asked_at": old, "finished_at": old},
-        "refused-long-ago": {"state": "refused", "asked_at": old, "finished_at": old},
-        "never-sent": {"state": "asked", "asked_at": old},
-        "unknown": {"state": "sent", "asked_at": old, "sent_at": old},
-        "unfinished": {"state": "made", "asked_at": old, "sent_at": old},
-        "done": {"state": "done", "asked_at": old, "finished_at": recent},
-        "asked": {"state": "asked", "asked_at": recent},
+        "done-long-ago": {"state": "done", "requested_at": old, "finished_at": old},
+        "refused-long-ago": {"state": "refused", "requested_at": old, "finished_at": old},
+        "never-sent": {"state": "requested", "requested_at": old},
+        "unknown": {"state": "sent", "requested_at": old, "sent_at": old},
+        "unfinished": {"state": "made", "requested_at": old, "sent_at": old},
+        "done": {"state": "done", "requested_at": old, "finished_at": recent},
+        "requested": {"state": "requested", "requested_at": recent},
     }.items():
         OdooWriteFactory(key=key, **values)
     tasks.prune_writes()
     kept = set(OdooWrite.objects.values_list("key", flat=True))
-    assert kept == {"unknown", "unfinished", "done", "asked"}
+    assert kept == {"unknown", "unfinished", "done", "requested"}
 
 
 @pytest.mark.django_db

@@ -137,10 +137,10 @@ def test_a_write_whose_web_is_killed_while_odoo_is_at_it_is_made_once_and_is_her
     check.journal.files.append(logs[0])
     sync("contacts", "reconcile")
     token = token_of("writer")
-    wish, key = {"name": "Acme"}, {"Idempotency-Key": str(uuid4())}
+    body, key = {"name": "Acme"}, {"Idempotency-Key": str(uuid4())}
     pause = Pause(demo, "res.partner", "load")
     with a_web(logs[0], token) as web:
-        asking = web.begin("utils/odoo-contacts", wish, **key)
+        asking = web.begin("utils/odoo-contacts", body, **key)
         eventually(pause.reached.is_set, 60, logs[0])
         web.kill()
         asking.join(60)
@@ -153,13 +153,13 @@ def test_a_write_whose_web_is_killed_while_odoo_is_at_it_is_made_once_and_is_her
         check.journal.files.append(logs[1])
         with a_web(logs[1], token) as web:
             # For all that is known the first one is still at it.
-            assert web.post("utils/odoo-contacts", wish, **key)[0] == 409
+            assert web.post("utils/odoo-contacts", body, **key)[0] == 409
             minutes_pass()
-            status, row = web.post("utils/odoo-contacts", wish, **key)
+            status, row = web.post("utils/odoo-contacts", body, **key)
             assert (status, row["odoo_id"]) == (201, acme)
     else:
         minutes_pass()
-        tasks.settle_writes()
+        tasks.resolve_writes()
     write = OdooWrite.objects.get()
     assert (write.odoo_id, write.attempts) == (acme, 1)
     assert named(demo, "Acme") == [acme]
