@@ -34,12 +34,6 @@ except ImproperlyConfigured as problems:
 ON_POSTGRES = os.environ["DATABASE_URL"].startswith("postgres")
 ON_REDIS = bool(os.environ["REDIS_URL"])
 
-pytest_plugins = (
-    ["odoo_bridge.tests.fixtures_odoo", "odoo_bridge.tests.fixtures_browser"]
-    if (Path(__file__).parent / "odoo_bridge" / "tests" / "fixtures_odoo.py").exists()
-    else []
-)
-
 
 def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
@@ -151,6 +145,23 @@ def _empty_cache() -> Iterator[None]:
     yield
 
 
+@pytest.fixture(autouse=True)
+def _fresh_gateways() -> Iterator[None]:
+    """A connection must not outlive the Odoo of its test."""
+    from odoo_bridge.odoo.connect import disconnect
+
+    yield
+    disconnect()
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask Odoo again at once: the waits between attempts have tests of their own."""
+    from odoo_bridge.tests.connection import short_wait
+
+    monkeypatch.setattr("tenacity.wait_exponential_jitter", short_wait)
+
+
 @pytest.fixture
 def transport(request: pytest.FixtureRequest) -> str:
     """``jsonrpc``, unless ``@pytest.mark.parametrize("transport", [...], indirect=True)``."""
@@ -159,13 +170,20 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def demo(settings: Any, transport: str) -> Iterator[Any]:
-    """An empty demo Odoo 19 on a free port, with the settings pointed at it."""
+    """An empty demo Odoo 19 on a free port, with the bridge connected to it."""
     from odoo_bridge.demo import DemoOdoo
+    from odoo_bridge.tests.connection import point_at
 
     odoo = DemoOdoo(version="19.0", contacts=0, invoices=0)
     with odoo.serve("127.0.0.1", 0) as server:
-        settings.ODOO_URL = server.url
-        settings.ODOO_DB = "demo"
-        settings.ODOO_USERNAME, settings.ODOO_PASSWORD = "admin", "admin"
-        settings.ODOO_API_KEY = odoo.api_key if transport == "json2" else ""
+        point_at(settings, odoo, server.url, transport)
         yield odoo
+
+
+@pytest.fixture
+def api(db: None) -> Any:
+    """A client of the API that acts as a reader, ``api.user``."""
+    from accounts.tests.factories import reader
+    from odoo_bridge.tests.clients import client_of
+
+    return client_of(reader())

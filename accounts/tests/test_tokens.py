@@ -19,6 +19,7 @@ from accounts.backends import EmailOrUsernameBackend
 from accounts.models import User
 from accounts.tests.factories import PASSWORD, UserFactory, reader
 from accounts.tokens import issue
+from odoo_bridge.tests.clients import client_of
 
 pytestmark = pytest.mark.django_db
 
@@ -581,15 +582,9 @@ def test_a_broken_authorization_header_is_a_401(header):
     assert APIClient().get("/api/contacts", HTTP_AUTHORIZATION=header).status_code == 401
 
 
-def as_user(user):
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
-
-
 def test_me_changes_the_name():
     user = UserFactory(username="ann")
-    answer = as_user(user).patch("/api/auth/me", {"first_name": "Ann"}, format="json")
+    answer = client_of(user).patch("/api/auth/me", {"first_name": "Ann"}, format="json")
     assert (answer.status_code, answer.json()["first_name"]) == (200, "Ann")
     user.refresh_from_db()
     assert user.first_name == "Ann"
@@ -610,7 +605,7 @@ def test_me_changes_the_name():
 def test_me_changes_nothing_that_logs_in_or_gives_rights(name, value, code):
     user = UserFactory(username="ann")
     body = {"first_name": "Ann", name: value}
-    answer = as_user(user).patch("/api/auth/me", body, format="json")
+    answer = client_of(user).patch("/api/auth/me", body, format="json")
     assert answer.status_code == 400
     [[wrong]] = answer.json()["error"]["fields"].values()
     assert (list(answer.json()["error"]["fields"]), wrong["code"]) == ([name], code)

@@ -1,22 +1,14 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from rest_framework.test import APIClient
 
 from accounts.models import User
-from accounts.tests.factories import reader, user_of
+from accounts.tests.factories import user_of
 from contacts.tests.factories import ContactFactory
 from odoo_bridge.tests.factories import ReferenceFactory, SyncStateFactory
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def api():
-    client = APIClient()
-    client.force_authenticate(reader())
-    return client
 
 
 def ids(api, query=""):

@@ -1,23 +1,16 @@
 """Contacts read from Odoo itself: our parameters, never a domain, model, method, order or context."""
 
 import pytest
-from rest_framework.test import APIClient
 
 from accounts.tests.factories import UserFactory
 from contacts.models import Contact
-from odoo_bridge.models import Reference, SyncRun
-from odoo_bridge.odoo.connect import disconnect
-from odoo_bridge.sync.run import run
+from odoo_bridge.models import Reference
+from odoo_bridge.tests.clients import client_of
+from odoo_bridge.tests.runs import sync
 
 pytestmark = pytest.mark.django_db
 BOTH = pytest.mark.parametrize("transport", ["jsonrpc", "json2"], indirect=True)
 CONTACTS, PARTNERS = "/api/utils/odoo-contacts", "/api/utils/odoo-partners"
-
-
-@pytest.fixture(autouse=True)
-def _no_connection_outlives_its_odoo():
-    yield
-    disconnect()
 
 
 @pytest.fixture
@@ -35,16 +28,13 @@ def odoo(demo):
     )
     demo.stock = demo.add("res.partner", name="Stock", parent_id=demo.acme, type="delivery")
     demo.old = demo.add("res.partner", name="100%_old", active=False)
-    run("contacts", "reconcile", trigger=SyncRun.Trigger.COMMAND)
+    sync("contacts", "reconcile")
     return demo
 
 
 @pytest.fixture
 def operator():
-    client = APIClient()
-    client.user = UserFactory(groups=["operators"])
-    client.force_authenticate(client.user)
-    return client
+    return client_of(UserFactory(groups=["operators"]))
 
 
 def found(client, query="", path=CONTACTS):
@@ -107,7 +97,7 @@ def test_a_user_reads_live_what_is_in_the_scope_as_in_the_mirror(odoo, operator)
     other = odoo.add("res.company", name="Other", currency_id=1, partner_id=1)
     odoo.write("res.partner", [odoo.old], company_id=other)
     odoo.write("res.partner", [odoo.acme], company_id=1)
-    run("contacts", "reconcile", trigger=SyncRun.Trigger.COMMAND)
+    sync("contacts", "reconcile")
     here = {row.odoo_id: row for row in Reference.objects.filter(kind=Reference.Kind.COMPANY)}
     for companies, contacts in (
         ([], []),

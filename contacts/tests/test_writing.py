@@ -16,43 +16,30 @@ from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from odoo_bridge.api import waiting
 from odoo_bridge.demo import Fault
-from odoo_bridge.models import OdooWrite, Reference, SyncRun
+from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo import retry
 from odoo_bridge.odoo.connect import disconnect
-from odoo_bridge.sync.run import run
+from odoo_bridge.tests.clients import client_of
+from odoo_bridge.tests.runs import sync
 from odoo_bridge.writing import requests
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_waits")]
 BOTH = pytest.mark.parametrize("transport", ["jsonrpc", "json2"], indirect=True)
 PATH = "/api/utils/odoo-contacts"
 # What loses Odoo's answer after it has committed, and what keeps the call from it.
 LOST = ["after_commit_reset", "cut"]
 
 
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch):
-    monkeypatch.setattr(retry.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
-    yield
-    disconnect()
-
-
 @pytest.fixture
 def odoo(demo):
     """The demo Odoo, mirrored."""
-    run("contacts", "reconcile", trigger=SyncRun.Trigger.COMMAND)
+    sync("contacts", "reconcile")
     return demo
 
 
 @pytest.fixture
 def writer():
     return client_of(UserFactory(groups=["writers"]))
-
-
-def client_of(user):
-    client = APIClient()
-    client.force_authenticate(user)
-    client.user = user
-    return client
 
 
 def make(client, key=None, **body):
@@ -111,7 +98,7 @@ def test_the_same_key_gives_the_same_answer_and_one_contact(odoo, writer):
     assert len(named(odoo)) == 1
     # Also once the contact is another one: the answer is what came of the request.
     odoo.write("res.partner", named(odoo), name="Acme Ltd")
-    run("contacts", "changes", trigger=SyncRun.Trigger.COMMAND)
+    sync("contacts", "changes")
     assert make(writer, key).json()["name"] == "Acme"
 
 
@@ -457,7 +444,7 @@ def test_a_writer_scoped_to_contacts_adds_below_them_only(odoo, writer):
     inside = odoo.add("res.partner", name="Inside", is_company=True)
     below = odoo.add("res.partner", name="Below", parent_id=inside)
     outside = odoo.add("res.partner", name="Outside", is_company=True)
-    run("contacts", "changes", trigger=SyncRun.Trigger.COMMAND)
+    sync("contacts", "changes")
     writer.user.scope_contacts.set([inside])
     for body in ({}, {"parent_id": outside}):
         answer = make(writer, **body)
@@ -510,7 +497,7 @@ def test_an_old_key_does_and_shows_nothing_that_the_scope_no_longer_holds(odoo, 
     inside, outside = (
         odoo.add("res.partner", name=name, is_company=True) for name in ("Inside", "Outside")
     )
-    run("contacts", "changes", trigger=SyncRun.Trigger.COMMAND)
+    sync("contacts", "changes")
     key, body = str(uuid4()), {"name": "Secret", "parent_id": inside}
     odoo.faults.add(
         *(

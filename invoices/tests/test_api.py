@@ -2,9 +2,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from rest_framework.test import APIClient
 
-from accounts.tests.factories import UserFactory, reader, scoped, user_of
+from accounts.tests.factories import UserFactory, scoped, user_of
 from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
@@ -17,18 +16,11 @@ from odoo_bridge.odoo.errors import (
     OdooRejected,
     OdooUnavailable,
 )
+from odoo_bridge.tests.clients import client_of
 from odoo_bridge.tests.factories import ReferenceFactory, SyncStateFactory
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def api():
-    client = APIClient()
-    client.user = reader()
-    client.force_authenticate(client.user)
-    return client
 
 
 @pytest.fixture
@@ -276,8 +268,7 @@ def test_the_contact_in_an_invoice_is_one_the_user_may_see():
     ReferenceFactory(kind="res.company", odoo_id=4)
     ContactFactory(odoo_id=5, company_id=3)
     InvoiceFactory(odoo_id=1, contact_id=5, company_id=4)
-    client = APIClient()
-    client.force_authenticate(scoped(companies=[4]))
+    client = client_of(scoped(companies=[4]))
     assert client.get("/api/invoices?expand=contact").json()["results"][0]["contact"] is None
 
 
@@ -347,8 +338,7 @@ def test_each_failure_of_odoo_has_its_own_answer(monkeypatch, error, status, cod
         raise error
 
     monkeypatch.setattr("odoo_bridge.api.live.connect", fail)
-    client = APIClient()
-    client.force_authenticate(user_of("operator"))
+    client = client_of(user_of("operator"))
     answer = client.get("/api/utils/odoo-invoices")
     assert answer.status_code == status
     assert answer.headers.get("Retry-After") == wait

@@ -1,24 +1,16 @@
 """Invoices read from Odoo itself: our parameters, never a domain, model, method, order or context."""
 
 import pytest
-from rest_framework.test import APIClient
 
 from accounts.tests.factories import UserFactory
 from invoices.models import Invoice
-from odoo_bridge.models import Reference, SyncRun
-from odoo_bridge.odoo.connect import disconnect
-from odoo_bridge.sync.run import run
-from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.models import Reference
+from odoo_bridge.tests.clients import client_of
+from odoo_bridge.tests.runs import sync_all
 
 pytestmark = pytest.mark.django_db
 PATH = "/api/utils/odoo-invoices"
 LINES = [{"name": "Desk", "price_unit": 100.0, "tax_ids": [[6, 0, [1]]]}]
-
-
-@pytest.fixture(autouse=True)
-def _no_connection_outlives_its_odoo():
-    yield
-    disconnect()
 
 
 @pytest.fixture
@@ -44,16 +36,13 @@ def odoo(demo):
         invoice_date_due="2026-05-01",
     )
     demo.entry = demo.add("account.move", move_type="entry")
-    for stream in all_streams():
-        run(stream, "reconcile", trigger=SyncRun.Trigger.COMMAND)
+    sync_all("reconcile")
     return demo
 
 
 @pytest.fixture
 def operator():
-    client = APIClient()
-    client.force_authenticate(UserFactory(groups=["operators"]))
-    return client
+    return client_of(UserFactory(groups=["operators"]))
 
 
 def found(client, query=""):

@@ -4,9 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from rest_framework.test import APIClient
 
-from accounts.tests.factories import reader, scoped
+from accounts.tests.factories import scoped
 from contacts.tests.factories import ContactFactory
 from invoices.tests.factories import InvoiceFactory
 from odoo_bridge.tests.factories import ReferenceFactory, SyncStateFactory
@@ -17,13 +16,6 @@ TODAY = date(2026, 2, 1)
 NOTHING_OPEN = dict.fromkeys(
     ("not_due", "days_1_30", "days_31_60", "days_61_90", "over_90_days", "total"), "0.00"
 )
-
-
-@pytest.fixture
-def api():
-    client = APIClient()
-    client.force_authenticate(reader())
-    return client
 
 
 @pytest.fixture(autouse=True)

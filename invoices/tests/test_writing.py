@@ -5,50 +5,33 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from rest_framework.test import APIClient
 
 from accounts.tests.factories import UserFactory, user_of
 from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.demo import Fault
-from odoo_bridge.models import OdooWrite, Reference, SyncRun
+from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo import retry
-from odoo_bridge.odoo.connect import disconnect
-from odoo_bridge.sync.run import run
-from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.clients import client_of
+from odoo_bridge.tests.runs import sync, sync_all
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_waits")]
 BOTH = pytest.mark.parametrize("transport", ["jsonrpc", "json2"], indirect=True)
 PATH = "/api/utils/odoo-invoices"
 TAX, PURCHASE_TAX, NO_TAX = 1, 2, 4
 DESK = 1
 
 
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch):
-    monkeypatch.setattr(retry.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
-    yield
-    disconnect()
-
-
 @pytest.fixture
 def odoo(demo):
     """The demo Odoo with one customer, mirrored."""
     demo.customer = demo.add("res.partner", name="Acme", is_company=True)
-    for stream in all_streams():
-        run(stream, "reconcile", trigger=SyncRun.Trigger.COMMAND)
+    sync_all("reconcile")
     return demo
 
 
 @pytest.fixture
 def writer():
     return client_of(UserFactory(groups=["writers"]))
-
-
-def client_of(user):
-    client = APIClient()
-    client.force_authenticate(user)
-    client.user = user
-    return client
 
 
 LINE = {"name": "Consulting", "quantity": 2, "price_unit": "95.50", "tax_ids": [TAX]}
@@ -134,7 +117,7 @@ def test_a_draft_is_posted_and_its_new_state_is_here_with_the_answer(odoo, write
 
 def test_posting_for_somebody_else_does_not_change_who_made_it(odoo, writer):
     made = odoo.add_invoice(contact=odoo.customer, lines=[{"name": "Desk", "price_unit": 10}])
-    run("invoices", "changes", trigger=SyncRun.Trigger.COMMAND)
+    sync("invoices", "changes")
     assert post(writer, made).status_code == 200
     assert Invoice.objects.get(pk=made).created_by is None
 
@@ -328,7 +311,7 @@ def test_a_currency_that_was_activated_after_the_first_copy_can_be_used(odoo, wr
 # Who may ------------------------------------------------------------------------------------------
 def test_a_writer_scoped_to_contacts_writes_for_them_only(odoo, writer):
     other = odoo.add("res.partner", name="Other")
-    run("contacts", "changes", trigger=SyncRun.Trigger.COMMAND)
+    sync("contacts", "changes")
     foreign = make(writer, odoo, contact_id=other).json()["odoo_id"]
     scoped = client_of(UserFactory(groups=["writers"]))
     scoped.user.scope_contacts.set([odoo.customer])
@@ -362,7 +345,7 @@ def scope(client, *contacts):
 
 def test_an_old_key_posts_and_shows_nothing_outside_a_narrower_scope(odoo, writer):
     other = odoo.add("res.partner", name="Other")
-    run("contacts", "changes", trigger=SyncRun.Trigger.COMMAND)
+    sync("contacts", "changes")
     unfinished, posted = str(uuid4()), str(uuid4())
     done = make(writer, odoo).json()["odoo_id"]
     assert post(writer, done, posted).status_code == 200
@@ -382,7 +365,7 @@ def test_an_old_key_posts_and_shows_nothing_outside_a_narrower_scope(odoo, write
 def test_an_answer_names_no_contact_outside_the_scope_neither_new_nor_again(odoo, writer):
     """An invoice that is owed by a contact of the scope, and addressed to another one."""
     other = odoo.add("res.partner", name="Other")
-    run("contacts", "changes", trigger=SyncRun.Trigger.COMMAND)
+    sync("contacts", "changes")
     made, key = make(writer, odoo).json()["odoo_id"], str(uuid4())
     assert post(writer, made, key).json()["contact_name"] == "Acme"
     Invoice.objects.filter(pk=made).update(commercial_contact=other)

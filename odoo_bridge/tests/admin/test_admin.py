@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import User
-from accounts.tests.factories import UserFactory, user_of
+from accounts.tests.factories import UserFactory
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice
@@ -36,12 +36,6 @@ MODELS = {
 
 def address(model, page, *args):
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
-
-
-@pytest.fixture
-def staff(client):
-    client.force_login(user_of("superuser"))
-    return client
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
-from accounts.tests.factories import UserFactory, user_of
+from accounts.tests.factories import UserFactory
 from invoices import charts as money
 from invoices.tests.factories import InvoiceFactory
 from odoo_bridge.admin import charts
@@ -32,12 +32,6 @@ from odoo_bridge.tests.factories import (
 
 pytestmark = pytest.mark.django_db
 Status = SyncRun.Status
-
-
-@pytest.fixture
-def staff(client):
-    client.force_login(user_of("superuser"))
-    return client
 
 
 @pytest.fixture

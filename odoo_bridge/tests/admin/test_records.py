@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.tests.factories import UserFactory, user_of
+from accounts.tests.factories import UserFactory
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice
@@ -23,12 +23,6 @@ from odoo_bridge.tests.factories import ReferenceFactory, SyncIssueFactory, Sync
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 CONTACTS, INVOICES = "admin:contacts_contact_changelist", "admin:invoices_invoice_changelist"
-
-
-@pytest.fixture
-def staff(client):
-    client.force_login(user_of("superuser"))
-    return client
 
 
 def found(client, page, **filters):

@@ -21,6 +21,7 @@ from contacts.tests.factories import ContactFactory
 from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
 from odoo_bridge.models import Reference
 from odoo_bridge.tests.api.test_routes import PAGES, ROLES, TABLE, path_of, rows  # noqa: F401
+from odoo_bridge.tests.clients import client_of
 from odoo_bridge.tests.factories import ReferenceFactory, SyncStateFactory
 
 pytestmark = pytest.mark.django_db
@@ -82,8 +83,7 @@ def test_a_page_has_the_status_that_json_has_for_a_token(role):
 @pytest.mark.parametrize("path", ["/api", "/api/contacts", "/api/contacts/7", "/api/nothing"])
 def test_only_who_asks_for_html_gets_a_page(path, accept, content_type):
     ContactFactory(odoo_id=7)
-    client = APIClient()
-    client.force_authenticate(reader())
+    client = client_of(reader())
     answer = client.get(path, headers={"Accept": accept} if accept else None)
     assert answer["Content-Type"] == content_type
 
@@ -421,10 +421,7 @@ def test_a_write_with_a_session_needs_the_csrf_token(method, path, accept):
 # The root -----------------------------------------------------------------------------------------
 @pytest.mark.parametrize("role", ROLES)
 def test_the_root_lists_what_the_user_may_use(role):
-    client = APIClient()
-    user = user_of(role)
-    if user:
-        client.force_authenticate(user)
+    client = client_of(user_of(role))
     answer = client.get("/api").json()
     assert client.get("/api/").json() == answer
     listed = {

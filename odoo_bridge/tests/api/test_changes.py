@@ -12,7 +12,6 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import Max
-from rest_framework.test import APIClient
 
 from accounts.tests.factories import PASSWORD, reader, scoped
 from contacts.models import Contact
@@ -28,7 +27,9 @@ from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.lease import locked_state
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.clients import client_of
 from odoo_bridge.tests.factories import SyncRunFactory, SyncStateFactory
+from odoo_bridge.tests.runs import sync
 
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 CLIENT = Path(__file__).resolve().parents[3] / "docs" / "follow_changes.py"
@@ -40,13 +41,6 @@ FEEDS = {
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def api():
-    client = APIClient()
-    client.force_authenticate(reader())
-    return client
-
-
 def changes(api, feed="contacts", /, **parameters):
     answer = api.get(f"/api/{feed}/changes", parameters)
     assert answer.status_code == 200, answer.json()
@@ -55,12 +49,6 @@ def changes(api, feed="contacts", /, **parameters):
 
 def ids(page):
     return [row["odoo_id"] for row in page["results"]]
-
-
-def as_user(user):
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
 
 
 def test_rows_come_in_the_order_of_their_changes_page_by_page(api):
@@ -145,7 +133,7 @@ def test_what_may_not_be_seen_is_neither_shown_nor_looked_through_again():
     ContactFactory(odoo_id=5)
     InvoiceFactory(odoo_id=1, contact_id=5, change_seq=10)
     InvoiceFactory(odoo_id=2, contact_id=6, change_seq=90)
-    page = changes(as_user(scoped(contacts=[5])), "invoices")
+    page = changes(client_of(scoped(contacts=[5])), "invoices")
     assert (ids(page), page["next_after"]) == ([1], 90)
     assert page["totals"] == {"count": 1, "sum_of_ids": 1}
 
@@ -155,10 +143,10 @@ def test_totals_come_with_the_last_page_and_leave_out_what_is_gone():
     for odoo_id in (1, 2, 3):
         ContactFactory(odoo_id=odoo_id, change_seq=odoo_id)
     ContactFactory(odoo_id=4, change_seq=4, gone_at=NOON)
-    api = as_user(scoped(contacts=[1, 2, 4]))
+    api = client_of(scoped(contacts=[1, 2, 4]))
     assert changes(api, limit=1)["totals"] is None
     assert changes(api)["totals"] == {"count": 2, "sum_of_ids": 3}
-    everybody = as_user(reader())
+    everybody = client_of(reader())
     assert changes(everybody)["totals"] is None
     assert changes(everybody, totals="true")["totals"] == {"count": 3, "sum_of_ids": 6}
 
@@ -168,7 +156,7 @@ def test_totals_of_another_moment_than_the_page_are_left_out(monkeypatch):
     ContactFactory(odoo_id=1, change_seq=1)
     moments = iter([1, 2])
     monkeypatch.setattr("odoo_bridge.api.changes._state", lambda _stream: (next(moments), "feed"))
-    assert changes(as_user(reader()), totals="true")["totals"] is None
+    assert changes(client_of(reader()), totals="true")["totals"] is None
 
 
 @pytest.mark.parametrize("feed", FEEDS)
@@ -279,7 +267,7 @@ def test_followers_of_a_busy_mirror_end_with_what_the_lists_show(
             run(stream.name, "records", trigger=SyncRun.Trigger.HINT, ids=ids)
 
     place = dict.fromkeys(FEEDS, 0)
-    reading = as_user(user)
+    reading = client_of(user)
 
     def read_a_little():
         for feed, rows in followed.items():
@@ -307,10 +295,10 @@ def test_followers_of_a_busy_mirror_end_with_what_the_lists_show(
 
     for stream in all_streams():
         # So much was deleted that a person would be asked.
-        row = run(stream, "reconcile", trigger=SyncRun.Trigger.COMMAND, confirm_gone=True)
+        row = sync(stream, "reconcile", confirm_gone=True)
         assert row.status == SyncRun.Status.SUCCEEDED, row.error
     for feed, rows in followed.items():
-        shown = full_list(as_user(user), feed)
+        shown = full_list(client_of(user), feed)
         while (page := changes(reading, feed, after=place[feed], limit=5))["results"]:
             keep(rows, page)
             place[feed] = page["next_after"]

@@ -1,24 +1,17 @@
 """The number of rows in a list: exact, and counted once for each state of the mirror."""
 
 import pytest
-from rest_framework.test import APIClient
 
 from accounts.models import User
-from accounts.tests.factories import reader, scoped
+from accounts.tests.factories import scoped
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from odoo_bridge.models import SyncState
-from odoo_bridge.sync.run import run
+from odoo_bridge.tests.clients import client_of
 from odoo_bridge.tests.factories import SyncStateFactory
+from odoo_bridge.tests.runs import sync
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def api():
-    client = APIClient()
-    client.force_authenticate(reader())
-    return client
 
 
 def count(api, query=""):
@@ -42,13 +35,13 @@ def test_a_list_is_counted_once(api, django_assert_max_num_queries):
 def test_each_sync_that_changes_something_is_counted_anew(api, demo, query):
     for number in range(3):
         demo.add("res.partner", name=f"Acme {number}", is_company=False)
-    run("contacts", "reconcile", trigger="command")
+    sync("contacts", "reconcile")
     before = count(api, query)
     new = demo.add("res.partner", name="Acme New", is_company=False)
-    run("contacts", "changes", trigger="command")
+    sync("contacts", "changes")
     assert count(api, query) == before + 1
     demo.unlink("res.partner", [new])
-    run("contacts", "changes", trigger="command")
+    sync("contacts", "changes")
     assert count(api, query) == before + (1 if "gone" in query else 0)
 
 
@@ -74,6 +67,5 @@ def test_a_narrower_scope_counts_for_itself(api):
     SyncStateFactory(stream="contacts", change_seq=3)
     ContactFactory(company_id=4)
     ContactFactory(company_id=5)
-    other = APIClient()
-    other.force_authenticate(scoped(companies=[5]))
+    other = client_of(scoped(companies=[5]))
     assert (count(api), count(other)) == (2, 1)

@@ -11,25 +11,18 @@ import pytest
 import python_calamine
 from django.db import OperationalError
 from django.utils import timezone
-from rest_framework.test import APIClient
 
-from accounts.tests.factories import reader, scoped
+from accounts.tests.factories import scoped
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from invoices.tests.factories import InvoiceFactory
 from odoo_bridge.mirror import xlsx
 from odoo_bridge.mirror.files import unformulated
 from odoo_bridge.mirror.rows import Rows
+from odoo_bridge.tests.clients import client_of
 from odoo_bridge.tests.factories import ReferenceFactory, SyncStateFactory
 
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def api():
-    client = APIClient()
-    client.force_authenticate(reader())
-    return client
 
 
 @pytest.fixture
@@ -126,8 +119,7 @@ def test_filters_and_scopes_narrow_an_export_as_they_narrow_the_list(form):
     ContactFactory(odoo_id=2, name="Filtered")
     ContactFactory(odoo_id=3, name="Not mine", is_company=True)
     ContactFactory(odoo_id=4, name="Gone", is_company=True, gone_at=NOON)
-    client = APIClient()
-    client.force_authenticate(scoped(contacts=[1, 2, 4]))
+    client = client_of(scoped(contacts=[1, 2, 4]))
     assert names(export(client, "contacts", form, is_company="true")) == ["Seen"]
     everything = export(client, "contacts", form, include_gone="true")
     assert names(everything) == ["Seen", "Filtered", "Gone"]

@@ -10,7 +10,6 @@ import pytest
 from django.core.cache.backends.locmem import LocMemCache
 from django.utils import timezone
 from django.utils.http import http_date, parse_http_date
-from rest_framework.test import APIClient
 
 from accounts.tests.factories import reader, scoped
 from contacts.models import Contact
@@ -20,28 +19,13 @@ from invoices.tests.factories import InvoiceFactory, InvoiceLineFactory
 from odoo_bridge.api.throttles import RefreshThrottle
 from odoo_bridge.demo.faults import Fault
 from odoo_bridge.models import Reference, SyncRun, SyncState
-from odoo_bridge.odoo import retry
-from odoo_bridge.odoo.connect import disconnect
-from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.clients import client_of
 from odoo_bridge.tests.factories import ReferenceFactory, SyncStateFactory
+from odoo_bridge.tests.runs import sync_all
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_waits")]
 PATHS = ["/api/contacts", "/api/contacts?cursor=", "/api/contacts/7", "/api/invoices/7"]
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch):
-    monkeypatch.setattr(retry.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
-    yield
-    disconnect()
-
-
-@pytest.fixture
-def api():
-    client = APIClient()
-    client.force_authenticate(reader())
-    return client
 
 
 @pytest.fixture
@@ -95,8 +79,7 @@ def test_whatever_changes_in_an_answer_changes_its_etag(api, rows, path, change)
 
 def test_another_user_has_another_list(api, rows):
     first = api.get("/api/contacts")
-    other = APIClient()
-    other.force_authenticate(scoped(companies=[5]))
+    other = client_of(scoped(companies=[5]))
     assert again(other, "/api/contacts", first).status_code == 200
 
 
@@ -130,19 +113,13 @@ def test_a_date_of_before_a_change_does_not_pass(api, rested, change, minutes):
 
 
 def test_an_answer_that_a_scope_narrows_has_no_date(rested):
-    client = APIClient()
-    client.force_authenticate(scoped(companies=[4]))
+    client = client_of(scoped(companies=[4]))
     answer = client.get("/api/contacts/7")
     assert answer.status_code == 200
     assert not answer.has_header("Last-Modified")
 
 
 # max_age ------------------------------------------------------------------------------------------
-def copy_everything():
-    for stream in all_streams():
-        assert run(stream, "reconcile", trigger="command").status == "succeeded"
-
-
 def synced(seconds_ago):
     SyncState.objects.update(watermark=timezone.now() - timedelta(seconds=seconds_ago))
 
@@ -155,7 +132,7 @@ def age_told_by(answer):
 
 def test_a_contact_older_than_the_client_takes_is_read_again(api, demo):
     acme = demo.add("res.partner", name="Acme")
-    copy_everything()
+    sync_all("reconcile")
     synced(seconds_ago=120)
     demo.write("res.partner", [acme], name="Acme New")
     path = f"/api/contacts/{acme}"
@@ -174,7 +151,7 @@ def test_an_invoice_is_read_again_with_its_lines(api, demo):
     acme = demo.add("res.partner", name="Acme")
     lines = [{"name": "Chair", "quantity": 1, "price_unit": 10}]
     invoice = demo.add_invoice(contact=acme, lines=lines)
-    copy_everything()
+    sync_all("reconcile")
     synced(seconds_ago=120)
     line = InvoiceLine.objects.get(name="Chair").pk
     demo.write("account.move.line", [line], name="Armchair")
@@ -183,7 +160,7 @@ def test_an_invoice_is_read_again_with_its_lines(api, demo):
 
 
 def test_a_record_that_was_just_made_is_found(api, demo):
-    copy_everything()
+    sync_all("reconcile")
     synced(seconds_ago=120)
     acme = demo.add("res.partner", name="Acme")
     assert api.get(f"/api/contacts/{acme}").status_code == 404
@@ -192,7 +169,7 @@ def test_a_record_that_was_just_made_is_found(api, demo):
 
 def test_a_record_that_was_just_deleted_is_a_404(api, demo):
     acme = demo.add("res.partner", name="Acme")
-    copy_everything()
+    sync_all("reconcile")
     synced(seconds_ago=120)
     demo.unlink("res.partner", [acme])
     assert api.get(f"/api/contacts/{acme}?max_age=60").status_code == 404
@@ -211,7 +188,7 @@ def test_where_odoo_is_down_the_answer_is_its_age_never_an_old_row(api, rows, se
 
 def test_a_request_waits_for_odoo_no_longer_than_it_may(api, demo, settings):
     acme = demo.add("res.partner", name="Acme")
-    copy_everything()
+    sync_all("reconcile")
     synced(seconds_ago=312)
     settings.ODOO_REFRESH_SECONDS = 0.5
     demo.faults.add(Fault("busy", model="res.partner", method="search", times=1, retry_after=60))
@@ -241,7 +218,7 @@ def test_a_request_does_not_wait_for_a_login_that_hangs(api, rows, settings):
 
 def test_reading_again_is_limited_per_user_and_what_is_young_does_not_count(api, demo, monkeypatch):
     acme = demo.add("res.partner", name="Acme")
-    copy_everything()
+    sync_all("reconcile")
     synced(seconds_ago=120)
     monkeypatch.setattr(RefreshThrottle, "THROTTLE_RATES", {"refreshes": "2/min"})
     # A cache of its own: tests that run beside this one empty the shared one.
@@ -253,8 +230,7 @@ def test_reading_again_is_limited_per_user_and_what_is_young_does_not_count(api,
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "throttled")
     assert 0 < int(answer["Retry-After"]) <= 60
     assert api.get(f"{path}?max_age=3600").status_code == 200
-    another = APIClient()
-    another.force_authenticate(reader())
+    another = client_of(reader())
     assert another.get(f"{path}?max_age=60").status_code == 200
 
 
@@ -267,8 +243,7 @@ def test_what_a_user_may_not_see_is_answered_like_what_does_not_exist(demo, sett
         settings.ODOO_URL = "http://127.0.0.1:9"
     if odoo == "unreadable":
         demo.write_raw("res.partner", [acme], name=7)
-    client = APIClient()
-    client.force_authenticate(scoped(companies=[4]))
+    client = client_of(scoped(companies=[4]))
     outside, nowhere = (
         client.get(f"/api/contacts/{odoo_id}?max_age=0") for odoo_id in (acme, 4711)
     )

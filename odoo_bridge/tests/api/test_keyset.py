@@ -3,20 +3,11 @@
 from datetime import date, timedelta
 
 import pytest
-from rest_framework.test import APIClient
 
-from accounts.tests.factories import reader
 from contacts.tests.factories import ContactFactory
 from invoices.tests.factories import InvoiceFactory
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def api():
-    client = APIClient()
-    client.force_authenticate(reader())
-    return client
 
 
 def walk(api, address, link="next"):

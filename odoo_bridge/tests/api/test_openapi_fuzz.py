@@ -13,9 +13,8 @@ from rest_framework.throttling import SimpleRateThrottle
 from accounts.tests.factories import UserFactory
 from accounts.tokens import issue
 from odoo_bridge.demo import DemoOdoo
-from odoo_bridge.models import SyncRun
-from odoo_bridge.sync.run import run
-from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.connection import point_at
+from odoo_bridge.tests.runs import sync_all
 
 ROOT = Path(__file__).resolve().parents[3]
 SEED, EXAMPLES = 20260201, 4
@@ -26,11 +25,8 @@ def few_rows(settings):
     """A copied demo Odoo with a handful of rows: what a row looks like is checked in each answer."""
     odoo = DemoOdoo(version="19.0", contacts=4, invoices=4)
     with odoo.serve() as server:
-        settings.ODOO_URL, settings.ODOO_DB = server.url, "demo"
-        settings.ODOO_USERNAME = settings.ODOO_PASSWORD = "admin"
-        settings.ODOO_API_KEY = ""
-        for stream in all_streams():
-            run(stream, SyncRun.Kind.RECONCILE, trigger=SyncRun.Trigger.COMMAND)
+        point_at(settings, odoo, server.url)
+        sync_all("reconcile")
         yield odoo
 
 

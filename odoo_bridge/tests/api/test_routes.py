@@ -29,6 +29,7 @@ from odoo_bridge.api.throttles import ExportThrottle, RequestThrottle
 from odoo_bridge.odoo.errors import OdooUnavailable
 from odoo_bridge.runtime.logs import JsonFormatter
 from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.clients import client_of
 from odoo_bridge.tests.factories import SyncIssueFactory, SyncRunFactory, SyncStateFactory
 
 pytestmark = pytest.mark.django_db
@@ -152,10 +153,7 @@ def rows(monkeypatch):
 @pytest.mark.parametrize("slash", ["", "/"], ids=["plain", "slash"])
 @pytest.mark.parametrize("route", TABLE)
 def test_who_may_do_what(route, slash, role):
-    client = APIClient()
-    user = user_of(role)
-    if user:
-        client.force_authenticate(user)
+    client = client_of(user_of(role))
     path = path_of(route, slash)
     for method in METHODS:
         answer = client.generic(method, path, "{}", content_type="application/json")
@@ -215,9 +213,7 @@ def of_7(request, rows, monkeypatch):
     monkeypatch.setattr(ExportThrottle, "get_rate", lambda _throttle: None)
     user = scoped(**SCOPES[request.param])
     user.groups.set(Group.objects.all())
-    client = APIClient()
-    client.force_authenticate(user)
-    return client
+    return client_of(user)
 
 
 def body_of(answer):
@@ -327,8 +323,7 @@ def test_of_a_contact_outside_the_scope_an_invoice_has_the_id_alone(of_7):
 
 
 def test_without_a_scope_the_same_names_are_there(of_7):
-    client = APIClient()
-    client.force_authenticate(user_of("reader"))
+    client = client_of(user_of("reader"))
     names = [row["contact_name"] for row in listed(client, "/api/invoices?search=INV/8")]
     assert names == ["FOREIGN"]
     assert [row["odoo_id"] for row in listed(client, "/api/invoices?search=FOREIGN Jane")] == [7]
@@ -340,8 +335,7 @@ def test_a_scope_that_holds_the_contact_above_shows_its_name(rows):
     ContactFactory(odoo_id=2, parent_id=1, commercial_contact_id=1, **names)
     InvoiceFactory(odoo_id=2, contact_id=2, company_id=1)
     for scope in ({"contacts": [1]}, {"companies": [1]}):
-        client = APIClient()
-        client.force_authenticate(scoped(**scope))
+        client = client_of(scoped(**scope))
         found = listed(client, "/api/contacts?search=Acme Jane")
         assert [(row["complete_name"], row["company_name"]) for row in found] == [
             ("Acme, Jane", "Acme")
@@ -400,9 +394,7 @@ def test_a_scoped_operator_starts_runs_for_rows_of_the_scope_only(of_7):
 
 # Names that are not known -------------------------------------------------------------------------
 def superuser():
-    client = APIClient()
-    client.force_authenticate(user_of("superuser"))
-    return client
+    return client_of(user_of("superuser"))
 
 
 @pytest.mark.usefixtures("rows")
@@ -581,8 +573,7 @@ def test_a_dead_database_is_a_503_that_keeps_its_secrets(monkeypatch):
     def fail(*_, **__):
         raise OperationalError("connection to server at db.internal as bridge failed")
 
-    client = APIClient()
-    client.force_authenticate(user_of("superuser"))
+    client = client_of(user_of("superuser"))
     with monkeypatch.context() as patch:
         patch.setattr("contacts.views.ContactViewSet.get_queryset", fail)
         answer = client.get("/api/contacts")
@@ -673,8 +664,7 @@ def test_the_calls_of_the_readme_are_answered():
     readme = (Path(django_settings.BASE_DIR) / "README.md").read_text()
     paths = re.findall(r'"\$BASE(/[^"]+)"', readme)
     InvoiceFactory(odoo_id=1)
-    client = APIClient()
-    client.force_authenticate(user_of("superuser"))
+    client = client_of(user_of("superuser"))
     assert len(paths) == 3
     assert [client.get(f"/api{path}").status_code for path in paths] == [200, 200, 200]
 

@@ -9,7 +9,6 @@ from django.conf import settings as django_settings
 from django.core.cache.backends.locmem import LocMemCache
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
-from rest_framework.test import APIClient
 
 from accounts.models import OPERATORS, READERS
 from accounts.tests.factories import UserFactory, reader, scoped, user_of
@@ -20,21 +19,16 @@ from odoo_bridge.api import throttles
 from odoo_bridge.models import SyncRun
 from odoo_bridge.sync.run import run_queued
 from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.clients import client_of
 from odoo_bridge.tests.factories import SyncIssueFactory, SyncRunFactory, SyncStateFactory
 
 pytestmark = pytest.mark.django_db
 Status = SyncRun.Status
 
 
-def client(user):
-    api = APIClient()
-    api.force_authenticate(user)
-    return api
-
-
 @pytest.fixture
 def operator():
-    return client(user_of("operator"))
+    return client_of(user_of("operator"))
 
 
 def results(api, path):
@@ -108,7 +102,7 @@ def test_standing_takes_as_many_queries_with_runs_as_without(
 def test_with_a_scope_the_state_says_how_fresh_it_is_and_not_how_much_there_is():
     SyncStateFactory(watermark=timezone.now(), row_count=7, odoo_row_count=7)
     SyncRunFactory(status=Status.SUCCEEDED, created_count=7)
-    contacts = streams(client(scoped(companies=[1])))["contacts"]
+    contacts = streams(client_of(scoped(companies=[1])))["contacts"]
     assert contacts["watermark"]
     assert [contacts[name] for name in ("row_count", "odoo_row_count", "last_run")] == [None] * 3
 
@@ -148,7 +142,7 @@ def test_names_of_people_and_machines_are_for_operators(operator):
         "worker-1",
         "odoo.internal: no",
     )
-    told = client(reader()).get(f"/api/sync/runs/{run.pk}").json()
+    told = client_of(reader()).get(f"/api/sync/runs/{run.pk}").json()
     assert [told[name] for name in ("requested_by", "holder", "error")] == [None] * 3
 
 
@@ -156,10 +150,10 @@ def test_with_a_scope_only_operators_read_runs():
     run = SyncRunFactory()
     user = scoped(contacts=[ContactFactory().pk])
     for path in ("runs", f"runs/{run.pk}"):
-        assert client(user).get(f"/api/sync/{path}").status_code == 403
+        assert client_of(user).get(f"/api/sync/{path}").status_code == 403
     user = UserFactory(groups=[READERS, OPERATORS])
     user.scope_contacts.set([1])
-    assert client(user).get("/api/sync/runs").status_code == 200
+    assert client_of(user).get("/api/sync/runs").status_code == 200
 
 
 @pytest.mark.parametrize("run_id", ["0", "abc", "9" * 30, "9" * 5000])
@@ -185,7 +179,7 @@ def test_with_a_scope_issues_are_those_of_rows_in_it():
     mine = [SyncIssueFactory(odoo_id=1), SyncIssueFactory(stream="invoices", odoo_id=9)]
     SyncIssueFactory(odoo_id=9)
     SyncIssueFactory(odoo_id=777)
-    assert ids(client(scoped(contacts=[1])), "issues") == [issue.pk for issue in reversed(mine)]
+    assert ids(client_of(scoped(contacts=[1])), "issues") == [issue.pk for issue in reversed(mine)]
 
 
 # Starting a run -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from accounts.models import GROUPS
 from accounts.tests.factories import PASSWORD, UserFactory
 from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
-from odoo_bridge.tests.fixtures_browser import DESKTOP, PHONE, look
+from odoo_bridge.tests.browser.pages import DESKTOP, PHONE, look
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

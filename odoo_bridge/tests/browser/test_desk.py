@@ -15,8 +15,8 @@ from invoices.models import Invoice
 from odoo_bridge.models import Heartbeat, SyncRun
 from odoo_bridge.sync.run import run_queued
 from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.browser.pages import PASSWORD, PHONE, look
 from odoo_bridge.tests.factories import SyncRunFactory
-from odoo_bridge.tests.fixtures_browser import PASSWORD, PHONE, look
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

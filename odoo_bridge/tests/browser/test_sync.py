@@ -15,9 +15,9 @@ from contacts.models import Contact
 from odoo_bridge.celery import app
 from odoo_bridge.demo import Fault
 from odoo_bridge.models import SyncIssue, SyncRun
-from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
-from odoo_bridge.tests.fixtures_browser import PHONE, look
+from odoo_bridge.tests.browser.pages import PHONE, look
+from odoo_bridge.tests.runs import sync
 
 pytestmark = [
     pytest.mark.browser,
@@ -123,7 +123,7 @@ def test_staff_confirm_rows_that_are_gone(
 ) -> None:
     doomed = sorted(Contact.objects.values_list("pk", flat=True))[-30:]
     demo_odoo.hide("res.partner", lambda record: record["id"] in set(doomed))
-    asking = run("contacts", "changes", trigger=SyncRun.Trigger.COMMAND)
+    asking = sync("contacts", "changes")
     page.goto(f"{site}/admin/odoo_bridge/syncrun/{asking.pk}/change/")
     page.get_by_role("link", name="Look at the rows that vanished").click()
     look(page, "gone")
@@ -138,7 +138,7 @@ def test_staff_confirm_rows_that_are_gone(
 def test_staff_retry_an_issue(page: Any, site: str, demo_odoo: Any, worker: None) -> None:
     bad = Contact.objects.latest("pk").pk
     demo_odoo.write_raw("res.partner", [bad], email=12345)
-    run("contacts", "full", trigger=SyncRun.Trigger.COMMAND)
+    sync("contacts", "full")
     page.goto(f"{site}/admin/odoo_bridge/syncissue/")
     page.get_by_role("link", name=f"contacts {bad}").click()
     look(page, "issue")

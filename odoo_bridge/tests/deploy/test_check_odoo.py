@@ -23,13 +23,13 @@ both = pytest.mark.parametrize("transport", ["jsonrpc", "json2"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
-def _afresh(monkeypatch):
-    # What is not there is not asked for again and again.
+def _one_attempt(monkeypatch):
     monkeypatch.setattr(retry, "READ_ATTEMPTS", 1)
-    disconnect()
+
+
+@pytest.fixture(autouse=True)
+def _an_administrator():
     get_user_model().objects.create_superuser("admin", "admin@example.com")
-    yield
-    disconnect()
 
 
 def report_of_check() -> dict[str, Any]:

@@ -15,12 +15,6 @@ from odoo_bridge.sync.lease import Lease
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _afresh():
-    yield
-    disconnect()
-
-
 def call(*arguments):
     """Return the exit code and what was printed."""
     out, err = StringIO(), StringIO()

@@ -14,7 +14,6 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
-from rest_framework.test import APIClient
 
 from accounts.tests.factories import user_of
 from contacts.tests.factories import ContactFactory
@@ -25,6 +24,7 @@ from odoo_bridge.models import OdooWrite, SyncIssue, SyncRun
 from odoo_bridge.odoo.redaction import HIDDEN, redact
 from odoo_bridge.runtime.logs import JsonFormatter, PlainFormatter, show_redacted
 from odoo_bridge.sync.run import run
+from odoo_bridge.tests.clients import client_of
 
 CANARY = "kanari/Päss+w0rd\"'&\\#7"
 
@@ -186,8 +186,7 @@ def test_what_odoo_quotes_gets_nowhere(
     demo.password = settings.ODOO_PASSWORD = CANARY
     monkeypatch.setattr("odoo_bridge.odoo.retry.READ_ATTEMPTS", 1)
     ContactFactory(odoo_id=demo.add("res.partner", name="Acme"))
-    client = APIClient()
-    client.force_authenticate(user_of("superuser"))
+    client = client_of(user_of("superuser"))
     assert client.get("/api/utils/odoo-contacts").status_code == 200  # the login works
     if name == "redirect":
         fault = Fault("redirect", times=None, location=f"/web/login?p={quote(CANARY, safe='')}")

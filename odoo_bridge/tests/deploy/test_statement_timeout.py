@@ -19,8 +19,8 @@ from contacts.views import ContactViewSet
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.models import SyncRun
 from odoo_bridge.runtime import postgres
-from odoo_bridge.sync.run import run
 from odoo_bridge.tests.programs import database_of_the_test
+from odoo_bridge.tests.runs import sync
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 SECONDS = 0.2
@@ -151,7 +151,7 @@ def test_a_run_has_no_limit_in_a_web_request_either(demo: DemoOdoo, slow_writes)
     client = api()
     # The program's own run, in the thread that served a request before.
     assert client.get("/api/contacts").status_code == 200
-    first = run("contacts", SyncRun.Kind.FULL, trigger=SyncRun.Trigger.COMMAND)
+    first = sync(kind="full")
     assert first.status == SyncRun.Status.SUCCEEDED, first.error
     demo.write("res.partner", [odoo_id], name="Slower")
     answer = client.get(f"/api/contacts/{odoo_id}?max_age=0")

@@ -23,6 +23,7 @@ from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.demo.faults import Fault
 from odoo_bridge.runtime import connections
 from odoo_bridge.runtime.connections import MAX_BODY, MAX_HEAD, verdict
+from odoo_bridge.tests.clients import client_of
 from odoo_bridge.tests.programs import a_program, eventually, free_port
 
 # Of the worker that the tests start, from odoo_bridge/gunicorn.py.
@@ -240,8 +241,7 @@ def test_whoever_may_not_wait_is_told_at_once(
 ) -> None:
     contact = ContactFactory(odoo_id=demo.add("res.partner", name="Acme"))
     monkeypatch.setattr(waiting.slots, "number", 0)
-    client = APIClient()
-    client.force_authenticate(user_of("superuser"))
+    client = client_of(user_of("superuser"))
     new = {"name": "Acme"}
     key = {"Idempotency-Key": "a-new-key"}
     for answer in (
@@ -266,8 +266,7 @@ def test_a_live_call_waits_for_odoo_no_longer_than_in_all(
 ) -> None:
     """Retries, and the connection with its login, included."""
     settings.ODOO_LIVE_SECONDS = 1.0
-    client = APIClient()
-    client.force_authenticate(user_of("superuser"))
+    client = client_of(user_of("superuser"))
     demo.faults.add(Fault("delay", model, times=None, seconds=5))
     started = time.monotonic()
     answer = client.get("/api/utils/odoo-contacts")
@@ -280,8 +279,7 @@ def test_a_live_call_waits_for_odoo_no_longer_than_in_all(
 def test_a_write_without_an_answer_in_time_is_settled_by_its_key(
     demo: DemoOdoo, settings: Any
 ) -> None:
-    client = APIClient()
-    client.force_authenticate(user_of("writer"))
+    client = client_of(user_of("writer"))
     key = {"Idempotency-Key": "a-key-of-mine"}
 
     def write() -> Any:

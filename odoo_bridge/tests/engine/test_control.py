@@ -10,20 +10,14 @@ from contacts.models import Contact
 from invoices.models import Invoice
 from odoo_bridge.demo import Fault
 from odoo_bridge.models import GoneReview, SyncIssue, SyncRun, SyncState
-from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.odoo.remedies import REMEDIES
 from odoo_bridge.sync import gone, lease
 from odoo_bridge.sync.control import cancel, confirm_gone, reject_gone, retry
-from odoo_bridge.sync.run import run, run_queued
+from odoo_bridge.sync.run import run_queued
+from odoo_bridge.tests.runs import sync, synced
 
 pytestmark = pytest.mark.django_db
 Status = SyncRun.Status
-
-
-@pytest.fixture(autouse=True)
-def _no_connection_outlives_its_odoo():
-    yield
-    disconnect()
 
 
 @pytest.fixture
@@ -35,12 +29,8 @@ def ann():
 def sixty(demo):
     """Sixty contacts, copied, besides those of an empty Odoo."""
     ids = [demo.add("res.partner", name=f"Contact {n}") for n in range(60)]
-    assert sync().status == Status.SUCCEEDED
+    synced()
     return ids
-
-
-def sync(kind="changes", **options):
-    return run("contacts", kind, trigger=SyncRun.Trigger.COMMAND, **options)
 
 
 def carried_out(row):
@@ -80,13 +70,13 @@ def test_a_run_is_cancelled_while_it_waits_for_odoo(demo, sixty, ann, monkeypatc
 
     monkeypatch.setattr(lease.Lease, "extend", cancel_and_extend)
     demo.faults.add(Fault("delay", model="res.partner", method="read", seconds=0.5))
-    row = sync("full")
+    row = sync(kind="full")
     assert (row.status, row.read_count) == (Status.CANCELLED, 0)
 
 
 def test_a_records_run_can_be_cancelled(demo, settings, sixty, ann):
     settings.ODOO_PAGE_SIZE = 5
-    row = sync("records", ids=sixty, progress=lambda row: cancel(row.pk, ann))
+    row = sync(kind="records", ids=sixty, progress=lambda row: cancel(row.pk, ann))
     assert (row.status, row.read_count) == (Status.CANCELLED, 5)
 
 
@@ -241,7 +231,7 @@ def test_a_rejected_question_is_not_asked_again_and_marks_nothing(demo, sixty, a
     assert SyncState.objects.get(pk="contacts").watermark == watermark
     assert gone_ids() == set()
     rule.remove()
-    assert sync().status == Status.SUCCEEDED
+    synced()
     review.refresh_from_db()
     assert review.status == GoneReview.Status.SETTLED
 
@@ -259,7 +249,7 @@ def test_rows_that_come_back_settle_the_question(demo, sixty):
     rule = hide(demo, sixty[:30])
     review = sync().gone_review
     rule.remove()
-    assert sync().status == Status.SUCCEEDED
+    synced()
     review.refresh_from_db()
     assert review.status == GoneReview.Status.SETTLED
 
@@ -268,7 +258,7 @@ def test_a_run_over_a_few_records_does_not_forget_the_others(demo, sixty):
     hide(demo, sixty[:55])
     sync()
     hide(demo, sixty[55:])
-    row = sync("records", ids=sixty[34:])
+    row = sync(kind="records", ids=sixty[34:])
     assert row.status == Status.NEEDS_CONFIRMATION
     assert row.gone_review.ids == sixty
 
@@ -279,7 +269,7 @@ def test_confirmed_contacts_take_their_invoices_along(demo, sixty, ann):
         contact=sixty[3], lines=[{"name": "x", "quantity": 1, "price_unit": 1}], post=True
     )
     sync()
-    run("invoices", "changes", trigger=SyncRun.Trigger.COMMAND)
+    sync("invoices")
     demo.merge(sources=sixty[:30], into=keep)
     row = sync()
     assert row.status == Status.NEEDS_CONFIRMATION
@@ -325,7 +315,7 @@ def test_small_losses_are_forgotten_once_a_person_said_gone(demo, sixty, ann):
 def test_retrying_issues_reads_those_records_again(demo, sixty, ann):
     bad = sixty[:2]
     demo.write_raw("res.partner", bad, name=12345)
-    assert sync("full").issue_count == 2
+    assert sync(kind="full").issue_count == 2
     demo.write_raw("res.partner", bad, name="Mended")
     (queued,) = retry(SyncIssue.objects.filter(resolved_at=None), ann)
     row = carried_out(queued)
@@ -335,6 +325,6 @@ def test_retrying_issues_reads_those_records_again(demo, sixty, ann):
 
 def test_an_issue_names_the_column_that_did_not_take_its_value(demo, sixty):
     demo.write_raw("res.partner", sixty[:1], email=12345)
-    sync("full")
+    sync(kind="full")
     issue = SyncIssue.objects.get()
     assert (issue.column, issue.record["email"]) == ("email", "12345")

@@ -9,23 +9,13 @@ from django.core.management import call_command
 from contacts.models import Contact
 from odoo_bridge import checks
 from odoo_bridge.demo import Fault
-from odoo_bridge.models import SyncIssue, SyncRun, SyncState
+from odoo_bridge.models import SyncIssue, SyncState
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.extras import chosen, refusal
-from odoo_bridge.sync.run import run
+from odoo_bridge.tests.runs import sync
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _afresh():
-    yield
-    disconnect()
-
-
-def sync(kind: str = "reconcile") -> SyncRun:
-    return run("contacts", kind, trigger=SyncRun.Trigger.COMMAND)
 
 
 def stored(kind: str) -> dict[str, Any]:
@@ -114,7 +104,7 @@ def test_a_field_with_a_column_is_left_out():
 def test_a_run_goes_on_without_a_field_that_cannot_be_copied_and_reports_it(demo, settings, capsys):
     settings.ODOO_EXTRA_FIELDS = {"res.partner": ["child_ids", "x_nowhere", "comment"]}
     acme = demo.add("res.partner", name="Acme", comment="<p>Hi</p>")
-    row = sync()
+    row = sync(kind="reconcile")
     assert row.status == "succeeded", row.error
     assert row.left_out_fields.keys() == {"child_ids", "x_nowhere"}
     assert SyncState.objects.get(pk="contacts").left_out_fields == row.left_out_fields
@@ -129,7 +119,7 @@ def test_a_marked_field_is_copied(demo, settings):
     settings.ODOO_EXTRA_FIELDS = {"res.partner": ["child_ids!"]}
     acme = demo.add("res.partner", name="Acme")
     jane = demo.add("res.partner", name="Jane", parent_id=acme)
-    assert sync().left_out_fields == {}
+    assert sync(kind="reconcile").left_out_fields == {}
     assert Contact.objects.get(pk=acme).extra == {"child_ids": [jane]}
 
 
@@ -139,7 +129,7 @@ def test_a_field_that_odoo_fails_to_read_is_found_once_and_left_out(demo, settin
     ids = [demo.add("res.partner", name=f"Contact {n}", comment="x") for n in range(100)]
     broken = {"model": "res.partner", "method": "read", "times": None}
     demo.faults.add(Fault("poison_record", fields=["comment"], **broken))
-    row = sync()
+    row = sync(kind="reconcile")
     assert (row.status, row.issue_count) == ("succeeded", 0), row.error
     assert "division by zero" in row.left_out_fields["comment"]
     reads = sum(call.method == "read" for call in demo.calls)
@@ -148,13 +138,13 @@ def test_a_field_that_odoo_fails_to_read_is_found_once_and_left_out(demo, settin
 
     demo.clock.step(timedelta(hours=1))
     disconnect()  # it remembers Odoo's clock for two seconds
-    sync()
+    sync(kind="reconcile")
     before = len(demo.calls)
-    assert sync().read_count == 0
-    assert sync("changes").left_out_fields.keys() == {"comment"}
+    assert sync(kind="reconcile").read_count == 0
+    assert sync(kind="changes").left_out_fields.keys() == {"comment"}
     assert len(demo.calls) - before < 40
     demo.faults.clear()
-    assert sync().left_out_fields == {}
+    assert sync(kind="reconcile").left_out_fields == {}
     assert all(row.extra["comment"] == "x" for row in Contact.objects.filter(pk__in=ids))
 
 
@@ -164,7 +154,7 @@ def test_a_field_that_fails_in_one_record_is_that_records_issue(demo, settings, 
     ids = [demo.add("res.partner", name=f"Contact {n}", comment="x") for n in range(count)]
     bad = {"model": "res.partner", "method": "read", "times": None, "ids": ids[:1]}
     demo.faults.add(Fault("poison_record", fields=["comment"], **bad))
-    row = sync()
+    row = sync(kind="reconcile")
     assert (row.status, row.left_out_fields) == ("succeeded_with_issues", {})
     issue = SyncIssue.objects.get()
     assert (issue.odoo_id, issue.column) == (ids[0], "extra.comment")
@@ -174,19 +164,19 @@ def test_a_field_that_fails_in_one_record_is_that_records_issue(demo, settings, 
 def test_a_column_that_odoo_fails_to_read_makes_issues_and_changes_no_row(demo, settings):
     settings.ODOO_PAGE_SIZE = 10
     ids = [demo.add("res.partner", name=f"Contact {n}", vat="BE1") for n in range(50)]
-    assert sync().status == "succeeded"
+    assert sync(kind="reconcile").status == "succeeded"
     demo.clock.step(timedelta(seconds=2))
     demo.write("res.partner", ids, name="Changed")
     broken = {"model": "res.partner", "method": "read", "times": None}
     demo.faults.add(Fault("poison_record", fields=["vat"], **broken))
     before = len(demo.calls)
-    assert sync("full").status == "succeeded_with_issues"
+    assert sync(kind="full").status == "succeeded_with_issues"
     assert len(demo.calls) - before < 60
     issues = dict(SyncIssue.objects.values_list("odoo_id", "column"))
     assert {odoo_id: issues[odoo_id] for odoo_id in ids} == dict.fromkeys(ids, "vat")
     assert set(Contact.objects.filter(pk__in=ids).values_list("vat", flat=True)) == {"BE1"}
     demo.faults.clear()
-    assert sync().status == "succeeded"
+    assert sync(kind="reconcile").status == "succeeded"
     assert set(Contact.objects.filter(pk__in=ids).values_list("name", flat=True)) == {"Changed"}
 
 

@@ -15,26 +15,16 @@ from contacts.models import Contact
 from invoices.models import Invoice
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.models import OdooIdentity, OdooWrite, Reference, SyncRun, SyncState
-from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync import identity
-from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import verify
+from odoo_bridge.tests.clients import client_of
+from odoo_bridge.tests.runs import sync, synced
 
 pytestmark = pytest.mark.django_db
 KINDS = ["changes", "reconcile", "full", "records"]
 UUID = "7c0f1c52-0000-4000-8000-000000000001"
 LATER = datetime(2026, 11, 3, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _fresh_gateways():
-    yield
-    disconnect()
-
-
-def sync(stream="contacts", kind="changes", **options):
-    return run(stream, kind, trigger=SyncRun.Trigger.COMMAND, **options)
 
 
 def fill(odoo, names=("Acme", "Beta", "Gamma")):
@@ -99,7 +89,7 @@ def test_another_odoo_is_refused_by_every_kind_of_run(demo, settings, readable, 
     if not readable:
         demo.forbid("ir.config_parameter")
         other.forbid("ir.config_parameter")
-    assert sync(kind="reconcile").status == "succeeded"
+    synced(kind="reconcile")
     before = everything()
     change = in_its_place(demo, other) if same_place else served(settings, other)
     with change:
@@ -109,7 +99,7 @@ def test_another_odoo_is_refused_by_every_kind_of_run(demo, settings, readable, 
             assert_refused(row, '"My Company"', *([UUID[:8]] if readable else []))
             assert everything() == before
             assert OdooIdentity.objects.get().other == row.error
-    assert sync().status == "succeeded"
+    synced()
     assert OdooIdentity.objects.get().other == ""
 
 
@@ -136,7 +126,7 @@ def test_a_mirror_from_before_identities_takes_the_odoo_its_rows_are_of_and_no_o
         for kind in KINDS:
             assert_refused(sync(kind=kind, ids=[1]), "were created at another moment there")
         assert identity.recorded() is None
-    assert sync().status == "succeeded"
+    synced()
     assert identity.recorded().uuid == (demo.uuid if readable else "")
 
 
@@ -157,14 +147,14 @@ def test_databases_of_one_template_are_told_apart_by_what_was_made_after_it(demo
 
 def test_a_first_run_that_copied_nothing_binds_the_mirror_to_nobody(demo, settings):
     demo.hide("res.partner", lambda record: True)
-    assert sync(kind="reconcile").status == "succeeded"
+    synced(kind="reconcile")
     assert Reference.objects.exists()
     other = another()
     with served(settings, other):
-        assert sync().status == "succeeded"
+        synced()
         assert identity.recorded().uuid == UUID
         assert verify(all_streams()["contacts"], sample=100).differences == []
-        assert sync().status == "succeeded"
+        synced()
 
 
 # The same Odoo, seen otherwise -----------------------------------------------------------------------
@@ -175,12 +165,12 @@ def test_rights_on_the_uuid_that_come_and_go_make_it_no_other_odoo(demo):
     sync(kind="reconcile")
     demo.forbid("ir.config_parameter")
     for kind in KINDS:
-        assert sync(kind=kind, ids=[1]).status == "succeeded"
+        synced(kind=kind, ids=[1])
     assert identity.recorded().uuid == demo.uuid
     OdooIdentity.objects.update(uuid="")
     demo.allow("ir.config_parameter")
     # What was forbidden is asked for again now and then, not each minute.
-    assert sync(kind="reconcile").status == "succeeded"
+    synced(kind="reconcile")
     assert identity.recorded().uuid == demo.uuid
 
 
@@ -194,7 +184,7 @@ def test_another_user_and_another_name_of_the_company_make_it_no_other_odoo(demo
     rule.remove()
     demo.hide("res.users", lambda user: user["id"] == 3)
     demo.write("res.company", [1], name="Renamed Ltd")
-    assert sync().status == "succeeded"
+    synced()
 
 
 def test_a_user_who_may_see_no_user_is_told_by_the_records(demo, settings):
@@ -202,7 +192,7 @@ def test_a_user_who_may_see_no_user_is_told_by_the_records(demo, settings):
     demo.forbid("res.users")
     fill(demo)
     sync(kind="reconcile")
-    assert sync().status == "succeeded"
+    synced()
     other = another()
     other.forbid("ir.config_parameter")
     other.forbid("res.users")
@@ -259,7 +249,7 @@ def test_an_older_copy_at_another_address_is_refused_until_it_is_adopted(demo, s
             assert_refused(sync(kind=kind, ids=[acme]), "older copy", str(acme))
         assert everything() == before
         call_command("adopt_odoo", "--yes")
-        assert sync().status == "succeeded"
+        synced()
         assert Contact.objects.get(pk=acme).name == "Acme"
         assert verify(all_streams()["contacts"], sample=100).differences == []
 
@@ -288,7 +278,7 @@ def test_what_a_restored_backup_undid_is_undone_here_at_once_and_readers_of_the_
     demo.unlink("res.partner", [beta])
     made = demo.add("res.partner", name="Made after the backup")
     demo.clock.step(timedelta(minutes=10))
-    assert sync().status == "succeeded"
+    synced()
     seen = SyncState.objects.get(stream="contacts").change_seq
     demo.restore(backup)
     demo.clock.step(timedelta(minutes=10))
@@ -312,7 +302,7 @@ def test_ids_that_come_again_with_other_records_after_a_restore_end_exact(demo):
     backup = demo.backup()
     demo.clock.step(timedelta(minutes=10))
     first, second = fill(demo, ["Undone", "Undone too"])
-    assert sync().status == "succeeded"
+    synced()
     ann = UserFactory()
     Contact.objects.filter(pk=first).update(created_by=ann)
     demo.restore(backup)
@@ -388,8 +378,7 @@ def swapped(demo, settings):
 
 
 def test_a_write_makes_nothing_in_another_odoo(swapped):
-    client = APIClient()
-    client.force_authenticate(UserFactory(groups=["writers"]))
+    client = client_of(UserFactory(groups=["writers"]))
     before, ours = swapped.rows("res.partner"), everything()
     answer = client.post(
         "/api/utils/odoo-contacts",
@@ -403,8 +392,7 @@ def test_a_write_makes_nothing_in_another_odoo(swapped):
 
 
 def test_live_reads_of_another_odoo_store_nothing(swapped):
-    client = APIClient()
-    client.force_authenticate(UserFactory(groups=["operators"]))
+    client = client_of(UserFactory(groups=["operators"]))
     before = everything()
     assert client.get("/api/utils/odoo-contacts").status_code == 200
     assert everything() == before
@@ -468,7 +456,7 @@ def test_adopt_odoo_shows_what_differs_and_asks(demo, settings, capsys, monkeypa
         assert demo.uuid in out
         assert UUID in out
         assert server.url in out
-        assert sync().status == "succeeded"
+        synced()
         call_command("adopt_odoo")
         assert "nothing to adopt" in capsys.readouterr().out
 

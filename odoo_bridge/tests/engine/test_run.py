@@ -14,46 +14,21 @@ from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.demo import Fault
 from odoo_bridge.demo.base import ADMIN_USER
 from odoo_bridge.models import SyncIssue, SyncRun, SyncState
-from odoo_bridge.odoo import retry
 from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync import backfill
 from odoo_bridge.sync.lease import Lease, LeaseLost, close_interrupted
-from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import verify
+from odoo_bridge.tests.runs import (
+    assert_counts_add_up,
+    assert_equal_to_odoo,
+    sync,
+    sync_all,
+    synced,
+)
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_waits")]
 BOTH = pytest.mark.parametrize("transport", ["jsonrpc", "json2"], indirect=True)
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch):
-    monkeypatch.setattr(retry.tenacity, "wait_exponential_jitter", lambda **_kw: lambda _s: 0.01)
-    yield
-    disconnect()
-
-
-def sync(stream="contacts", kind="changes", **options):
-    return run(stream, kind, trigger=SyncRun.Trigger.COMMAND, **options)
-
-
-def sync_all(kind="changes"):
-    rows = [sync(stream, kind) for stream in all_streams()]
-    for row in rows:
-        assert row.status == SyncRun.Status.SUCCEEDED, row.error
-        assert_counts_add_up(row)
-    return rows
-
-
-def assert_counts_add_up(row):
-    assert row.read_count == (
-        row.created_count + row.updated_count + row.unchanged_count + row.issue_count
-    )
-
-
-def assert_equal_to_odoo(*streams):
-    for name in streams or all_streams():
-        assert verify(all_streams()[name], sample=10_000).differences == []
 
 
 def present(model=Contact):
@@ -248,7 +223,7 @@ def test_no_rights_on_invoices_fails_them_alone(demo):
     demo.forbid("account.move.line")
     demo.write("res.partner", [acme], name="Acme Ltd")
     disconnect()
-    assert sync("contacts").status == "succeeded"
+    synced("contacts")
     for stream in ("invoices", "invoice_lines"):
         row = sync(stream)
         assert row.status == SyncRun.Status.FAILED
@@ -272,7 +247,7 @@ def test_a_record_that_cannot_be_mapped_becomes_an_issue_and_heals(demo):
     issue.refresh_from_db()
     assert issue.attempts == 2
     demo.write_raw("res.partner", [bad], name="Mended")
-    assert sync().status == SyncRun.Status.SUCCEEDED
+    synced()
     issue.refresh_from_db()
     assert issue.resolved_at is not None
     assert present()[bad] == "Mended"
@@ -323,7 +298,7 @@ def test_a_record_whose_read_fails_stands_alone(demo):
     assert SyncIssue.objects.get().odoo_id == ids[7]
     assert set(ids) - set(present()) == {ids[7]}
     demo.faults.clear()
-    assert sync().status == SyncRun.Status.SUCCEEDED
+    synced()
     assert_equal_to_odoo("contacts")
 
 
@@ -444,7 +419,7 @@ def test_a_run_whose_lease_was_taken_over_is_refused_and_closed(demo):
     )
     frozen = Lease.take("contacts", first)
     SyncState.objects.filter(pk="contacts").update(lease_until=Now() - timedelta(seconds=1))
-    assert sync().status == "succeeded"
+    synced()
     with pytest.raises(LeaseLost), frozen.held():
         pass
     first.refresh_from_db()
@@ -493,7 +468,7 @@ def test_a_fault_that_lasts_fails_the_run_and_marks_nothing(demo, kind, method):
     assert SyncState.objects.get(pk="contacts").watermark == watermark
     demo.faults.clear()
     disconnect()
-    assert sync().status == "succeeded"
+    synced()
     assert_equal_to_odoo("contacts")
 
 
@@ -501,7 +476,7 @@ def test_a_fault_that_lasts_fails_the_run_and_marks_nothing(demo, kind, method):
 def test_a_fault_that_passes_is_retried(demo, kind):
     demo.add("res.partner", name="Acme")
     demo.faults.add(Fault(kind, model="res.partner", method="read", times=2))
-    assert sync().status == "succeeded"
+    synced()
     assert_equal_to_odoo("contacts")
 
 
@@ -544,9 +519,9 @@ def test_a_field_that_vanishes_stays_empty_and_is_reported(demo):
     sync()
     assert Contact.objects.get(pk=acme).vat == "BE0477472701"
     demo.hide_field("res.partner", "vat")
-    assert sync("contacts", "reconcile").status == "succeeded"
+    synced("contacts", "reconcile")
     assert "vat" in SyncState.objects.get(pk="contacts").unavailable_fields
-    assert sync("contacts", "full").status == "succeeded"
+    synced("contacts", "full")
     assert Contact.objects.get(pk=acme).vat == ""
 
 
@@ -670,7 +645,7 @@ def test_indexes_a_killed_first_copy_left_aside_are_built_by_the_next_run(demo, 
     backfill.set_aside(Contact, lease)
     lease.release()
     assert secondary_indexes() == feed_index()
-    assert sync().status == "succeeded"
+    synced()
     state.refresh_from_db()
     assert secondary_indexes() == before
     assert state.indexes_aside == []
@@ -682,7 +657,7 @@ def test_an_index_that_cannot_be_built_is_left_to_the_next_run(demo, caplog):
     broken = 'CREATE INDEX broken ON public.contacts_contact USING btree ("no such column")'
     state = SyncState.objects.create(stream="contacts", indexes_aside=[broken])
     demo.add("res.partner", name="Acme")
-    assert sync().status == "succeeded"
+    synced()
     state.refresh_from_db()
     assert state.indexes_aside == [broken]
     assert "left to the next run" in caplog.text and "no such column" in caplog.text

@@ -6,21 +6,14 @@ from django.db.models import F
 
 from contacts.models import Contact
 from odoo_bridge.models import Reread, SyncRun, SyncState
-from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync import execution, fetch, slices, verify
 from odoo_bridge.sync.lease import LEASE, close_interrupted
-from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.runs import sync, synced
 
 pytestmark = pytest.mark.django_db
 # What looks at many rows of our own, and how it begins.
 MIRRORED = ("contacts_contact", "odoo_bridge_reread")
-
-
-@pytest.fixture(autouse=True)
-def _fresh_gateways():
-    yield
-    disconnect()
 
 
 @pytest.fixture
@@ -55,10 +48,6 @@ class Slow:
         return answer
 
 
-def sync(kind, **options):
-    return run("contacts", kind, trigger=SyncRun.Trigger.COMMAND, **options)
-
-
 def fill(demo, count=9):
     first = demo.add("res.partner", name="Parent", is_company=True)
     return [demo.add("res.partner", name=f"Child {n}", parent_id=first) for n in range(count)]
@@ -67,12 +56,12 @@ def fill(demo, count=9):
 @pytest.mark.parametrize("kind", ["changes", "reconcile", "full"])
 def test_a_run_whose_every_slice_takes_nearly_half_a_lease_keeps_it(demo, tiny, kind):
     ids = fill(demo)
-    assert sync("reconcile").status == "succeeded"
+    synced("contacts", "reconcile")
     demo.unlink("res.partner", ids[:5])
     Reread.objects.bulk_create(Reread(stream="contacts", odoo_id=pk) for pk in ids[5:])
     slow = Slow(0.4)
     with connection.execute_wrapper(slow):
-        row = sync(kind)
+        row = sync("contacts", kind)
     assert (row.status, row.gone_count) == ("succeeded", 5), row.error
     # One after the other they took many leases.
     assert slow.taken > 10
@@ -81,19 +70,19 @@ def test_a_run_whose_every_slice_takes_nearly_half_a_lease_keeps_it(demo, tiny, 
 
 def test_a_first_copy_that_goes_on_keeps_its_lease(demo, tiny):
     fill(demo)
-    assert sync("reconcile").status == "succeeded"
+    synced("contacts", "reconcile")
     SyncState.objects.update(watermark=None)
     with connection.execute_wrapper(Slow(0.4)):
-        assert sync("reconcile").status == "succeeded"
+        synced("contacts", "reconcile")
 
 
 def test_many_rows_that_are_confirmed_gone_are_marked_in_parts(demo, tiny):
     ids = fill(demo, 30)
-    sync("reconcile")
+    sync("contacts", "reconcile")
     demo.unlink("res.partner", ids)
     with connection.execute_wrapper(Slow(0.1)):
-        assert sync("reconcile").status == "needs_confirmation"
-        row = sync("reconcile", confirm_gone=True)
+        assert sync("contacts", "reconcile").status == "needs_confirmation"
+        row = sync("contacts", "reconcile", confirm_gone=True)
     assert (row.status, row.gone_count) == ("succeeded", 30)
     assert verify.verify(all_streams()["contacts"], sample=100).differences == []
 
@@ -102,7 +91,7 @@ def test_many_rows_that_are_confirmed_gone_are_marked_in_parts(demo, tiny):
 def test_rows_stored_and_marked_between_two_slices_end_exact(demo, tiny, kind, monkeypatch):
     """A records run needs no lease: it changes rows of ours while they are listed."""
     ids = fill(demo)
-    sync("reconcile")
+    sync("contacts", "reconcile")
     between, done = execution.Execution._between, []
 
     def interfere(execution):
@@ -115,18 +104,18 @@ def test_rows_stored_and_marked_between_two_slices_end_exact(demo, tiny, kind, m
         demo.write("res.partner", [ids[-1]], name=f"Written last {step}")
         demo.unlink("res.partner", [ids[4 + step]])
         new = demo.add("res.partner", name=f"New {step}")
-        sync("records", ids=[ids[step], ids[-1], ids[4 + step], new])
+        sync("contacts", "records", ids=[ids[step], ids[-1], ids[4 + step], new])
 
     monkeypatch.setattr(execution.Execution, "_between", interfere)
-    assert sync(kind).status == "succeeded"
+    synced("contacts", kind)
     assert len(done) == 4
-    assert sync("changes").status == "succeeded"
+    synced("contacts", "changes")
     assert verify.verify(all_streams()["contacts"], sample=100).differences == []
 
 
 def test_slices_are_all_rows_once_in_order(demo):
     fill(demo, 7)
-    sync("reconcile")
+    sync("contacts", "reconcile")
     gone = Contact.objects.order_by("pk")[3]
     Contact.objects.filter(pk=gone.pk).update(gone_at="2026-01-01T00:00Z")
     present = Contact.objects.present()

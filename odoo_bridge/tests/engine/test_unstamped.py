@@ -11,10 +11,11 @@ from invoices.models import Invoice, InvoiceLine
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.mirror.names import Names
 from odoo_bridge.models import Reference, SyncRun
-from odoo_bridge.odoo.connect import connect, disconnect
+from odoo_bridge.odoo.connect import connect
 from odoo_bridge.sync import references, unstamped
-from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.connection import point_at
+from odoo_bridge.tests.runs import sync, synced
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CONTACT, MOVE, LINE = "res.partner", "account.move", "account.move.line"
@@ -62,32 +63,22 @@ def demo(request: pytest.FixtureRequest, settings: Any) -> Iterator[DemoOdoo]:
     odoo.clock.step(timedelta(hours=-1))
     settings.ODOO_EXTRA_FIELDS = {}
     with odoo.serve() as server:
-        settings.ODOO_URL, settings.ODOO_DB = server.url, odoo.database
-        settings.ODOO_USERNAME, settings.ODOO_PASSWORD = odoo.username, odoo.password
-        settings.ODOO_API_KEY = ""
-        disconnect()
+        point_at(settings, odoo, server.url)
         yield odoo
-        disconnect()
 
 
 every_kind_of_odoo = pytest.mark.parametrize("demo", ["14.0", "18.0", "19.0"], indirect=True)
-
-
-def sync(stream: str, kind: str = "reconcile") -> SyncRun:
-    row = run(stream, kind, trigger=SyncRun.Trigger.COMMAND)
-    assert row.status == SyncRun.Status.SUCCEEDED, row.error
-    return row
 
 
 def copy_all(demo: DemoOdoo) -> None:
     """Copy everything, an hour after it was made: nothing is read again for being recent."""
     demo.clock.step(timedelta(hours=1))
     for stream in all_streams():
-        sync(stream)
+        synced(stream, "reconcile")
 
 
 def reconcile_all() -> dict[str, SyncRun]:
-    return {stream: sync(stream) for stream in all_streams()}
+    return {stream: synced(stream, "reconcile") for stream in all_streams()}
 
 
 def a_scene(demo: DemoOdoo) -> dict[str, int]:
@@ -127,7 +118,7 @@ def test_each_field_that_changes_without_a_stamp_is_read_again(demo: DemoOdoo) -
             value = scene["first"] if value is None else value
             assert held[field] != value, field
             demo.write_raw(MODELS[stream], [scene[stream]], **{field: value})
-            row = sync(stream)
+            row = synced(stream, "reconcile")
             if row.read_count < 1 or row.updated_count != 1 or differs(demo, stream, field, scene):
                 missed.append(field)
     assert missed == []
@@ -162,7 +153,7 @@ def test_what_goes_leaves_no_name_behind(demo: DemoOdoo) -> None:
     demo.unlink("account.tax", [4])
     demo.unlink(MOVE, [scene["first"]])
     for stream in all_streams():
-        sync(stream, "changes")
+        synced(stream, "changes")
     reconcile_all()
     contact = Contact.objects.get(pk=scene["contacts"])
     assert (contact.tag_ids, contact.salesperson_id) == ([2], None)
@@ -179,7 +170,7 @@ def test_tags_set_from_their_own_side_arrive(demo: DemoOdoo) -> None:
     copy_all(demo)
     assert contacts[0] + contacts[3] == contacts[1] + contacts[2]
     demo.write("res.partner.category", [tag], partner_ids=[[6, 0, contacts[1:3]]])
-    assert sync("contacts").read_count == 4
+    assert synced("contacts", "reconcile").read_count == 4
     named = Contact.objects.filter(tag_ids=[tag]).order_by("pk").values_list("pk", flat=True)
     assert list(named) == contacts[1:3]
 
@@ -192,7 +183,7 @@ def test_tags_are_kept_by_id_whatever_they_are_called(demo: DemoOdoo) -> None:
     ] == [2, 4, 1]
     demo.write("res.partner.category", [1], name="A first")
     assert Contact.objects.get(pk=contact).tag_ids == [1, 2, 4]
-    row = sync("contacts")
+    row = synced("contacts", "reconcile")
     assert (row.read_count, row.updated_count) == (0, 0)
 
 
@@ -202,9 +193,9 @@ def test_a_rank_counted_in_sql_arrives(demo: DemoOdoo) -> None:
     invoice = demo.add_invoice(contact, [{"name": "A", "price_unit": 1}])
     copy_all(demo)
     demo.post([invoice])
-    sync("contacts", "changes")
+    synced("contacts", "changes")
     assert Contact.objects.get(pk=contact).customer_rank == 0
-    sync("contacts")
+    synced("contacts", "reconcile")
     assert Contact.objects.get(pk=contact).customer_rank == 1
 
 
@@ -221,7 +212,7 @@ def test_a_difference_is_found_among_many(demo: DemoOdoo, monkeypatch: pytest.Mo
     demo.write_raw(CONTACT, [contacts[17], contacts[118]], user_id=False)
     demo.write_raw(CONTACT, [contacts[40]], category_id=[])
     calls = len(demo.calls)
-    row = sync("contacts")
+    row = synced("contacts", "reconcile")
     assert (row.read_count, row.updated_count) == (3, 3)
     # Not by listing them all: two are pinned down in 120.
     assert len(demo.calls) - calls < 60
@@ -235,7 +226,7 @@ def test_rows_that_are_read_again_anyway_are_no_difference(demo: DemoOdoo) -> No
     demo.add(CONTACT, name="New", user_id=2)
     demo.unlink(CONTACT, contacts[2:3])
     calls = len(demo.calls)
-    row = sync("contacts")
+    row = synced("contacts", "reconcile")
     assert (row.read_count, row.updated_count, row.gone_count) == (3, 2, 1)
     reads = [call for call in demo.calls[calls:] if call.method == "read" and call.model == CONTACT]
     assert len(reads) == 1
@@ -248,7 +239,7 @@ def test_an_extra_field_that_changes_without_a_stamp_is_read_again(
     contact = demo.add(CONTACT, name="Jane")
     copy_all(demo)
     demo.write_raw(CONTACT, [contact], write_uid=False)
-    assert sync("contacts").updated_count == 1
+    assert synced("contacts", "reconcile").updated_count == 1
     assert Contact.objects.get(pk=contact).extra == {"write_uid": None}
 
 
@@ -256,9 +247,9 @@ def test_a_record_that_cannot_be_copied_does_not_make_others_be_read(demo: DemoO
     good, bad = (demo.add(CONTACT, name=name, user_id=2) for name in ("Good", "Bad"))
     copy_all(demo)
     demo.write_raw(CONTACT, [bad], user_id=False, email=7)
-    row = run("contacts", "reconcile", trigger=SyncRun.Trigger.COMMAND)
+    row = sync(kind="reconcile")
     assert (row.status, row.read_count, row.issue_count) == ("succeeded_with_issues", 1, 1)
-    again = run("contacts", "reconcile", trigger=SyncRun.Trigger.COMMAND)
+    again = sync(kind="reconcile")
     assert (again.read_count, again.issue_count) == (1, 1)
     assert Contact.objects.get(pk=good).salesperson_id == 2
 
@@ -275,11 +266,11 @@ def test_the_lines_of_an_invoice_follow_lines_that_come_and_go(demo: DemoOdoo) -
     work, note = Invoice.objects.get(pk=invoice).line_ids
     demo.unlink(LINE, [note])
     for stream in all_streams():
-        sync(stream, "changes")
+        synced(stream, "changes")
     assert Invoice.objects.get(pk=invoice).line_ids == [work]
     again = demo.add(LINE, name="Bye", display_type="line_note", move_id=invoice)
     for stream in all_streams():
-        sync(stream, "changes")
+        synced(stream, "changes")
     assert Invoice.objects.get(pk=invoice).line_ids == [work, again]
 
 
@@ -289,13 +280,13 @@ def test_a_reference_that_odoo_deleted_is_named_no_more(demo: DemoOdoo) -> None:
     copy_all(demo)
     assert name_of(tag) == "Short-lived"
     hidden = demo.hide("res.partner.category", lambda row: row["id"] == tag)
-    sync("contacts")
+    synced("contacts", "reconcile")
     assert (name_of(tag), Contact.objects.get(pk=contact).tag_ids) == ("", [])
     hidden.remove()
-    sync("contacts")
+    synced("contacts", "reconcile")
     assert (name_of(tag), Contact.objects.get(pk=contact).tag_ids) == ("Short-lived", [tag])
     demo.unlink("res.partner.category", [tag])
-    sync("contacts")
+    synced("contacts", "reconcile")
     assert (name_of(tag), Contact.objects.get(pk=contact).tag_ids) == ("", [])
 
 
@@ -303,7 +294,7 @@ def test_a_reference_stored_after_the_list_was_asked_for_is_not_gone(demo: DemoO
     copy_all(demo)
     since: Any = SyncRun.objects.latest("pk").started_at
     tag = demo.add("res.partner.category", name="New")
-    sync("contacts")
+    synced("contacts", "reconcile")
     references.save({"res.partner.category": []}, since)
     assert name_of(tag) == "New"
     assert name_of(1) == ""

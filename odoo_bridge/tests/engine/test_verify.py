@@ -9,23 +9,19 @@ import pytest
 
 from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
-from odoo_bridge.models import SyncRun
-from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync import verify as verifying
-from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import Difference, Verdict, verify
 from odoo_bridge.tests.deploy.test_commands import call
+from odoo_bridge.tests.runs import sync_all
 
 pytestmark = pytest.mark.django_db
 LINES = [{"name": "Desk", "quantity": 2, "price_unit": 10.5}]
 
 
 @pytest.fixture(autouse=True)
-def _afresh(monkeypatch):
+def _second_look_at_once(monkeypatch):
     monkeypatch.setattr(verifying, "SECOND_LOOK_SECONDS", 0)
-    yield
-    disconnect()
 
 
 @pytest.fixture
@@ -33,13 +29,8 @@ def mirror(demo):
     """Five contacts with an invoice each, copied."""
     contacts = [demo.add("res.partner", name=f"Contact {n}") for n in range(5)]
     invoices = [demo.add_invoice(contact=each, lines=LINES) for each in contacts]
-    sync_all()
+    sync_all("reconcile")
     return contacts, invoices
-
-
-def sync_all():
-    for stream in all_streams():
-        run(stream, "reconcile", trigger=SyncRun.Trigger.COMMAND)
 
 
 def compared(stream="contacts", **options) -> Verdict:
@@ -64,7 +55,7 @@ def test_a_difference_is_one_value_as_people_write_it(mirror):
 
 def test_a_row_that_odoo_does_not_have_is_a_difference(demo, mirror):
     lonely = demo.add("res.partner", name="Lonely")
-    sync_all()
+    sync_all("reconcile")
     demo.unlink("res.partner", [lonely])
     assert compared().differences == [Difference(lonely, "", "(no such row)", "is here")]
 

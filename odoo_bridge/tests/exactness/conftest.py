@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.test import override_settings
 
 from odoo_bridge.demo import DemoOdoo
+from odoo_bridge.tests.connection import settings_for
 
 if TYPE_CHECKING:  # pytest reads this file before Django has its models
     from odoo_bridge.tests.exactness.checker import Checker, Journal
-from odoo_bridge.odoo.connect import disconnect
 
 PASSWORD = "canary'of\"the\\password%2F"
 API_KEY = "canary-of-the-api-key"
 
 
-def short_wait(**_options: Any) -> Callable[[Any], float]:
-    return _a_moment
-
-
-def _a_moment(_state: Any) -> float:
-    return 0.01
-
-
 @pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Ask again at once: the waits between attempts have a test of their own."""
-    monkeypatch.setattr("tenacity.wait_exponential_jitter", short_wait)
-    disconnect()
-    yield
-    disconnect()
+def _short_waits(short_waits: None) -> None:
+    """All tests here ask Odoo again at once."""
 
 
 @pytest.fixture
@@ -56,19 +44,8 @@ def log(tmp_path: Path, journal: Journal) -> Path:
 def demo(transport: str) -> Iterator[DemoOdoo]:
     """A demo Odoo, as the ``demo`` of all tests, with secrets that stand out in a log."""
     odoo = DemoOdoo(version="19.0", password=PASSWORD, api_key=API_KEY)
-    with odoo.serve() as server, override_settings(**address_of(odoo, server.url, transport)):
+    with odoo.serve() as server, override_settings(**settings_for(odoo, server.url, transport)):
         yield odoo
-
-
-def address_of(odoo: DemoOdoo, url: str, transport: str) -> dict[str, str]:
-    """The settings that point the bridge at ``odoo``."""
-    return {
-        "ODOO_URL": url,
-        "ODOO_DB": odoo.database,
-        "ODOO_USERNAME": odoo.username,
-        "ODOO_PASSWORD": odoo.password,
-        "ODOO_API_KEY": odoo.api_key if transport == "json2" else "",
-    }
 
 
 @pytest.fixture

@@ -5,4 +5,4 @@ import django
 django.setup()
 
 import odoo_bridge.tests.exactness.killed  # noqa: E402
-import odoo_bridge.tests.exactness.runs  # noqa: E402, F401
+import odoo_bridge.tests.runs  # noqa: E402, F401

@@ -15,7 +15,7 @@ from invoices.models import Invoice
 from odoo_bridge.demo import DemoOdoo, Fault
 from odoo_bridge.models import SyncRun
 from odoo_bridge.tests.exactness.checker import Checker
-from odoo_bridge.tests.exactness.runs import settle, sync, sync_all
+from odoo_bridge.tests.runs import settle, sync, sync_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

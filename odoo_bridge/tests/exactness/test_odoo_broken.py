@@ -12,7 +12,7 @@ from odoo_bridge.demo import DemoOdoo, Fault
 from odoo_bridge.models import SyncRun, SyncState
 from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.tests.exactness.checker import Checker
-from odoo_bridge.tests.exactness.runs import settle, sync, sync_all
+from odoo_bridge.tests.runs import settle, sync, sync_all
 
 # What Odoo answers is the same to both databases: once is enough.
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]

@@ -23,7 +23,7 @@ from odoo_bridge.demo import DemoOdoo, Fault
 from odoo_bridge.models import SyncIssue, SyncRun, SyncState
 from odoo_bridge.sync.streams import Column, Stream, all_streams
 from odoo_bridge.tests.exactness.checker import Checker
-from odoo_bridge.tests.exactness.runs import GOOD, settle, sync, sync_all
+from odoo_bridge.tests.runs import GOOD, settle, sync, sync_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -28,7 +28,6 @@ from odoo_bridge.sync import backfill, lease
 from odoo_bridge.sync.run import request, run_queued
 from odoo_bridge.tests.exactness.checker import Checker
 from odoo_bridge.tests.exactness.killed import frozen, killed, let_leases_run_out
-from odoo_bridge.tests.exactness.runs import SEED, sync, sync_all
 from odoo_bridge.tests.exactness.worlds import Change, DemoWorld
 from odoo_bridge.tests.programs import (
     a_beat,
@@ -38,6 +37,7 @@ from odoo_bridge.tests.programs import (
     environment_of_the_test,
     eventually,
 )
+from odoo_bridge.tests.runs import SEED, sync, sync_all
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 Status, Trigger = SyncRun.Status, SyncRun.Trigger

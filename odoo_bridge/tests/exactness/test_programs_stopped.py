@@ -21,7 +21,6 @@ from odoo_bridge.models import SyncRun, SyncState
 from odoo_bridge.sync import backfill, stopping
 from odoo_bridge.sync.run import request, run, run_queued
 from odoo_bridge.tests.exactness.checker import Checker
-from odoo_bridge.tests.exactness.runs import sync, sync_all
 from odoo_bridge.tests.exactness.test_processes_killed import Pause, queued
 from odoo_bridge.tests.programs import (
     a_worker,
@@ -30,6 +29,7 @@ from odoo_bridge.tests.programs import (
     eventually,
     free_port,
 )
+from odoo_bridge.tests.runs import sync, sync_all
 
 Status, Trigger = SyncRun.Status, SyncRun.Trigger
 PATIENCE = 30  # seconds; Odoo's answer is held back for twice as long

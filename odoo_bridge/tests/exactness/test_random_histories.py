@@ -31,11 +31,12 @@ from odoo_bridge.demo import ConcurrentUpdate, DemoOdoo, Fault
 from odoo_bridge.models import SyncRun
 from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.connection import settings_for
 from odoo_bridge.tests.exactness.checker import Checker, DemoTruth, Journal
-from odoo_bridge.tests.exactness.conftest import API_KEY, PASSWORD, address_of
+from odoo_bridge.tests.exactness.conftest import API_KEY, PASSWORD
 from odoo_bridge.tests.exactness.killed import empty_mirror, killed, let_leases_run_out
-from odoo_bridge.tests.exactness.runs import SEED, carry_out_queued, settle, sync
 from odoo_bridge.tests.exactness.worlds import CHANGES, Change, DemoWorld
+from odoo_bridge.tests.runs import SEED, carry_out_queued, settle, sync
 
 HISTORIES = int(os.environ.get("HISTORIES", "200"))
 # Tests of their own, which processes can share out.
@@ -87,7 +88,7 @@ class DemoHistory(RuleBasedStateMachine):
         self.shown = {self.demo.clock.now()}
         server = self.leave.enter_context(self.demo.serve())
         # Taken back with the history: each layer of overridden settings makes all of them slower.
-        address = address_of(self.demo, server.url, self.transport)
+        address = settings_for(self.demo, server.url, self.transport)
         self.leave.enter_context(override_settings(**address))
         disconnect()
         self.world = DemoWorld(self.demo, made=self.tally)

@@ -17,10 +17,10 @@ from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.exactness.checker import Checker, Journal, RealTruth
 from odoo_bridge.tests.exactness.killed import empty_mirror, killed, let_leases_run_out
-from odoo_bridge.tests.exactness.runs import settle, sync
 from odoo_bridge.tests.exactness.test_random_histories import changes, kinds, replay, small, streams
 from odoo_bridge.tests.exactness.worlds import Change, RealWorld
 from odoo_bridge.tests.real_odoo.client import RealOdoo
+from odoo_bridge.tests.runs import settle, sync
 
 HISTORIES = 20
 some = st.lists(changes, min_size=1, max_size=3)

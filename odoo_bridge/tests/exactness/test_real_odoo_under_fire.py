@@ -12,8 +12,8 @@ from contacts.models import Contact
 from odoo_bridge.models import SyncRun, SyncState
 from odoo_bridge.tests.exactness.checker import Checker, Journal, RealTruth
 from odoo_bridge.tests.exactness.killed import killed, let_leases_run_out
-from odoo_bridge.tests.exactness.runs import sync, sync_all
 from odoo_bridge.tests.real_odoo.client import RealOdoo
+from odoo_bridge.tests.runs import sync, sync_all
 
 pytestmark = [pytest.mark.odoo, pytest.mark.django_db(transaction=True)]
 Status = SyncRun.Status

@@ -1,17 +1,15 @@
 """On a real Odoo 19 and 14: what changes a record without moving its stamp is here after a reconcile."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
 
-from odoo_bridge.models import SyncRun
-from odoo_bridge.odoo.connect import disconnect
-from odoo_bridge.sync.run import run
-from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.connection import point_at
 from odoo_bridge.tests.exactness.checker import Checker, Journal, RealTruth
 from odoo_bridge.tests.real_odoo.client import RealOdoo
+from odoo_bridge.tests.runs import sync_all
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 TABLES = ("res_partner", "account_move", "account_move_line")
@@ -23,23 +21,12 @@ TABLES = ("res_partner", "account_move", "account_move_line")
         pytest.param(14, marks=pytest.mark.odoo14),
     ]
 )
-def odoo(request: pytest.FixtureRequest, settings: Any) -> Iterator[RealOdoo]:
+def odoo(request: pytest.FixtureRequest, settings: Any) -> RealOdoo:
     odoo = request.getfixturevalue({19: "real_odoo", 14: "real_odoo14"}[request.param])
-    settings.ODOO_URL, settings.ODOO_DB = odoo.url, odoo.database
-    settings.ODOO_USERNAME, settings.ODOO_PASSWORD = odoo.username, odoo.password
-    settings.ODOO_API_KEY = odoo.api_key if odoo.version >= 19 else ""
+    point_at(settings, odoo, odoo.url, "json2" if odoo.version >= 19 else "jsonrpc")
     # Only what has a new stamp is to be read again by itself.
     settings.ODOO_OVERLAP = timedelta(0)
-    disconnect()
-    yield odoo
-    disconnect()
-
-
-def sync_all(kind: str) -> list[SyncRun]:
-    rows = [run(stream, kind, trigger=SyncRun.Trigger.COMMAND) for stream in all_streams()]
-    for row in rows:
-        assert row.status == SyncRun.Status.SUCCEEDED, f"{row.stream}: {row.error}"
-    return rows
+    return odoo
 
 
 class Record(NamedTuple):

@@ -17,9 +17,9 @@ from odoo_bridge.celery import app
 from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.models import SyncRun
 from odoo_bridge.tests.exactness.checker import Checker
-from odoo_bridge.tests.exactness.runs import sync
 from odoo_bridge.tests.exactness.test_processes_killed import ticking_every
 from odoo_bridge.tests.programs import a_beat, a_worker, eventually
+from odoo_bridge.tests.runs import sync
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 Sent = list[tuple[str, datetime]]

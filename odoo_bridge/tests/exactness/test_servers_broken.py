@@ -23,10 +23,10 @@ from odoo_bridge.models import SyncRun, SyncState
 from odoo_bridge.sync.run import request
 from odoo_bridge.tests.exactness.checker import Checker
 from odoo_bridge.tests.exactness.killed import let_leases_run_out
-from odoo_bridge.tests.exactness.runs import settle, sync, sync_all
 from odoo_bridge.tests.exactness.test_processes_killed import Pause, held, queued
 from odoo_bridge.tests.programs import a_worker, database_of_the_test, ended, eventually, services
 from odoo_bridge.tests.proxy import DroppingProxy, dropping_proxy
+from odoo_bridge.tests.runs import settle, sync, sync_all
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
 Status = SyncRun.Status

@@ -24,10 +24,10 @@ from odoo_bridge.demo import DemoOdoo
 from odoo_bridge.models import OdooWrite, SyncRun
 from odoo_bridge.sync.run import run_queued
 from odoo_bridge.tests.exactness.checker import Checker
-from odoo_bridge.tests.exactness.runs import sync, sync_all
 from odoo_bridge.tests.exactness.test_processes_killed import Pause, held
 from odoo_bridge.tests.exactness.test_servers_broken import redis_behind_a_proxy
 from odoo_bridge.tests.programs import a_program, eventually, free_port
+from odoo_bridge.tests.runs import sync, sync_all
 
 pytestmark = [
     pytest.mark.postgres,

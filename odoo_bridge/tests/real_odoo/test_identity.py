@@ -13,13 +13,12 @@ import pytest
 from psycopg import sql
 
 from contacts.models import Contact
-from odoo_bridge.models import SyncRun
-from odoo_bridge.odoo.connect import disconnect
 from odoo_bridge.sync import identity
-from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import verify
+from odoo_bridge.tests.connection import point_at
 from odoo_bridge.tests.real_odoo.client import RealOdoo, copy_of_template
+from odoo_bridge.tests.runs import sync, synced
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ODOOS = [
@@ -28,22 +27,9 @@ ODOOS = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _fresh_gateways() -> Iterator[None]:
-    yield
-    disconnect()
-
-
 def point(settings: Any, odoo: RealOdoo) -> RealOdoo:
-    settings.ODOO_URL, settings.ODOO_DB = odoo.url, odoo.database
-    settings.ODOO_USERNAME, settings.ODOO_PASSWORD = odoo.username, odoo.password
-    settings.ODOO_API_KEY = ""
-    disconnect()
+    point_at(settings, odoo, odoo.url)
     return odoo
-
-
-def sync(kind: str = "changes", **options: Any) -> SyncRun:
-    return run("contacts", kind, trigger=SyncRun.Trigger.COMMAND, **options)
 
 
 @contextmanager
@@ -83,7 +69,7 @@ def test_a_user_with_few_rights_and_an_administrator_see_the_same_odoo(
 ) -> None:
     odoo: RealOdoo = request.getfixturevalue(which)
     point(settings, odoo.as_user(*odoo.user_without_invoicing()))
-    assert sync("reconcile").status == "succeeded"
+    synced("contacts", "reconcile")
     known = identity.recorded()
     assert known is not None
     assert (known.uuid, known.company) == ("", "YourCompany")
@@ -92,26 +78,26 @@ def test_a_user_with_few_rights_and_an_administrator_see_the_same_odoo(
         re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", made) for made in known.users.values()
     )
     point(settings, odoo)
-    assert sync("reconcile").status == "succeeded"
+    synced("contacts", "reconcile")
     known = identity.recorded()
     assert known is not None
     assert known.uuid == odoo.call("ir.config_parameter", "get_param", "database.uuid")
     point(settings, odoo.as_user(*odoo.user_without_invoicing()))
     for kind in ("reconcile", "changes"):
-        row = sync(kind)
+        row = sync("contacts", kind)
         assert (row.status, row.note) == ("succeeded", "")
 
 
 @pytest.mark.odoo
 def test_a_database_that_odoo_duplicated_is_refused(real_odoo: RealOdoo, settings: Any) -> None:
     point(settings, real_odoo)
-    assert sync("reconcile").status == "succeeded"
+    synced("contacts", "reconcile")
     before = list(Contact.objects.order_by("pk").values())
     with duplicate(real_odoo) as copy:
         copy.create("res.partner", name="Made in the copy")
         for kind in ("changes", "reconcile", "full", "records"):
             point(settings, copy)
-            row = sync(kind, ids=[1] if kind == "records" else None)
+            row = sync("contacts", kind, ids=[1] if kind == "records" else None)
             assert (row.status, row.error_code) == ("failed", "other_odoo")
             assert "made as a copy of ours" in row.error
         assert list(Contact.objects.order_by("pk").values()) == before
@@ -127,13 +113,13 @@ def test_a_dump_restored_in_its_place_is_noticed_and_ends_exact(
     with copy_of_template(url, real_odoo.database, database):
         odoo = point(settings, _in(real_odoo, database))
         [contact] = odoo.search("res.partner", [("name", "=", "Azure Interior")])
-        assert sync("reconcile").status == "succeeded"
+        synced("contacts", "reconcile")
         backup = f"{database}_old"
         with copy_of_template(url, database, backup):
             odoo = _in(real_odoo, database)
             odoo.write("res.partner", contact, name="Renamed after the backup")
             undone = odoo.create("res.partner", name="Made after the backup")
-            assert sync().status == "succeeded"
+            synced()
             _swap(url, database, backup)
             odoo = _in(real_odoo, database)
             reused = odoo.create("res.partner", name="Made after the restore")

@@ -6,11 +6,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.tests.factories import reader
-from odoo_bridge.models import SyncRun
 from odoo_bridge.odoo.connect import connect
-from odoo_bridge.sync.run import run
-from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.runs import sync_all
 
 pytestmark = [pytest.mark.odoo, pytest.mark.django_db(transaction=True)]
 TODAY = date.today()
@@ -19,19 +16,6 @@ TODAY = date.today()
 @pytest.fixture
 def odoo(bridge_on_real_odoo: Any) -> Any:
     return bridge_on_real_odoo
-
-
-@pytest.fixture
-def api() -> APIClient:
-    client = APIClient()
-    client.force_authenticate(reader())
-    return client
-
-
-def copy() -> None:
-    for stream in all_streams():
-        row = run(stream, "reconcile", trigger=SyncRun.Trigger.COMMAND)
-        assert row.status == SyncRun.Status.SUCCEEDED, row.error
 
 
 def listed(api: APIClient, path: str) -> list[int]:
@@ -54,7 +38,7 @@ def test_filters_find_what_odoo_finds(odoo: Any, api: APIClient) -> None:
     odoo.write("account.move", [late], invoice_date_due=str(TODAY - timedelta(days=9)))
     odoo.post([late, paid])
     odoo.pay([paid])
-    copy()
+    sync_all("reconcile")
     ours = connect()
     states = ("country_id.code", "=", "US")
     no_entry = ("move_type", "!=", "entry")
@@ -99,7 +83,7 @@ def test_filters_find_what_odoo_finds(odoo: Any, api: APIClient) -> None:
 def test_max_age_reads_what_odoo_has_now(odoo: Any, api: APIClient) -> None:
     acme = odoo.create("res.partner", name="Acme")
     invoice = odoo.invoice(acme, lines=[{"name": "Desk", "quantity": 2, "price_unit": 10.5}])
-    copy()
+    sync_all("reconcile")
     odoo.write("res.partner", [acme], name="Acme New")
     [line] = odoo.read("account.move", [invoice], "invoice_line_ids")[0]["invoice_line_ids"]
     odoo.write("account.move", [invoice], invoice_line_ids=[(1, line, {"price_unit": 99})])

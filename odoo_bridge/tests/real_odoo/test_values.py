@@ -9,12 +9,12 @@ import odoorpc
 import pytest
 
 from invoices.models import Invoice, InvoiceLine
-from odoo_bridge.models import SyncIssue, SyncRun
-from odoo_bridge.odoo.connect import disconnect
-from odoo_bridge.sync.run import run
+from odoo_bridge.models import SyncIssue
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import verify
+from odoo_bridge.tests.connection import point_at
 from odoo_bridge.tests.real_odoo.client import RealOdoo
+from odoo_bridge.tests.runs import sync, sync_all, synced
 
 VERSIONS = [pytest.param(19, marks=pytest.mark.odoo), pytest.param(14, marks=pytest.mark.odoo14)]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.parametrize("version", VERSIONS)]
@@ -25,23 +25,8 @@ LINES = ({"name": "Desk", "quantity": 1, "price_unit": 3710.44, "tax_ids": [(6, 
 @pytest.fixture
 def odoo(request: pytest.FixtureRequest, settings: Any, version: int) -> Any:
     real: RealOdoo = request.getfixturevalue("real_odoo" if version == 19 else "real_odoo14")
-    settings.ODOO_URL, settings.ODOO_DB = real.url, real.database
-    settings.ODOO_USERNAME, settings.ODOO_PASSWORD = real.username, real.password
-    settings.ODOO_API_KEY = ""
-    disconnect()
-    yield real
-    disconnect()
-
-
-def sync(stream: str, kind: str = "reconcile") -> SyncRun:
-    row = run(stream, kind, trigger=SyncRun.Trigger.COMMAND)
-    assert row.status in ("succeeded", "succeeded_with_issues"), row.error
-    return row
-
-
-def sync_all() -> None:
-    for stream in all_streams():
-        assert sync(stream).status == "succeeded"
+    point_at(settings, real, real.url)
+    return real
 
 
 def test_amounts_of_a_real_odoo_are_here_to_the_last_digit(odoo: RealOdoo) -> None:
@@ -55,7 +40,7 @@ def test_amounts_of_a_real_odoo_are_here_to_the_last_digit(odoo: RealOdoo) -> No
     third = odoo.invoice(contact, [{**LINES[0], "quantity": 3, "price_unit": 1.5}])
     [line] = odoo.search("account.move.line", [("move_id", "=", third), ("name", "=", "Desk")])
     coins = odoo.invoice(contact, LINES)
-    sync_all()
+    sync_all("reconcile")
     odoo.sql(
         "update account_move set currency_id = %s, write_date = now() where id = %s", yen, draft
     )
@@ -66,7 +51,7 @@ def test_amounts_of_a_real_odoo_are_here_to_the_last_digit(odoo: RealOdoo) -> No
         coins,
     )
     for stream in all_streams():
-        assert sync(stream, "full").status == "succeeded"
+        synced(stream, "full")
     [sent] = odoo.read("account.move.line", line, "price_unit")
     assert InvoiceLine.objects.get(pk=line).price_unit == Decimal(repr(sent["price_unit"]))
     assert len(repr(sent["price_unit"])) > 15
@@ -92,14 +77,14 @@ def test_dates_that_odoo_spells_shortly_are_copied_and_those_it_cannot_read_are_
     odoo.sql("update account_move set write_date = '0044-03-15 BC' where id = %s", invoices[2])
     odoo.sql("update account_move set write_date = '0021-03-01' where id = %s", invoices[0])
     for _first_and_second in range(2):
-        assert sync("invoices").status == "succeeded_with_issues"
+        assert sync("invoices", "reconcile").status == "succeeded_with_issues"
         days = dict(Invoice.objects.values_list("pk", "invoice_date"))
         assert (days[invoices[0]], days[invoices[3]]) == (date(21, 3, 1), date(9999, 12, 31))
         issues = dict(SyncIssue.objects.filter(resolved_at=None).values_list("odoo_id", "reason"))
         assert issues.keys() == {invoices[1], invoices[2]}
         assert "invoice_date" in issues[invoices[1]]
     odoo.sql("update account_move set invoice_date = null, write_date = now()")
-    assert sync("invoices").status == "succeeded"
+    synced("invoices", "reconcile")
 
 
 def _odoo_fails(odoo: RealOdoo, model: str, issue: SyncIssue) -> bool:
@@ -124,7 +109,7 @@ def test_every_field_of_a_real_odoo_is_copied_equal_or_left_out_with_the_reason(
     odoo.invoice(contact, LINES)
     fields = odoo.call(model, "fields_get", attributes=["type", "store"])
     settings.ODOO_EXTRA_FIELDS = {model: sorted(fields)}
-    row = sync(stream)
+    row = sync(stream, "reconcile")
     assert (row.status, row.issue_count) == ("succeeded", 0), list(
         SyncIssue.objects.filter(resolved_at=None).values_list("reason", flat=True)
     )
@@ -144,7 +129,7 @@ def test_every_field_of_a_real_odoo_is_copied_equal_or_left_out_with_the_reason(
 
     # With the mark only files, types the bridge does not know, and columns are left out.
     settings.ODOO_EXTRA_FIELDS = {model: [f"{name}!" for name in sorted(fields)]}
-    row = sync(stream)
+    row = sync(stream, "reconcile")
     # A real Odoo fails to compute some fields of some records; no other issue is allowed.
     unexpected = [
         issue.reason

@@ -1,7 +1,6 @@
 """Writes on a real Odoo, with answers that get lost after it has committed."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,16 +16,18 @@ from rest_framework.test import APIClient
 from accounts.tests.factories import UserFactory
 from contacts.models import Contact
 from invoices.models import Invoice, InvoiceLine
-from odoo_bridge.models import OdooWrite, Reference, SyncRun
+from odoo_bridge.models import OdooWrite, Reference
 from odoo_bridge.odoo import retry
 from odoo_bridge.odoo.connect import connect, disconnect
 from odoo_bridge.odoo.errors import OdooUnavailable
 from odoo_bridge.sync import references
-from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.sync.verify import verify
+from odoo_bridge.tests.connection import point_at
+from odoo_bridge.tests.programs import eventually
 from odoo_bridge.tests.proxy import LosingProxy, losing_proxy
 from odoo_bridge.tests.real_odoo.client import RealOdoo
+from odoo_bridge.tests.runs import sync_all, synced
 from odoo_bridge.writing import requests
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,12 +95,9 @@ def scene(request: pytest.FixtureRequest, settings: Any) -> Iterator[Scene]:
     version, transport = request.param
     odoo = request.getfixturevalue("real_odoo" if version == 19 else "real_odoo14")
     with losing_proxy(odoo.url) as proxy:
-        settings.ODOO_URL, settings.ODOO_DB = proxy.here, odoo.database
-        settings.ODOO_USERNAME, settings.ODOO_PASSWORD = odoo.username, odoo.password
-        settings.ODOO_API_KEY = odoo.api_key if transport == "json2" else ""
-        disconnect()
+        point_at(settings, odoo, proxy.here, transport)
         customer = odoo.create("res.partner", name=f"Customer {uuid4().hex}", is_company=True)
-        sync("contacts")
+        synced("contacts", "reconcile")
         references.save(references.read(connect(), ["res.company", "res.currency"]), timezone.now())
         sales = [
             ("type_tax_use", "=", "sale"),
@@ -119,11 +117,6 @@ def scene(request: pytest.FixtureRequest, settings: Any) -> Iterator[Scene]:
             odoo.search("product.product", [("sale_ok", "=", True)])[0],
         )
     disconnect()
-
-
-def sync(*streams: str) -> None:
-    for stream in streams or all_streams():
-        run(stream, "reconcile", trigger=SyncRun.Trigger.COMMAND)
 
 
 def test_a_contact_is_made_and_mirrored_exactly(scene):
@@ -155,7 +148,8 @@ def test_a_contact_is_made_and_mirrored_exactly(scene):
 
 
 def test_an_invoice_is_made_posted_and_mirrored_exactly(scene):
-    sync("invoices", "invoice_lines")
+    synced("invoices", "reconcile")
+    synced("invoice_lines", "reconcile")
     ref = scene.ref()
     answer = scene.invoice(
         ref=ref,
@@ -296,13 +290,6 @@ def waiting(odoo: RealOdoo) -> list[Any]:
     )
 
 
-def eventually(condition: Callable[[], Any]) -> None:
-    until = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < until, "it did not happen in 20 s"
-        time.sleep(0.05)
-
-
 def test_what_nobody_came_back_for_is_copied_with_its_maker(scene, monkeypatch):
     ref = scene.ref()
     monkeypatch.setattr(retry, "READ_ATTEMPTS", 1)
@@ -386,7 +373,7 @@ def test_a_user_who_only_bills_is_enough_for_the_bridge(scene, settings):
 
 # Live reads ---------------------------------------------------------------------------------------
 def test_live_reads_show_what_the_mirror_shows_within_every_scope(scene):
-    sync()
+    sync_all("reconcile")
     companies = {row.odoo_id: row for row in Reference.objects.filter(kind="res.company")}
     parents = Contact.objects.exclude(parent_id=None).values_list("parent_id", flat=True)
     families = list(dict.fromkeys(parents))[:3]
@@ -412,7 +399,7 @@ def test_live_reads_show_what_the_mirror_shows_within_every_scope(scene):
 
 def test_live_filters_find_what_the_mirror_finds(scene):
     scene.odoo.create("res.partner", name="100%_sure", vat=False, email="Sure@x.example")
-    sync()
+    sync_all("reconcile")
     for path, query in (
         ("contacts", "is_company=true"),
         ("contacts", "email=sure@x.example"),

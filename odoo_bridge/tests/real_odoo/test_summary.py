@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.tests.factories import reader
-from odoo_bridge.models import SyncRun
-from odoo_bridge.sync.run import run
-from odoo_bridge.sync.streams import all_streams
+from odoo_bridge.tests.runs import sync_all
 
 pytestmark = [pytest.mark.odoo, pytest.mark.django_db(transaction=True)]
 TODAY = date.today()
@@ -24,15 +21,11 @@ def odoo(bridge_on_real_odoo: Any) -> Any:
     return bridge_on_real_odoo
 
 
-def test_the_summary_equals_the_same_sums_in_odoo(odoo: Any) -> None:
+def test_the_summary_equals_the_same_sums_in_odoo(odoo: Any, api: APIClient) -> None:
     _invoices_of_all_kinds(odoo)
-    for stream in all_streams():
-        row = run(stream, "reconcile", trigger=SyncRun.Trigger.COMMAND)
-        assert row.status == SyncRun.Status.SUCCEEDED, row.error
-    client = APIClient()
-    client.force_authenticate(reader())
+    sync_all("reconcile")
     parameters = {"by": "month,move_type,state,payment_state,company_id"}
-    answer = client.get("/api/invoices/summary", parameters).json()
+    answer = api.get("/api/invoices/summary", parameters).json()
 
     totals = {_key(row): _amounts(row) for row in answer["totals"]}
     assert totals == _totals_of_odoo(odoo)

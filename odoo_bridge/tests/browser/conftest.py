@@ -3,11 +3,12 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+
+from odoo_bridge.tests.browser.pages import DESKTOP, PASSWORD
 
 FLAGS = [
     "--headless",
@@ -19,13 +20,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DESKTOP: Any = {"width": 1440, "height": 900}
-PHONE: Any = {"width": 390, "height": 844}
-PASSWORD = "correct-horse-battery"
-# What axe calls these keeps somebody from using a page.
-BARRIERS = {"serious", "critical"}
-# The rows of a list are: five of them tell, and fifty would take axe many times as long.
-ALIKE = {"exclude": [["#result_list > tbody:nth-of-type(n+6)"]]}
 
 
 @pytest.fixture
@@ -69,20 +63,15 @@ def page(monkeypatch: pytest.MonkeyPatch, expected_complaints: list[str]) -> Ite
 def demo_odoo(settings: Any) -> Iterator[Any]:
     """A demo Odoo 19 with a few contacts and invoices, copied once."""
     from odoo_bridge.demo import DemoOdoo
-    from odoo_bridge.models import SyncRun
-    from odoo_bridge.sync.run import run
-    from odoo_bridge.sync.streams import all_streams
+    from odoo_bridge.tests.connection import point_at
+    from odoo_bridge.tests.runs import sync_all
 
     # For a picture more than a handful: months without an invoice look broken.
     contacts, invoices = (250, 900) if os.environ.get("SCREENSHOTS") else (60, 60)
     odoo = DemoOdoo(version="19.0", contacts=contacts, invoices=invoices)
     with odoo.serve() as server:
-        settings.ODOO_URL, settings.ODOO_DB = server.url, "demo"
-        settings.ODOO_USERNAME = settings.ODOO_PASSWORD = "admin"
-        settings.ODOO_API_KEY = ""
-        for stream in all_streams():
-            row = run(stream, "reconcile", trigger=SyncRun.Trigger.COMMAND)
-            assert row.status == SyncRun.Status.SUCCEEDED, row.error
+        point_at(settings, odoo, server.url)
+        sync_all("reconcile")
         yield odoo
 
 
@@ -118,27 +107,3 @@ def site(demo_odoo: Any, login: Callable[[Any], str]) -> str:
 
     users = get_user_model().objects
     return login(users.create_superuser("staff", "staff@example.com", PASSWORD))
-
-
-def look(page: Any, name: str) -> None:
-    """Show the page the browser is on in light and in dark: nothing may keep anybody from using it.
-
-    SCREENSHOTS=docs/images keeps what the browser saw, for the README and for a person to judge.
-    """
-    from axe_playwright_python.sync_playwright import Axe
-
-    folder = os.environ.get("SCREENSHOTS")
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.reload(wait_until="networkidle")
-        if folder:
-            page.screenshot(path=Path(folder) / f"{name}-{scheme}.png")
-        found = Axe().run(page, ALIKE)
-        barriers = [
-            f"{name} ({scheme}): {broken['id']}: {node['html'][:200]}\n  {node['failureSummary']}"
-            for broken in found.response["violations"]
-            if broken["impact"] in BARRIERS
-            for node in broken["nodes"]
-        ]
-        assert not barriers, "\n".join(barriers)
-    page.emulate_media(color_scheme="light")

@@ -1,4 +1,4 @@
-"""Fixtures for tests marked ``odoo``: a fresh database of a real Odoo for every test module."""
+"""A fresh database of a real Odoo for every module of tests marked ``odoo`` or ``odoo14``."""
 
 import os
 import secrets
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from odoo_bridge.odoo.connect import disconnect
+from odoo_bridge.tests.connection import point_at
 from odoo_bridge.tests.real_odoo.client import RealOdoo, copy_of_template
 
 
@@ -29,16 +29,10 @@ def real_odoo14() -> RealOdoo:
 
 
 @pytest.fixture
-def bridge_on_real_odoo(settings: Any, real_odoo: RealOdoo, transport: str) -> Iterator[RealOdoo]:
-    """``real_odoo``, with the bridge's settings pointed at it over the test's ``transport``."""
-
-    settings.ODOO_URL = real_odoo.url
-    settings.ODOO_DB = real_odoo.database
-    settings.ODOO_USERNAME, settings.ODOO_PASSWORD = real_odoo.username, real_odoo.password
-    settings.ODOO_API_KEY = real_odoo.api_key if transport == "json2" else ""
-    disconnect()
-    yield real_odoo
-    disconnect()
+def bridge_on_real_odoo(settings: Any, real_odoo: RealOdoo, transport: str) -> RealOdoo:
+    """``real_odoo``, with the bridge connected to it over the test's ``transport``."""
+    point_at(settings, real_odoo, real_odoo.url, transport)
+    return real_odoo
 
 
 def _odoo(version: int, database: str) -> RealOdoo:

@@ -10,7 +10,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import passwords, second_factor
 from accounts.models import User
-from odoo_bridge.tests.fixtures_browser import PASSWORD, look
+from odoo_bridge.tests.browser.pages import PASSWORD, look
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
