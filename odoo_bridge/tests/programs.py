@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -79,7 +80,7 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def eventually(true: Callable[[], bool], seconds: float, log: Path | None = None) -> None:
+def eventually(true: Callable[[], Any], seconds: float = 20, log: Path | None = None) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until, log.read_text()[-3000:] if log else "it never came true"
