@@ -38,6 +38,8 @@ ON_REDIS = bool(os.environ["REDIS_URL"])
 def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
 
+    for noun in settings.NOUNS:
+        config.addinivalue_line("filterwarnings", f"error::RuntimeWarning:{noun}")
     if not ON_POSTGRES:
         # A file, not SQLite's database in memory: threads then see one database, as in bin/start.
         settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = (

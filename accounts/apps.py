@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -7,6 +9,16 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from django.contrib import admin
+        from django.db.models.signals import post_migrate
+
+        # Before the signal of the nouns, which come after this app, makes their permissions.
+        post_migrate.connect(_show_nouns_to_staff, sender=self)
 
         # Asks for the code of two-factor login as well.
         admin.site.login_template = "accounts/admin_login.html"
+
+
+def _show_nouns_to_staff(using: str, **_: Any) -> None:
+    from accounts.permissions import show_nouns_to_staff
+
+    show_nouns_to_staff(using)

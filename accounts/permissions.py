@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from accounts.models import OPERATORS, READERS, WRITERS, User
+from accounts.models import OPERATORS, READERS, STAFF_GROUPS, WRITERS, User
+from odoo_bridge.mirror.noun import all_nouns
 
 
 class _InGroup(BasePermission):
@@ -63,3 +66,22 @@ class ReadsOrWritesOdoo(BasePermission):
         needed = IsOperator() if request.method in SAFE_METHODS else IsWriter()
         self.message = needed.message
         return needed.has_permission(request, view)
+
+
+def show_nouns_to_staff(using: str) -> None:
+    """Let the groups of staff see, in the admin, each noun that is new here.
+
+    New is a noun whose permission does not exist yet: what staff took from a group, or gave, stays.
+    """
+    groups = list(Group.objects.using(using).filter(name__in=STAFF_GROUPS))
+    for noun in all_nouns().values():
+        meta = noun.model._meta
+        kind = ContentType.objects.db_manager(using).get_for_model(noun.model)
+        view, is_new = Permission.objects.using(using).get_or_create(
+            content_type=kind,
+            codename=f"view_{meta.model_name}",
+            # As Django would call it.
+            defaults={"name": f"Can view {meta.verbose_name}"},
+        )
+        for group in groups if is_new else ():
+            group.permissions.add(view)

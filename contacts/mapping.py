@@ -51,3 +51,4 @@ CONTACTS = Stream(
     ),
     points_to={"contacts": ("parent_id", "commercial_contact_id")},
 )
+STREAMS = (CONTACTS,)

@@ -98,3 +98,4 @@ INVOICE_LINES = Stream(
     points_to={"invoices": ("invoice_id",)},
     revision=2,
 )
+STREAMS = (INVOICES, INVOICE_LINES)

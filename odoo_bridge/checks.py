@@ -9,10 +9,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import connections
-from django.utils.module_loading import import_string
 
 from odoo_bridge.sync.extras import MARK
-from odoo_bridge.sync.streams import Column
+from odoo_bridge.sync.streams import Column, Stream, streams_of
 
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "[::1]", "testserver"}
 
@@ -113,14 +112,12 @@ def static_files_collected(**_: Any) -> list[CheckMessage]:
 def streams_exist(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     names: list[str] = []
-    for path in settings.ODOO_STREAMS:
+    for noun in settings.NOUNS:
         try:
-            names.append(import_string(path).name)
+            names += [stream.name for stream in streams_of(noun)]
         except (ImportError, AttributeError) as exc:
             found.append(
-                Error(
-                    f"ODOO_STREAMS names {path}, which is no stream: {exc}", id="odoo_bridge.E005"
-                )
+                Error(f"NOUNS names {noun}, which is no noun: {exc}", id="odoo_bridge.E005")
             )
     for name in sorted({name for name in names if names.count(name) > 1}):
         found.append(
@@ -137,11 +134,10 @@ def streams_exist(**_: Any) -> list[CheckMessage]:
 def extra_fields_fit(**_: Any) -> list[CheckMessage]:
     """What is known of ``ODOO_EXTRA_FIELDS`` without asking Odoo; ``check_odoo`` asks."""
     found: list[CheckMessage] = []
-    streams = {}
-    for path in settings.ODOO_STREAMS:
+    streams: dict[str, Stream] = {}
+    for noun in settings.NOUNS:
         with suppress(ImportError, AttributeError):
-            stream = import_string(path)
-            streams[stream.odoo_model] = stream
+            streams |= {stream.odoo_model: stream for stream in streams_of(noun)}
     for model, spelled in settings.ODOO_EXTRA_FIELDS.items():
         names = [name.removesuffix(MARK) for name in spelled]
         if model not in streams:

@@ -153,20 +153,6 @@ if not ODOO_API_KEY and not (ODOO_USERNAME and ODOO_PASSWORD):
         "is not set: set ODOO_USERNAME and ODOO_PASSWORD, or ODOO_API_KEY (Odoo 19 and later)",
     )
 
-# What is mirrored, in the order it is copied: contacts before the invoices that name them.
-ODOO_STREAMS = [
-    "contacts.mapping.CONTACTS",
-    "invoices.mapping.INVOICES",
-    "invoices.mapping.INVOICE_LINES",
-]
-
-# What the API may do in Odoo, and nothing else.
-ODOO_ACTIONS = [
-    "contacts.creating.CREATE_CONTACT",
-    "invoices.creating.CREATE_INVOICE",
-    "invoices.posting.POST_INVOICE",
-]
-
 # Celery -------------------------------------------------------------------------------------------
 REDIS_URL = env.redis_url("REDIS_URL", required=not ONE_PROCESS)
 CELERY_BROKER_URL = REDIS_URL or "memory://"
@@ -421,10 +407,9 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-# What the overview draws, in this order: functions made by odoo_bridge.admin.charts.chart.
+# What the overview draws below the charts of the nouns: functions made by
+# odoo_bridge.admin.charts.chart.
 DASHBOARD_CHARTS = [
-    "invoices.charts.invoiced_per_month",
-    "invoices.charts.receivables",
     "odoo_bridge.admin.charts.changed_rows",
     "odoo_bridge.admin.charts.run_durations",
 ]

@@ -1,4 +1,4 @@
-"""Charts of the overview. ``settings.DASHBOARD_CHARTS`` names them; an app brings its own.
+"""Charts of the overview: those of the nouns, then those that ``settings.DASHBOARD_CHARTS`` names.
 
 Each process calculates a chart at most once a minute, however many people look.
 """
@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from odoo_bridge.mirror.noun import all_nouns
 from odoo_bridge.models import SyncRun
 from odoo_bridge.sync.streams import all_streams
 
@@ -72,13 +73,19 @@ def chart(permission: str) -> Callable[[Make], Make]:
 
 
 def charts_for(request: HttpRequest) -> list[Chart]:
-    """The charts this person may see, in the order of the setting."""
+    """The charts this person may see."""
     found: list[Any] = []
-    for path in settings.DASHBOARD_CHARTS:
+    for path in all_charts():
         make = import_string(path)
         if request.user.has_perm(make.permission):
             found.append(_kept(f"chart:{path}", make))
     return found
+
+
+def all_charts() -> list[str]:
+    """The paths of all charts, in the order in which they are drawn."""
+    of_nouns = [path for noun in all_nouns().values() for path in noun.charts]
+    return [*of_nouns, *settings.DASHBOARD_CHARTS]
 
 
 def _kept(key: str, make: Make) -> Any:

@@ -34,8 +34,7 @@ class Noun:
     ``state_name`` unless another name, or None, is given here; a currency has its code instead.
     ``spelled``: fields that are no columns of the model, or are spelled in a way of their own.
     ``lent``: see ``Rows``. ``about`` and ``about_a_row`` are what the API's documentation says.
-    ``actions`` and ``charts`` are the paths of what the noun adds to ``ODOO_ACTIONS`` and to the
-    overview.
+    ``actions`` and ``charts`` are paths: what the API may do in Odoo, and what the overview draws.
     """
 
     stream: Stream

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
 from operator import itemgetter
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.utils.module_loading import import_string
 
 from odoo_bridge.models import MirroredModel
 from odoo_bridge.odoo import values
@@ -271,6 +271,12 @@ class Mapper:
 
 @cache
 def all_streams() -> dict[str, Stream]:
-    """The streams of ``settings.ODOO_STREAMS`` by name, in the order they are copied."""
-    streams = [import_string(path) for path in settings.ODOO_STREAMS]
+    """The streams of ``settings.NOUNS`` by name, in the order they are copied."""
+    streams = [stream for noun in settings.NOUNS for stream in streams_of(noun)]
     return {stream.name: stream for stream in streams}
+
+
+def streams_of(noun: str) -> Sequence[Stream]:
+    """What the app ``noun`` copies. Raises ImportError or AttributeError if it is no noun."""
+    found: Sequence[Stream] = import_module(f"{noun}.mapping").STREAMS
+    return found

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from django.conf import settings
 from django.utils.module_loading import import_string
 
+from odoo_bridge.mirror.noun import all_nouns
 from odoo_bridge.models import OdooWrite
 from odoo_bridge.odoo.gateway import Gateway
 
@@ -45,5 +45,6 @@ class Action:
 
 @cache
 def all_actions() -> dict[str, Action]:
-    """The actions of ``settings.ODOO_ACTIONS`` by name."""
-    return {action.name: action for action in map(import_string, settings.ODOO_ACTIONS)}
+    """What the API may do in Odoo, and nothing else: the actions of the nouns, by name."""
+    paths = [path for noun in all_nouns().values() for path in noun.actions]
+    return {action.name: action for action in map(import_string, paths)}

@@ -70,12 +70,12 @@ def test_plain_http_is_fine_on_the_loopback_address(deployed: Any):
 
 
 def test_a_stream_that_is_none_is_said(settings: Any):
-    settings.ODOO_STREAMS = ["contacts.mapping.NOTHING", "nowhere.STREAM"]
+    settings.NOUNS = ["accounts", "nowhere"]
     assert found(checks.streams_exist()) == ["E005", "E005"]
 
 
 def test_two_streams_of_one_name_are_said(settings: Any):
-    settings.ODOO_STREAMS = ["contacts.mapping.CONTACTS", "contacts.mapping.CONTACTS"]
+    settings.NOUNS = ["contacts", "contacts"]
     assert found(checks.streams_exist()) == ["E006"]
 
 

@@ -1,0 +1,1 @@
+"""What holds for every noun in ``settings.NOUNS``, whatever it is."""
