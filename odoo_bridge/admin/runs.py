@@ -38,7 +38,6 @@ KINDS = {
     SyncRun.Kind.RECONCILE: "compare every row's stamp",
     SyncRun.Kind.FULL: "read every row again",
 }
-PHASES = ("inventory", "reading", "storing", "gone", "indexes")
 # What a run did, in the order and with the names its bar shows it.
 DID = ("created", "updated", "restored", "gone", "issue", "unchanged")
 BAR_WIDTH = 96
