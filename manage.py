@@ -6,6 +6,12 @@ import sys
 
 
 def main() -> None:
+    # Before the settings are read: also where they are wrong.
+    if sys.argv[1:] == ["--version"]:
+        from odoo_bridge import __version__
+
+        print(f"odoo-bridge {__version__}")  # noqa: T201
+        return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "odoo_bridge.settings")
     from django.core.management import execute_from_command_line
 

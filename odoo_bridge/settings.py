@@ -11,9 +11,12 @@ from pathlib import Path
 from csp.constants import NONCE, NONE, SELF
 from django.urls import reverse_lazy
 
+from odoo_bridge import __version__
 from odoo_bridge.runtime.environment import Environment, next_database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+# Odoo's access log shows it.
+USER_AGENT = f"odoo-bridge/{__version__}"
 VAR_DIR = BASE_DIR / "var"
 
 env = Environment()
@@ -325,7 +328,7 @@ SYNC_PERMISSIONS = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "odoo-bridge",
     "DESCRIPTION": "An exact, fast copy of an Odoo database's contacts and invoices.",
-    "VERSION": "1.0.0",
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
     # A request and an answer of the same name need not look the same.
     "COMPONENT_SPLIT_REQUEST": True,

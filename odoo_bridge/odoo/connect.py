@@ -59,6 +59,7 @@ def _client() -> Client:
         settings.ODOO_URL,
         connections=settings.ODOO_CONNECTIONS,
         timeout_seconds=settings.ODOO_TIMEOUT_SECONDS,
+        user_agent=settings.USER_AGENT,
     )
 
 

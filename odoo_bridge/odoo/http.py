@@ -134,10 +134,18 @@ class _TlsPool(HTTPSConnectionPool):
 class Client:
     """Speaks HTTP to one Odoo, at most ``connections`` calls at a time. Safe between threads."""
 
-    def __init__(self, base_url: str, *, connections: int, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        connections: int,
+        timeout_seconds: float,
+        user_agent: str = "odoo-bridge",
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self.host = urlsplit(base_url).hostname or ""
         self.timeout_seconds = timeout_seconds
+        self._user_agent = user_agent
         self.online = self.host.endswith(".odoo.com")
         self._pool = urllib3.PoolManager(
             num_pools=1, maxsize=connections, retries=False, block=False
@@ -253,7 +261,7 @@ class Client:
             method,
             self.base_url + path,
             body=body,
-            headers={"Accept-Encoding": "gzip", "User-Agent": "odoo-bridge", **headers},
+            headers={"Accept-Encoding": "gzip", "User-Agent": self._user_agent, **headers},
             timeout=urllib3.Timeout(connect=min(10.0, seconds), read=seconds),
             redirect=False,
             preload_content=False,

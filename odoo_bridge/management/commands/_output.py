@@ -15,11 +15,10 @@ from django.core.management.base import (
     DjangoHelpFormatter,
 )
 
+from odoo_bridge import __version__
 from odoo_bridge.models import SyncRun
 from odoo_bridge.sync.execution import Progress
 from odoo_bridge.sync.streams import all_streams
-
-EXIT_FAILED = 1
 
 
 class _HelpFormatter(RawDescriptionHelpFormatter, DjangoHelpFormatter):
@@ -35,6 +34,10 @@ class BridgeCommand(BaseCommand):
     """A command with ``examples`` below its ``--help``, and ``print_json``."""
 
     examples = ""
+
+    def get_version(self) -> str:
+        """For ``--version``: of the bridge, not of Django."""
+        return f"odoo-bridge {__version__}"
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         lines = textwrap.indent(textwrap.dedent(self.examples).strip(), "  ")
