@@ -11,8 +11,8 @@ from django.utils.safestring import SafeString
 
 from contacts.models import Contact
 from contacts.noun import CONTACTS
-from odoo_bridge.admin.base import INFO, QUIET, RECORDS, badge
-from odoo_bridge.admin.lists import Choice, InOdoo, by_reference
+from odoo_bridge.admin.base import INFO, QUIET, badge
+from odoo_bridge.admin.lists import Archived, Choice, InOdoo, by_reference
 from odoo_bridge.admin.page import (
     Line,
     Panel,
@@ -20,7 +20,6 @@ from odoo_bridge.admin.page import (
     in_a_row,
     link_to,
     link_to_related,
-    moment,
     named,
     web_link,
 )
@@ -44,12 +43,6 @@ class CompanyOrPerson(Choice):
     title, parameter_name = "kind", "kind"
     choices_of = [("company", "Companies"), ("person", "People and addresses")]
     conditions = {"company": Q(is_company=True), "person": Q(is_company=False)}
-
-
-class Archived(Choice):
-    title, parameter_name = "archived", "archived"
-    choices_of = [("no", "In use"), ("yes", "Archived")]
-    conditions = {"no": Q(active=True), "yes": Q(active=False)}
 
 
 def children(request: HttpRequest, contact: Contact, names: Names) -> Panel | None:
@@ -81,13 +74,12 @@ def children(request: HttpRequest, contact: Contact, names: Names) -> Panel | No
 
 @admin.register(Contact)
 class ContactAdmin(RecordAdmin):
-    section, icon = RECORDS, "contacts"
+    icon = "contacts"
     noun = CONTACTS
     search_help_text = "Name, e-mail, phone, VAT number, reference, city or Odoo id"
     panels = (children,)
 
-    list_display = ("who", "email", "phone", "place", "tags", "company", "changed_at")
-    list_display_links = ("who",)
+    list_display = ("record", "email", "phone", "place", "tag_ids", "company_id", "changed_at")
     list_filter = (
         CompanyOrPerson,
         by_reference("country", "country_code", Reference.Kind.COUNTRY, by_code=True),
@@ -95,29 +87,15 @@ class ContactAdmin(RecordAdmin):
         Archived,
         InOdoo,
     )
-    # What changed last stands first, by an index.
-    ordering = ("-write_date", "-odoo_id")
-    sortable_by = ("who", "email", "changed_at")
+    sortable_by = ("record", "email", "changed_at")
 
     @admin.display(description="Name", ordering=start_of("name"))
-    def who(self, contact: Any) -> SafeString:
-        return named(str(contact), contact)
+    def record(self, contact: Any) -> SafeString:
+        return super().record(contact)
 
     @admin.display(description="Place")
     def place(self, contact: Any) -> str:
         return ", ".join(part for part in (contact.city, _country(contact, contact.names)) if part)
-
-    @admin.display(description="Tags")
-    def tags(self, contact: Any) -> SafeString | str:
-        return _tags(contact, contact.names)
-
-    @admin.display(description="Company")
-    def company(self, contact: Any) -> str:
-        return contact.names.name(Reference.Kind.COMPANY, contact.company_id)
-
-    @admin.display(description="Changed in Odoo", ordering="write_date")
-    def changed_at(self, contact: Any) -> str:
-        return moment(contact.write_date)
 
     def badges(self, contact: Any, names: Names) -> list[SafeString]:
         return [badge(_kind(contact), INFO), *super().badges(contact, names)]

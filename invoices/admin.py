@@ -23,6 +23,7 @@ from odoo_bridge.admin.page import (
     Line,
     Panel,
     Section,
+    amount,
     day,
     in_a_row,
     link_to,
@@ -30,7 +31,7 @@ from odoo_bridge.admin.page import (
     named,
 )
 from odoo_bridge.admin.records import RecordAdmin, panel_on
-from odoo_bridge.mirror.amounts import plain, spelled
+from odoo_bridge.mirror.amounts import plain
 from odoo_bridge.mirror.names import Names
 from odoo_bridge.models import Reference
 from odoo_bridge.models.fields import EXACT, ExactSum
@@ -57,15 +58,6 @@ PAYMENT_STATES = {
     "blocked": ("Blocked", BAD),
     "invoicing_legacy": ("From before", QUIET),
 }
-
-
-def amount(value: Decimal | None, places: int, currency: str = "") -> str:
-    """``-1,234.50 EUR``."""
-    if value is None:
-        return ""
-    whole, point, fraction = spelled(value, places).partition(".")
-    sign = "-" if whole.startswith("-") else ""
-    return f"{sign}{int(whole.lstrip('-')):,}{point}{fraction} {currency}".strip()
 
 
 def is_late(invoice: Invoice) -> bool:

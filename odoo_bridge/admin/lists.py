@@ -143,6 +143,12 @@ class InOdoo(Choice):
     conditions = {"yes": Q(gone_at=None), "gone": Q(gone_at__isnull=False)}
 
 
+class Archived(Choice):
+    title, parameter_name = "archived", "archived"
+    choices_of = [("no", "In use"), ("yes", "Archived")]
+    conditions = {"no": Q(active=True), "yes": Q(active=False)}
+
+
 def one_of(title: str, column: str, known: Mapping[str, str]) -> type[Choice]:
     """A filter for a column with few values, which is also the parameter's name."""
     return type(

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from odoo_bridge.admin.base import BAD, WARNING, badge
+from odoo_bridge.mirror.amounts import spelled
 from odoo_bridge.mirror.names import Names
 
 
@@ -120,6 +122,15 @@ def marks(row: Any) -> list[SafeString]:
     if getattr(row, "active", True) is False:
         found.append(badge("archived", WARNING))
     return found
+
+
+def amount(value: Decimal | None, places: int, currency: str = "") -> str:
+    """``-1,234.50 EUR``."""
+    if value is None:
+        return ""
+    whole, point, fraction = spelled(value, places).partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{sign}{int(whole.lstrip('-')):,}{point}{fraction} {currency}".strip()
 
 
 def in_a_row(parts: Iterable[Any]) -> SafeString:

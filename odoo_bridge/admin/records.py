@@ -19,10 +19,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
-from odoo_bridge.admin.base import ReadOnlyAdmin
+from odoo_bridge.admin.base import RECORDS, ReadOnlyAdmin
+from odoo_bridge.admin.facts import sections, shown
 from odoo_bridge.admin.history import history
-from odoo_bridge.admin.lists import BIGINT, RecordList
-from odoo_bridge.admin.page import PanelOf, Section, link_to, marks
+from odoo_bridge.admin.lists import BIGINT, InOdoo, RecordList
+from odoo_bridge.admin.page import PanelOf, Section, link_to, marks, moment, named
 from odoo_bridge.admin.posting import RUN_SYNC, needs, route
 from odoo_bridge.api.export import export
 from odoo_bridge.api.waiting import Busy, ExportRunning
@@ -54,12 +55,21 @@ def panel_on(model: type[MirroredModel]) -> Callable[[PanelOf], PanelOf]:
 class RecordAdmin(ReadOnlyAdmin):
     """The admin of one mirrored model.
 
-    ``noun``: what is shown. ``panels``: what belongs to a record; other apps add theirs with
-    ``panel_on``. Rows are searched as the API searches them, and an export holds the API's rows.
+    ``noun``: what is shown. A name of one of its columns in ``list_display`` is shown as people read
+    it; ``sections`` are all columns unless a subclass chooses. ``panels``: what belongs to a record;
+    other apps add theirs with ``panel_on``. Rows are searched as the API searches them, and an export
+    holds the API's rows.
     """
 
+    section = RECORDS
     noun: ClassVar[Noun]
 
+    list_display: Sequence[Any] = ("record", "changed_at")
+    list_display_links: Sequence[Any] | None = ("record",)
+    list_filter: Sequence[Any] = (InOdoo,)
+    # What changed last stands first, by an index.
+    ordering: Sequence[Any] | None = ("-write_date", "-odoo_id")
+    sortable_by: Sequence[Any] | None = ("changed_at",)
     # Any: it makes Django show the box.
     search_fields = ("odoo_id",)
     panels: ClassVar[Sequence[PanelOf]] = ()
@@ -79,9 +89,25 @@ class RecordAdmin(ReadOnlyAdmin):
         return marks(row)
 
     def sections(self, row: Any, names: Names) -> list[Section]:
-        raise NotImplementedError
+        return sections(self.noun, row, names)
 
     # Lists ---------------------------------------------------------------------------------------
+
+    @admin.display(description="Name")
+    def record(self, row: Any) -> SafeString:
+        return named(self.heading(row), row)
+
+    @admin.display(description="Changed in Odoo", ordering="write_date")
+    def changed_at(self, row: Any) -> str:
+        return moment(row.write_date)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [
+            shown(self.noun, name)
+            if name in self.noun.columns and not hasattr(self, name)
+            else name
+            for name in self.list_display
+        ]
 
     @property
     def stream(self) -> Stream:
