@@ -1,9 +1,6 @@
 """What every operation of the schema has: how to log in, how it can fail, and an example."""
 
-import json
 from copy import deepcopy
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from django.urls import reverse
@@ -11,6 +8,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSe
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import permissions, serializers
 
+from odoo_bridge.api.examples import example_of
 from odoo_bridge.api.strict import StrictSerializer
 
 
@@ -65,13 +63,6 @@ FAILURES = {
 }
 
 
-@cache
-def _examples() -> dict[str, Any]:
-    """operationId -> ``request`` by media type, and ``response`` of the one success."""
-    known: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text())
-    return known
-
-
 def _failure_example(status: int) -> dict[str, Any]:
     _description, code, message = FAILURES[status]
     error: dict[str, Any] = {"code": code, "message": message}
@@ -89,9 +80,10 @@ class Schema(AutoSchema):
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
-        example = _examples().get(operation["operationId"], {}) if operation else {}
         if operation is None:
             return None
+        noun, action = getattr(self.view, "noun", None), getattr(self.view, "action", "")
+        example = example_of(operation["operationId"], noun, action, bool(self._is_list_view()))
         for parameter in operation.get("parameters", ()):
             if parameter.get("explode") is False:
                 # Nothing between the commas is refused, and so is nothing at all.
