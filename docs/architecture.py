@@ -27,21 +27,21 @@ PACKAGES = {
     "runtime": "settings, logs, connections",
     "odoo": "the gateway: the only caller of Odoo",
 }
-NOUNS = {
-    "contacts": "res.partner",
-    "invoices": "account.move and lines",
+# Beside the layers: an app has a file at most of them. A new mirrored model changes nothing here.
+APPS = {
+    "contacts, invoices ...": "a folder for each mirrored model",
     "accounts": "users, groups, scopes",
 }
 WIDTH, HEIGHT, GAP, MARGIN, SIDE = 940, 52, 12, 24, 210
 STYLE = """
   text { font: 14px system-ui, sans-serif; fill: #1f2937 }
   .name { font-weight: 600 } .about { font-size: 12px; fill: #4b5563 }
-  .layer { fill: #eef2ff; stroke: #6366f1 } .noun { fill: #ecfdf5; stroke: #059669 }
+  .layer { fill: #eef2ff; stroke: #6366f1 } .app { fill: #ecfdf5; stroke: #059669 }
   .outside { fill: #f9fafb; stroke: #9ca3af; stroke-dasharray: 5 4 }
   .arrow { stroke: #6b7280; fill: none } .head { fill: #6b7280 } .page { fill: #ffffff }
   @media (prefers-color-scheme: dark) {
     text { fill: #f3f4f6 } .about { fill: #d1d5db } .page { fill: #0d1117 }
-    .layer { fill: #1e1b4b; stroke: #818cf8 } .noun { fill: #022c22; stroke: #34d399 }
+    .layer { fill: #1e1b4b; stroke: #818cf8 } .app { fill: #022c22; stroke: #34d399 }
     .outside { fill: #161b22 }
   }
 """
@@ -56,11 +56,6 @@ def layers() -> list[list[str]]:
         [name.strip().removeprefix("odoo_bridge.") for name in layer.split("|")]
         for layer in found["layers"]
     ]
-
-
-def nouns() -> list[str]:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    return [name for name in settings["tool"]["importlinter"]["root_packages"] if name in NOUNS]
 
 
 def box(kind: str, x: float, y: float, width: float, height: float, name: str, about: str) -> str:
@@ -99,11 +94,10 @@ def drawn() -> str:
         known = [(f"odoo_bridge.{name}", PACKAGES[name]) for name in packages]
         parts.append(row("layer", first + place * step, left, right - SIDE - 2 * GAP, known))
     height = len(layers()) * step - GAP
-    # A noun has a file at most of the layers, and is beside them.
-    each = (height - GAP * (len(nouns()) - 1)) / len(nouns())
-    for place, name in enumerate(nouns()):
+    each = (height - GAP * (len(APPS) - 1)) / len(APPS)
+    for place, (name, about) in enumerate(APPS.items()):
         y = first + place * (each + GAP)
-        parts.append(box("noun", right - SIDE, y, SIDE, each, name, NOUNS[name]))
+        parts.append(box("app", right - SIDE, y, SIDE, each, name, about))
     bottom = first + height + 2 * GAP
     outside = [
         ("Odoo 14 to 19", "JSON-RPC or JSON-2"),
