@@ -16,6 +16,7 @@ from accounts import second_factor
 from accounts.hashers import Busy
 from accounts.models import User
 from accounts.throttles import AuthThrottle
+from odoo_bridge.mirror.words import interval
 
 
 class LoginGuard:
@@ -86,7 +87,7 @@ def _wait(
     request: HttpRequest, status: int, reason: str, seconds: float | None
 ) -> HttpResponseBase:
     whole = round(seconds or 60)
-    wait = f"{whole} seconds" if whole < 100 else f"{round(whole / 60)} minutes"
+    wait = interval(whole if whole < 100 else round(whole / 60) * 60)
     context = {**admin.site.each_context(request), "title": "Please wait", "reason": reason}
     page = render(request, "accounts/wait.html", {**context, "wait": wait}, status=status)
     page["Retry-After"] = str(max(1, whole))

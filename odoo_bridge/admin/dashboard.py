@@ -16,8 +16,10 @@ from django.utils import timezone
 from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, WARNING
 from odoo_bridge.admin.charts import charts_for
 from odoo_bridge.admin.runs import lasted
+from odoo_bridge.admin.statuses import TONES
 from odoo_bridge.api.health import STALE_SECONDS
 from odoo_bridge.checks import COLLECT_THEM, NO_STATIC_FILES, static_files_are_there
+from odoo_bridge.mirror.words import duration
 from odoo_bridge.models import GoneReview, SyncRun, SyncState
 from odoo_bridge.odoo.remedies import remedy
 from odoo_bridge.operations.heartbeat import silences
@@ -33,12 +35,10 @@ _DAY = 86_400
 # Time enough to make a new key and to put it in place.
 KEY_WARNING = timedelta(days=14)
 _ENDS = {
-    Status.SUCCEEDED: ("succeeded", GOOD),
-    Status.SUCCEEDED_WITH_ISSUES: ("succeeded with issues", WARNING),
-    Status.NEEDS_CONFIRMATION: ("waits for an answer", BAD),
-    Status.FAILED: ("failed", BAD),
-    Status.CANCELLED: ("was cancelled", WARNING),
-    Status.INTERRUPTED: ("was interrupted", WARNING),
+    Status.SUCCEEDED_WITH_ISSUES: "succeeded with issues",
+    Status.NEEDS_CONFIRMATION: "waits for an answer",
+    Status.CANCELLED: "was cancelled",
+    Status.INTERRUPTED: "was interrupted",
 }
 
 
@@ -144,21 +144,21 @@ def _card(status: StreamStatus, now: datetime) -> Card:
         verdict, tone = ("First copy under way", INFO) if running else ("Never copied", BAD)
     else:
         verdict, tone = ("Fresh", GOOD) if age <= STALE_SECONDS else ("Stale", BAD)
-    ends, ends_tone = _ENDS.get(Status(last.status), (last.status, QUIET)) if last else ("", QUIET)
+    ends = _ENDS.get(Status(last.status), last.status) if last else ""
     return Card(
         name=name.replace("_", " "),
         status=status,
         verdict=verdict,
         tone=tone,
-        age="" if age is None else in_short(age),
+        age="" if age is None else duration(age),
         records_url=_list_of(all_streams()[name]),
         last_words=(
-            f"{last.kind} {ends} {in_short((now - last.finished_at).total_seconds())} ago,"
+            f"{last.kind} {ends} {duration((now - last.finished_at).total_seconds())} ago,"
             f" took {lasted(last, now)}"
             if last and last.finished_at
             else "none yet"
         ),
-        last_tone=ends_tone,
+        last_tone=TONES[last.status] if last else QUIET,
         next_run=_in_words(status, now),
         schedules_url=reverse("admin:odoo_bridge_schedule_changelist"),
         issues_url=f"{reverse('admin:odoo_bridge_syncissue_changelist')}?stream={name}",
@@ -170,7 +170,7 @@ def _in_words(status: StreamStatus, now: datetime) -> str:
     if not status.next_runs:
         return "paused"
     kind, at = min(status.next_runs.items(), key=lambda planned: planned[1])
-    return f"{kind} in {in_short((at - now).total_seconds())}" if at > now else f"{kind}, due now"
+    return f"{kind} in {duration((at - now).total_seconds())}" if at > now else f"{kind}, due now"
 
 
 def _list_of(stream: Stream) -> str:
@@ -179,18 +179,6 @@ def _list_of(stream: Stream) -> str:
     if not admin.site.is_registered(stream.model):
         return ""
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
-
-
-def in_short(seconds: float) -> str:
-    """``12 s``, ``3 min``, ``2 h 5 min``, ``4 days``."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min"
-    if whole < 2 * _DAY:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // _DAY} days"
 
 
 # What needs a person ---------------------------------------------------------------------------------

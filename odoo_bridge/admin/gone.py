@@ -14,6 +14,7 @@ from unfold.decorators import display
 from odoo_bridge.admin.base import SYNC, DetailedAdmin
 from odoo_bridge.admin.posting import CONFIRM_GONE, needs, route
 from odoo_bridge.admin.runs import StreamFilter
+from odoo_bridge.admin.statuses import LABELS
 from odoo_bridge.models import GoneReview, MirroredModel, SyncState
 from odoo_bridge.odoo.links import record_url
 from odoo_bridge.sync import control
@@ -21,13 +22,6 @@ from odoo_bridge.sync.gone import NotAsked
 from odoo_bridge.sync.streams import all_streams
 
 Status = GoneReview.Status
-COLOURS = {
-    Status.OPEN: "danger",
-    Status.CONFIRMED: "info",
-    Status.REJECTED: "warning",
-    Status.REPLACED: "default",
-    Status.SETTLED: "success",
-}
 _NAMES_ON_A_PAGE = 100
 
 
@@ -54,7 +48,7 @@ class GoneReviewAdmin(DetailedAdmin):
         stream = review.stream.replace("_", " ")
         return f"{review.gone_count:,} of {review.present_count:,} {stream} vanished"
 
-    @display(description="answer", label=COLOURS, ordering="status")
+    @display(description="answer", label=LABELS, ordering="status")
     def outcome(self, review: GoneReview) -> tuple[str, str]:
         return review.status, review.get_status_display()
 
@@ -63,7 +57,7 @@ class GoneReviewAdmin(DetailedAdmin):
         may_answer = request.user.has_perm(CONFIRM_GONE)
         return {
             "review": review,
-            "colour": COLOURS[Status(review.status)],
+            "colour": LABELS[Status(review.status)],
             "page": page,
             "rows": _rows(review, page),
             "may_confirm": may_answer and review.status in (Status.OPEN, Status.REJECTED),

@@ -15,6 +15,8 @@ from unfold.decorators import display
 
 from odoo_bridge.admin.base import SYNC, DetailedAdmin
 from odoo_bridge.admin.posting import RUN_SYNC, needs, route
+from odoo_bridge.admin.statuses import LABELS
+from odoo_bridge.mirror.words import duration
 from odoo_bridge.models import SyncIssue, SyncRun
 from odoo_bridge.operations.heartbeat import silences
 from odoo_bridge.sync import control
@@ -22,17 +24,6 @@ from odoo_bridge.sync.run import request as request_run
 from odoo_bridge.sync.streams import all_streams
 
 Status = SyncRun.Status
-COLOURS = {
-    Status.QUEUED: "info",
-    Status.RUNNING: "info",
-    Status.SUCCEEDED: "success",
-    Status.SUCCEEDED_WITH_ISSUES: "warning",
-    Status.NEEDS_CONFIRMATION: "danger",
-    Status.FAILED: "danger",
-    Status.SKIPPED: "default",
-    Status.CANCELLED: "warning",
-    Status.INTERRUPTED: "warning",
-}
 KINDS = {
     SyncRun.Kind.CHANGES: "what changed",
     SyncRun.Kind.RECONCILE: "compare every row's stamp",
@@ -131,7 +122,7 @@ class SyncRunAdmin(DetailedAdmin):
     def run(self, run: SyncRun) -> str:
         return str(run)
 
-    @display(description="outcome", label=COLOURS, ordering="status")
+    @display(description="outcome", label=LABELS, ordering="status")
     def outcome(self, run: SyncRun) -> tuple[str, str]:
         return run.status, run.get_status_display()
 
@@ -199,7 +190,7 @@ class SyncRunAdmin(DetailedAdmin):
             "progress": progress_of(run, timezone.now()),
             "did": bar(run),
             "silences": silences(timezone.now()) if run.status == Status.QUEUED else [],
-            "colour": COLOURS[Status(run.status)],
+            "colour": LABELS[Status(run.status)],
             "issues": issues[:_SHOWN_ISSUES],
             "more_issues": len(issues) > _SHOWN_ISSUES,
             "may_cancel": _may_cancel(run, request),
@@ -270,14 +261,7 @@ def lasted(run: SyncRun, now: datetime) -> str:
     """``0.4 s``, ``12 s``, ``3 min 4 s``; so far, for a run that is under way."""
     if run.started_at is None:
         return "-"
-    seconds = max(0.0, ((run.finished_at or now) - run.started_at).total_seconds())
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+    return duration(((run.finished_at or now) - run.started_at).total_seconds(), exact=True)
 
 
 def progress_of(run: SyncRun, now: datetime) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from unfold.widgets import (
 
 from odoo_bridge.admin.base import SYNC, BridgeAdmin
 from odoo_bridge.admin.runs import lasted
+from odoo_bridge.mirror.words import interval
 from odoo_bridge.models import Schedule, SyncRun, SyncState
 from odoo_bridge.operations import schedules
 from odoo_bridge.operations.schedules import DAY, HOUR, LONGEST_SECONDS, MINUTE, SHORTEST_SECONDS
@@ -98,8 +99,7 @@ class ScheduleForm(forms.ModelForm):
 
 
 _OUT_OF_RANGE = ValidationError(
-    f"From {schedules.duration_in_words(SHORTEST_SECONDS)} to "
-    f"{schedules.duration_in_words(LONGEST_SECONDS)}."
+    f"From {interval(SHORTEST_SECONDS)} to {interval(LONGEST_SECONDS)}."
 )
 
 
@@ -107,7 +107,7 @@ def _as_entered(task: PeriodicTask) -> dict[str, Any]:
     seconds, at = schedules.every_seconds(task), schedules.daily_at(task)
     if seconds is None:
         return {"how": DAILY, "at": at, "unit": MINUTE}
-    words = schedules.duration_in_words(seconds)
+    words = interval(seconds)
     unit = next(unit for unit, name in UNITS.items() if name.rstrip("s") in words)
     return {"how": EVERY, "every": seconds // unit, "unit": unit}
 

@@ -12,18 +12,12 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from odoo_bridge.admin.base import SYNC, ReadOnlyAdmin
+from odoo_bridge.admin.statuses import LABELS
 from odoo_bridge.models import OdooWrite
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.writing.actions import all_actions
 
 State = OdooWrite.State
-COLOURS = {
-    State.REQUESTED: "default",
-    State.SENT: "warning",
-    State.MADE: "warning",
-    State.DONE: "success",
-    State.REFUSED: "danger",
-}
 ERROR_IN_SHORT = 120
 
 
@@ -71,7 +65,7 @@ class OdooWriteAdmin(ReadOnlyAdmin):
     def who(self, write: OdooWrite) -> str:
         return write.username
 
-    @display(description="outcome", label=COLOURS, ordering="state")
+    @display(description="outcome", label=LABELS, ordering="state")
     def outcome(self, write: OdooWrite) -> tuple[str, str]:
         return write.state, write.get_state_display()
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connections
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from odoo_bridge.mirror.words import interval
 from odoo_bridge.models import SyncRun
 from odoo_bridge.operations.heartbeat import SWEEP
 from odoo_bridge.sync.streams import all_streams
@@ -174,16 +175,8 @@ def when_in_words(task: PeriodicTask) -> str:
     """``every 60 seconds``, ``every hour``, ``every day at 01:30 UTC``."""
     seconds, at = every_seconds(task), daily_at(task)
     if seconds:
-        return f"every {duration_in_words(seconds)}".replace("every 1 ", "every ")
+        return f"every {interval(seconds)}".replace("every 1 ", "every ")
     return f"every day at {at:%H:%M} UTC" if at else str(task.scheduler)
-
-
-def duration_in_words(seconds: int) -> str:
-    """``60 seconds``, ``90 seconds``, ``2 minutes``, ``1 hour``: in whole units, as people say it."""
-    for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
-        if seconds and seconds % unit == 0 and seconds != MINUTE:
-            return f"{seconds // unit} {name}" + ("s" if seconds != unit else "")
-    return f"{seconds} second" + ("s" if seconds != 1 else "")
 
 
 def past(moment: datetime | None, now: datetime) -> datetime | None:
@@ -212,19 +205,17 @@ def warnings(task: PeriodicTask, usual_seconds: float | None = None) -> list[str
     shortest, longest = USUAL[kind]
     found = []
     if seconds < shortest:
-        found.append(
-            f"Every {duration_in_words(seconds)} is very often: each run costs Odoo some queries."
-        )
+        found.append(f"Every {interval(seconds)} is very often: each run costs Odoo some queries.")
     if usual_seconds and seconds < usual_seconds:
         found.append(
-            f"Its runs take {duration_in_words(max(1, round(usual_seconds)))}, longer than the "
+            f"Its runs take {interval(max(1, round(usual_seconds)))}, longer than the "
             "interval: every run that finds the last one at work is skipped."
         )
     if seconds > longest:
         found.append(
             "The mirror counts as stale after 15 minutes without a run."
             if kind == SyncRun.Kind.CHANGES
-            else f"Every {duration_in_words(seconds)} is very seldom: what the quicker runs cannot "
+            else f"Every {interval(seconds)} is very seldom: what the quicker runs cannot "
             "see is found as late as that."
         )
     return found

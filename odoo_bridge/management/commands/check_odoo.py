@@ -20,6 +20,7 @@ from odoo_bridge.checks import (
     static_files_are_there,
 )
 from odoo_bridge.management.commands._output import BridgeCommand
+from odoo_bridge.mirror.words import duration
 from odoo_bridge.odoo.connect import connect, databases
 from odoo_bridge.odoo.errors import (
     BridgeError,
@@ -261,13 +262,7 @@ def _bridge() -> list[str]:
 
 def _verdict(problems: Sequence[Problem], seconds: int) -> str:
     if not problems:
-        return f"Ready: first copy in about {_in_words(seconds)}. Next: manage.py sync_odoo"
+        return f"Ready: first copy in about {duration(seconds)}. Next: manage.py sync_odoo"
     more = f" ({len(problems) - 1} more above)" if len(problems) > 1 else ""
     message = problems[0].message.strip().rstrip(".")
     return f"Not ready: {message}.{more}\nTo do: {problems[0].remedy}"
-
-
-def _in_words(seconds: int) -> str:
-    if seconds < 100:
-        return f"{seconds} s"
-    return f"{round(seconds / 60)} min" if seconds < 6000 else f"{round(seconds / 3600)} h"

@@ -11,7 +11,8 @@ from contacts.models import Contact
 from contacts.tests.factories import ContactFactory
 from invoices.models import Invoice
 from invoices.tests.factories import InvoiceFactory
-from odoo_bridge.models import OdooWrite, Reference, SyncIssue, SyncRun, SyncState
+from odoo_bridge.admin.statuses import TONES
+from odoo_bridge.models import GoneReview, OdooWrite, Reference, SyncIssue, SyncRun, SyncState
 from odoo_bridge.tests.factories import (
     OdooWriteFactory,
     ReferenceFactory,
@@ -113,3 +114,8 @@ def test_users_can_be_added_and_two_cannot_share_an_address(staff):
     assert "address" in refused.content.decode()
     bob.refresh_from_db()
     assert bob.email == ""
+
+
+def test_every_status_has_a_colour_and_no_two_share_a_word():
+    words = [*SyncRun.Status.values, *GoneReview.Status.values, *OdooWrite.State.values]
+    assert sorted(words) == sorted(TONES)

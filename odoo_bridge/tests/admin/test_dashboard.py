@@ -18,7 +18,7 @@ from invoices import charts as money
 from invoices.tests.factories import InvoiceFactory
 from odoo_bridge.admin import charts
 from odoo_bridge.admin.charts import all_charts
-from odoo_bridge.admin.dashboard import in_short
+from odoo_bridge.mirror.words import duration
 from odoo_bridge.models import GoneReview, Heartbeat, Reference, SyncRun, SyncState
 from odoo_bridge.odoo.remedies import remedy
 from odoo_bridge.operations import schedules
@@ -365,4 +365,4 @@ def test_strangers_see_none_of_it(client):
     [(-3, "0 s"), (59.4, "59 s"), (60, "1 min"), (7500, "2 h 5 min"), (400_000, "4 days")],
 )
 def test_ages_are_short(seconds, words):
-    assert in_short(seconds) == words
+    assert duration(seconds) == words

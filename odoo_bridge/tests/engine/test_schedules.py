@@ -18,6 +18,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from django_celery_beat.schedulers import ModelEntry
 
 from odoo_bridge.celery import app
+from odoo_bridge.mirror.words import interval
 from odoo_bridge.models import Heartbeat
 from odoo_bridge.operations import schedules
 from odoo_bridge.operations.beat import Scheduler
@@ -109,7 +110,7 @@ def test_a_schedule_reads_like_a_sentence(changes):
     ],
 )
 def test_durations_are_told_in_whole_units(seconds, words):
-    assert schedules.duration_in_words(seconds) == words
+    assert interval(seconds) == words
 
 
 @pytest.mark.django_db
