@@ -1,4 +1,4 @@
-"""The app that runs syncs: its schedules and the checks of its settings."""
+"""The Django app of the bridge: signals, schedules and system checks."""
 
 import gc
 import sys
@@ -26,12 +26,12 @@ class OdooBridgeConfig(AppConfig):
         connection_created.connect(read_moments_fast)
         connection_created.connect(add_exact_sum)
         connection_created.connect(limit_statements)
-        # A page of records is ten thousand objects, none of them in a circle. Looking for circles
-        # after each 700, as Python does, takes a third of the time in which they are read and mapped.
+        # A page of records has ten thousand objects and no reference cycles. Python's default, a search
+        # for cycles after every 700 objects, takes a third of the time for reading and mapping.
         gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
 
-        # Sent once per app, after the last migration: the tables of django_celery_beat are there
-        # unless somebody migrated ours alone, which seed() finds out.
+        # The signal is sent once per app, after the last migration. So the tables of django_celery_beat
+        # exist, unless only our app was migrated; seed() checks that.
         post_migrate.connect(_seed, sender=self)
         post_migrate.connect(_tell_how_to_begin, sender=self)
 
@@ -43,7 +43,7 @@ def _seed(using: str, **_: Any) -> None:
 
 
 def _tell_how_to_begin(using: str, verbosity: int, stdout: Any = None, **_: Any) -> None:
-    """After ``migrate``: nobody can log in before somebody makes the first administrator."""
+    """After ``migrate``, remind that nobody can log in before the first administrator exists."""
     from odoo_bridge.checks import MAKE_ONE, NO_ADMINISTRATOR, administrator_exists
 
     if verbosity and stdout is not None and not administrator_exists(using):

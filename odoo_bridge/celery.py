@@ -10,7 +10,7 @@ from celery.signals import task_prerun, worker_process_init, worker_shutting_dow
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-# Here, so that it is imported before the worker forks the children it shares memory with.
+# Imported here, before the worker forks the children with which this module shares memory.
 from odoo_bridge.sync import stopping
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "odoo_bridge.settings")
@@ -22,9 +22,10 @@ app.autodiscover_tasks()
 
 @app.on_configure.connect
 def _load_settings(**_: Any) -> None:
-    """End celery's programs with the message of the settings; elsewhere they were loaded before."""
+    """End Celery's programs with the settings' error message; other programs load the settings
+    before."""
     try:
-        settings.INSTALLED_APPS  # noqa: B018 reading one loads them all
+        settings.INSTALLED_APPS  # noqa: B018 reading one setting loads them all
     except ImproperlyConfigured as exc:
         from odoo_bridge.runtime.startup import stop
 
@@ -38,16 +39,16 @@ def _stop_runs(**_: Any) -> None:
 
 @worker_process_init.connect
 def _is_a_child(**_: Any) -> None:
-    # The pool sets its handlers after this signal, and before the first task.
+    # The pool installs its signal handlers after this signal and before the first task.
     task_prerun.connect(_leave_the_first_sigterm_to_the_parent)
 
 
 def _leave_the_first_sigterm_to_the_parent(**_: Any) -> None:
-    """systemd and ``kill -- -GROUP`` tell every process of a worker, and the parent sees to its
-    children; Celery would have this one leave its task at once."""
+    """Ignore the first SIGTERM in a child: systemd and ``kill -- -GROUP`` send it to every process of a
+    worker, and the parent stops its children. Celery would make this child abort its task at once."""
     task_prerun.disconnect(_leave_the_first_sigterm_to_the_parent)
 
-    def told(number: int, _frame: FrameType | None) -> None:
+    def ignore_once(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, before)
 
-    before = signal.signal(signal.SIGTERM, told)
+    before = signal.signal(signal.SIGTERM, ignore_once)

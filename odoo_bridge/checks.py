@@ -1,4 +1,4 @@
-"""System checks: settings that are each possible, but cannot work together."""
+"""System checks of settings that are valid by themselves but cannot work together."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -33,7 +33,7 @@ def values_fit(**_: Any) -> list[CheckMessage]:
         found.append(
             Error(
                 "JWT_SIGNING_KEY is the same as SECRET_KEY.",
-                hint="Make another one: whoever learns one of them must not have both.",
+                hint="Use two different keys, so that a leak of one does not reveal the other.",
                 id="odoo_bridge.E002",
             )
         )
@@ -41,8 +41,8 @@ def values_fit(**_: Any) -> list[CheckMessage]:
         found.append(
             Error(
                 f"INSECURE_HTTP is on, but ALLOWED_HOSTS names {', '.join(sorted(public))}.",
-                hint="Passwords and tokens would travel readable. Put a proxy with HTTPS in front, "
-                "set NUM_PROXIES, and switch INSECURE_HTTP off.",
+                hint="Passwords and tokens would be sent unencrypted. Put an HTTPS proxy in front, "
+                "set NUM_PROXIES, and turn INSECURE_HTTP off.",
                 id="odoo_bridge.E003",
             )
         )
@@ -50,7 +50,7 @@ def values_fit(**_: Any) -> list[CheckMessage]:
         found.append(
             Error(
                 f"DEBUG is on, but ALLOWED_HOSTS names {', '.join(sorted(public))}.",
-                hint="Visitors would see settings and stack traces. Switch DEBUG off.",
+                hint="Visitors would see settings and stack traces. Turn DEBUG off.",
                 id="odoo_bridge.E004",
             )
         )
@@ -58,7 +58,7 @@ def values_fit(**_: Any) -> list[CheckMessage]:
         found.append(
             Warning(
                 "DATABASE_URL is SQLite, but web, worker and beat are separate processes.",
-                hint="They would wait for each other at every write. Use PostgreSQL.",
+                hint="They would block each other at every write. Use PostgreSQL.",
                 id="odoo_bridge.W002",
             )
         )
@@ -70,19 +70,20 @@ def proxies_are_counted(**_: Any) -> list[CheckMessage]:
     public = set(settings.ALLOWED_HOSTS) - LOOPBACK_HOSTS
     if not public or settings.INSECURE_HTTP or settings.NUM_PROXIES:
         return []
-    # No warning: a server may speak HTTPS itself. Requests tell more (client_address.ProxyWatch).
+    # Only a note, because a server may serve HTTPS itself. Requests show more
+    # (client_address.ProxyWatch).
     return [
         Info(
             f"ALLOWED_HOSTS names {', '.join(sorted(public))}, but NUM_PROXIES is 0.",
-            hint="Behind a proxy everybody would have its address: limits count, and wrong passwords "
-            "lock out, all of them together. Set NUM_PROXIES to the number of your proxies.",
+            hint="Behind a proxy all clients would share its address, and with it rate limits and "
+            "lockouts. Set NUM_PROXIES to the number of your proxies.",
             id="odoo_bridge.I001",
         )
     ]
 
 
 def static_files_are_there() -> bool:
-    """Whether the styles of the admin are where the web server looks for them."""
+    """Whether the web server can find the static files of the admin."""
     found_in_packages = settings.DEBUG or settings.WHITENOISE_USE_FINDERS
     return found_in_packages or (Path(settings.STATIC_ROOT) / "admin").is_dir()
 
@@ -104,7 +105,8 @@ MAKE_ONE = "Run manage.py createsuperuser."
 def static_files_collected(**_: Any) -> list[CheckMessage]:
     if static_files_are_there():
         return []
-    # No warning: the image collects them when it is built, a deployment perhaps after this check.
+    # Only a note: the Docker image collects them when it is built, and a deployment may do so after
+    # this check.
     return [Info(NO_STATIC_FILES, hint=COLLECT_THEM, id="odoo_bridge.I002")]
 
 
@@ -117,7 +119,7 @@ def streams_exist(**_: Any) -> list[CheckMessage]:
             names += [stream.name for stream in streams_of(noun)]
         except (ImportError, AttributeError) as exc:
             found.append(
-                Error(f"NOUNS names {noun}, which is no noun: {exc}", id="odoo_bridge.E005")
+                Error(f"NOUNS names {noun}, which is not a noun: {exc}", id="odoo_bridge.E005")
             )
     for name in sorted({name for name in names if names.count(name) > 1}):
         found.append(
@@ -132,7 +134,7 @@ def streams_exist(**_: Any) -> list[CheckMessage]:
 
 @register()
 def extra_fields_fit(**_: Any) -> list[CheckMessage]:
-    """What is known of ``ODOO_EXTRA_FIELDS`` without asking Odoo; ``check_odoo`` asks."""
+    """Check ``ODOO_EXTRA_FIELDS`` as far as possible without Odoo; ``check_odoo`` does the rest."""
     found: list[CheckMessage] = []
     streams: dict[str, Stream] = {}
     for noun in settings.NOUNS:
@@ -144,7 +146,7 @@ def extra_fields_fit(**_: Any) -> list[CheckMessage]:
             found.append(
                 Warning(
                     f"ODOO_EXTRA_FIELDS names {model}, which is not copied.",
-                    hint=f"Copied are {', '.join(streams)}.",
+                    hint=f"The copied models are {', '.join(streams)}.",
                     id="odoo_bridge.W005",
                 )
             )
@@ -153,7 +155,7 @@ def extra_fields_fit(**_: Any) -> list[CheckMessage]:
             found.append(
                 Warning(
                     f"ODOO_EXTRA_FIELDS names {model}:{name} more than once.",
-                    hint=f"Name it once, with {MARK} or without.",
+                    hint=f"Name it once, with or without {MARK}.",
                     id="odoo_bridge.W003",
                 )
             )
@@ -166,7 +168,7 @@ def extra_fields_fit(**_: Any) -> list[CheckMessage]:
             found.append(
                 Warning(
                     f"ODOO_EXTRA_FIELDS names {model}:{name}, which is copied already.",
-                    hint=f"It is {columns[name]}. Leave it out.",
+                    hint=f"It is the column {columns[name]}. Remove it from ODOO_EXTRA_FIELDS.",
                     id="odoo_bridge.W004",
                 )
             )
@@ -192,8 +194,8 @@ def schedules_expire(databases: Sequence[str] | None = None, **_: Any) -> list[C
         found += [
             Warning(
                 f'The schedule "{name}" has no expiry.',
-                hint="While the worker is down its messages pile up, and all of them run "
-                'afterwards. Set "expire seconds" to its interval.',
+                hint="While the worker is down its messages pile up, and later all of them run. "
+                'Set "expire seconds" to its interval.',
                 id="odoo_bridge.W001",
             )
             for name in endless.order_by("name").values_list("name", flat=True)

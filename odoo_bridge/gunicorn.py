@@ -1,4 +1,4 @@
-"""How gunicorn serves the bridge: ``gunicorn --config odoo_bridge/gunicorn.py odoo_bridge.wsgi``."""
+"""gunicorn's configuration: ``gunicorn --config odoo_bridge/gunicorn.py odoo_bridge.wsgi``."""
 
 import os
 from typing import Any
@@ -11,13 +11,13 @@ worker_class = "odoo_bridge.runtime.connections.BufferingWorker"
 workers = 2
 # At most half of them wait for Odoo or for slow clients (odoo_bridge/api/waiting.py).
 threads = 8
-# Of one worker, including those that only keep a connection open.
+# Connections per worker, including idle ones.
 worker_connections = 1000
 # Seconds that a connection may be idle.
 keepalive = 5
-# The workers' heartbeat files, in memory: on a slow disk gunicorn would kill healthy workers.
+# The workers' heartbeat files are kept in memory: on a slow disk gunicorn would kill healthy workers.
 worker_tmp_dir = "/dev/shm"  # noqa: S108 (a file system in memory)
-# Static files go through send() like everything else: sendfile would wait for the client.
+# Static files are sent with send() like everything else, because sendfile would wait for the client.
 sendfile = False
 limit_request_line = 4094
 limit_request_fields = 50

@@ -1,8 +1,8 @@
-"""Settings, typed at the edge: everything that differs between places comes from the environment.
+"""Settings. Everything that differs between installations comes from the environment.
 
-``.env`` beside ``manage.py`` is read too; the environment wins, and an empty variable is one that is
-not set. ``.env-example`` lists every variable. What is missing or wrong is collected and stops the
-start at the end of this file, all of it in one message.
+``.env`` beside ``manage.py`` is read too. Environment variables take precedence over it, and an empty
+variable counts as not set. ``.env-example`` lists every variable. All missing and wrong variables are
+reported in one message at the end of this file, which stops the start.
 """
 
 from datetime import timedelta
@@ -22,12 +22,12 @@ VAR_DIR = BASE_DIR / "var"
 env = Environment()
 env.read_file(BASE_DIR / ".env")
 if not env.is_set("SECRET_KEY"):
-    # bin/start keeps the random secrets of the one-process mode here. A deployment has its own
-    # SECRET_KEY, so a file left over from trying things out cannot leak into it.
-    # Nor may the login of the demo be used for an Odoo that was named since.
+    # bin/start stores the random secrets of the one-process mode in this file. A deployment has a
+    # SECRET_KEY of its own, so it never reads a file that was left from a trial. The demo's login in
+    # the file must not be used either if ODOO_URL now names another Odoo.
     env.read_file(VAR_DIR / "one-process.env", without="ODOO_" if env.is_set("ODOO_URL") else "")
 
-# One process that is web, worker and beat at once, for trying the bridge out (bin/start).
+# Run web, worker and beat in one process, for trying the bridge out (bin/start).
 ONE_PROCESS = env.yes_no("ONE_PROCESS", False)
 
 # Django -------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-# The one process serves static files where the packages keep them: nobody ran collectstatic.
+# The one-process mode serves static files from the packages, because collectstatic was not run.
 WHITENOISE_USE_FINDERS = ONE_PROCESS
 
 # Database -----------------------------------------------------------------------------------------
@@ -112,8 +112,8 @@ DATABASES = {
     "default": env.database("DATABASE_URL", VAR_DIR / "bridge.sqlite3" if ONE_PROCESS else None)
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # WAL lets the pages of a sync and the readers go on side by side; IMMEDIATE takes the write
-    # lock at the start of a transaction, where waiting works, not in its middle, where it fails.
+    # WAL allows reads while a sync writes. IMMEDIATE takes the write lock at the start of a
+    # transaction, where SQLite can wait for it; in the middle of a transaction it would fail.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -123,15 +123,16 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
-    # Compiling a query costs more than running one of ours: a large scope looks dear to the planner.
+    # JIT compilation takes longer than running one of our queries. The planner would use it, because it
+    # overestimates the cost of a large scope.
     DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off")
-# How long PostgreSQL works on one statement of a web request; 0: as long as it takes. Files that are
-# exported and everything that is no web request have no limit.
+# Time limit of one SQL statement of a web request; 0: no limit. Exports, and everything that is not a
+# web request, have no limit.
 WEB_STATEMENT_TIMEOUT_SECONDS = env.number("WEB_STATEMENT_TIMEOUT_SECONDS", 0, 30, 3600)
 
 # Odoo ---------------------------------------------------------------------------------------------
 ODOO_URL = env.http_url("ODOO_URL")
-# Where people open Odoo, when the bridge reaches it by another address.
+# The URL at which people open Odoo, if the bridge uses another one.
 ODOO_WEB_URL = env.http_url("ODOO_WEB_URL", required=False) or ODOO_URL
 ODOO_DB = env.text("ODOO_DB")
 ODOO_USERNAME = env.text("ODOO_USERNAME")
@@ -141,11 +142,11 @@ ODOO_COMPANY_IDS = env.ids("ODOO_COMPANY_IDS")
 ODOO_CONNECTIONS = env.whole("ODOO_CONNECTIONS", 1, 2, 32)
 ODOO_PAGE_SIZE = env.whole("ODOO_PAGE_SIZE", 1, 1000, 10_000)
 ODOO_TIMEOUT_SECONDS = env.number("ODOO_TIMEOUT_SECONDS", 1, 60, 3600)
-# How long a request with max_age waits for Odoo: the longest that a thread of the web server is taken.
+# How long a request with max_age waits for Odoo, and so occupies a thread of the web server.
 ODOO_REFRESH_SECONDS = env.number("ODOO_REFRESH_SECONDS", 1, 15, 3600)
-# How long any other request to the API waits for Odoo: live reads and writes.
+# How long live reads and writes in the API wait for Odoo.
 ODOO_LIVE_SECONDS = env.number("ODOO_LIVE_SECONDS", 1, 30, 3600)
-# Two minutes is Odoo's own limit for a request: what an ordinary transaction can be late by.
+# At least Odoo's own time limit for a request, two minutes: so late can an ordinary transaction commit.
 ODOO_OVERLAP = timedelta(seconds=env.whole("ODOO_OVERLAP_SECONDS", 120, 300, 86_400))
 ODOO_MAX_GONE_PERCENT = env.number("ODOO_MAX_GONE_PERCENT", 0, 5, 100)
 ODOO_EXTRA_FIELDS = env.fields("ODOO_EXTRA_FIELDS")
@@ -159,15 +160,15 @@ if not ODOO_API_KEY and not (ODOO_USERNAME and ODOO_PASSWORD):
 # Celery -------------------------------------------------------------------------------------------
 REDIS_URL = env.redis_url("REDIS_URL", required=not ONE_PROCESS)
 CELERY_BROKER_URL = REDIS_URL or "memory://"
-# A message is a hint: acknowledged early and without a result. What must not be lost is a row.
+# A message is only a hint: it is acknowledged early and has no result. What must not be lost is a row.
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_IGNORE_RESULT = True
-# JSON alone, in tasks, events and remote control: write access to Redis must not run code here.
+# Only JSON, in tasks, events and remote control: write access to Redis must not allow running code here.
 CELERY_TASK_SERIALIZER = CELERY_EVENT_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = CELERY_RESULT_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SOFT_TIME_LIMIT = 6 * 3600
 CELERY_TASK_TIME_LIMIT = 6 * 3600 + 300
-CELERY_WORKER_DISABLE_PREFETCH = bool(REDIS_URL)  # known to the Redis transport only
+CELERY_WORKER_DISABLE_PREFETCH = bool(REDIS_URL)  # only the Redis transport supports it
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 200
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20
@@ -176,14 +177,14 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {
         "visibility_timeout": 12 * 3600,
-        # Redis, or the network before it, may go without closing a connection. Nobody waits for an
-        # answer for longer than this, and a worker hears within half a minute that it hears nothing.
+        # Redis or the network may vanish without closing a connection. With these limits no caller
+        # waits longer for a response, and a worker notices the loss within half a minute.
         "socket_connect_timeout": 5,
         "socket_timeout": 5,
         "health_check_interval": 10,
         "socket_keepalive": True,
-        # Whoever asks for a run while Redis is down has it as a row; the hint must not keep them
-        # waiting for six seconds. Workers and beat have retries of their own.
+        # While Redis is down, a requested run is still stored as a row, so the user must not wait six
+        # seconds for the message. Workers and beat have their own retries.
         "max_retries": 1,
         "interval_start": 0,
         "interval_step": 0,
@@ -193,37 +194,39 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
 )
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "odoo_bridge.operations.beat:Scheduler"
-# Beat looks at the schedule rows every five seconds and remembers each tick at once: an interval
-# changed in the admin is in force within ten seconds, a killed beat does not repeat itself.
+# Beat checks the schedule rows every five seconds and stores each tick at once. So an interval changed
+# in the admin takes effect within ten seconds, and a killed beat does not repeat ticks.
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SYNC_EVERY = 1
 
-# Limits are counted here. Apart from Celery's messages, so that either can be emptied or moved alone.
+# Rate limits are counted here. They are kept apart from Celery's messages, so that either can be
+# emptied or moved alone.
 CACHE_URL = env.redis_url("CACHE_URL", required=False) or next_database(REDIS_URL)
 CACHES = {
     "default": {
         "BACKEND": "odoo_bridge.runtime.cache.SharedCache",
         "LOCATION": CACHE_URL,
-        # Where the server has one database only, names keep ours apart.
+        # If the server has only one database, the prefix keeps our keys apart.
         "KEY_PREFIX": "odoo-bridge",
         "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     }
     if CACHE_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    # The numbers of rows in lists, each process its own.
+    # Row counts of lists, cached per process.
     "counts": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": "counts",
         "OPTIONS": {"MAX_ENTRIES": 2000},
     },
-    # The charts of the overview, each process its own.
+    # The charts of the overview, cached per process.
     "charts": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": "charts",
     },
 }
 
-# Who may look -------------------------------------------------------------------------------------
+# Accounts and access
+# -------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
@@ -243,7 +246,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_HASHERS = ["accounts.hashers.Argon2", "accounts.hashers.PBKDF2"]
 LOGIN_URL, LOGIN_REDIRECT_URL = "admin:login", "admin:index"
-# Pages outside the API that check a password: they share the limit of the API's login.
+# Pages outside the API that check a password; they share the rate limit of the API's login.
 THROTTLED_PAGES = [
     "admin:login",
     "admin:password_change",
@@ -254,7 +257,7 @@ THROTTLED_PAGES = [
 # Who must have a second factor: nobody, or everybody who can use the admin.
 REQUIRE_TOTP = env.one_of("REQUIRE_TOTP", ("nobody", "staff"), "nobody")
 OTP_TOTP_ISSUER = "odoo-bridge"
-# Seconds that a link to set a new password is valid.
+# Lifetime of a link to set a new password, in seconds.
 PASSWORD_RESET_TIMEOUT = 4 * 3600
 REGISTRATION = env.one_of(
     "REGISTRATION", ("open", "approval", "closed"), "open" if ONE_PROCESS else "approval"
@@ -275,7 +278,7 @@ SIMPLE_JWT = {
     "UPDATE_LAST_LOGIN": True,
 }
 
-# Five wrong passwords for one name from one address lock that pair out for a quarter of an hour.
+# Five wrong passwords for one name from one address lock that pair out for 15 minutes.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -292,7 +295,7 @@ REST_FRAMEWORK = {
         "accounts.authentication.BrowserSession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.IsReader"],
-    # JSON first: it answers every client that does not ask for HTML.
+    # JSON first: it is the response for every client that does not ask for HTML.
     "DEFAULT_RENDERER_CLASSES": [
         "odoo_bridge.api.renderers.Json",
         "odoo_bridge.api.browse.page.Page",
@@ -302,7 +305,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "odoo_bridge.api.openapi.Schema",
     "DEFAULT_PAGINATION_CLASS": "odoo_bridge.api.pagination.Pages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    # Where a view names a limit of its own, that one holds instead.
+    # A view may name its own limit, which then replaces this one.
     "DEFAULT_THROTTLE_CLASSES": ["odoo_bridge.api.throttles.RequestThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "requests": "600/min",
@@ -315,11 +318,11 @@ REST_FRAMEWORK = {
     },
     "EXCEPTION_HANDLER": "odoo_bridge.api.failures.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
-    # The header Accept decides: ``format`` is a parameter of exports and of the schema.
+    # Only the header Accept decides, because ``format`` is a parameter of exports and of the schema.
     "URL_FORMAT_OVERRIDE": None,
     "COERCE_DECIMAL_TO_STRING": True,
 }
-# Who may see where streams stand, who what their runs did, and who may start one.
+# Who may see the status of streams, who may see their runs, and who may start a run.
 SYNC_PERMISSIONS = {
     "state": "accounts.permissions.SeesSync",
     "runs": "accounts.permissions.SeesRuns",
@@ -330,7 +333,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "An exact, fast copy of an Odoo database's contacts and invoices.",
     "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
-    # A request and an answer of the same name need not look the same.
+    # A request and a response with the same name may differ.
     "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -343,7 +346,8 @@ SPECTACULAR_SETTINGS = {
 }
 
 # E-mail -------------------------------------------------------------------------------------------
-# Where people reach this service: the links in e-mails. Not taken from a request, which may lie.
+# The public URL of this service, for links in e-mails. It is not taken from requests, which can be
+# forged.
 PUBLIC_URL = env.http_url("PUBLIC_URL", required=False)
 DEFAULT_FROM_EMAIL = env.sender("DEFAULT_FROM_EMAIL")
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -359,7 +363,7 @@ if _mail:
             env.wrong(_name, "is not set: EMAIL_URL needs it")
 
 # The admin ----------------------------------------------------------------------------------------
-# Pages of the admin beside those of its models: functions that return URL patterns.
+# Pages of the admin that do not belong to a model: functions that return URL patterns.
 ADMIN_URLS = ["odoo_bridge.admin.dashboard.urls", "accounts.pages.urls"]
 UNFOLD = {
     "SITE_TITLE": "odoo-bridge",
@@ -374,7 +378,7 @@ UNFOLD = {
         ],
     },
     "COLORS": {
-        # Blue, because 600 on white and 500 on the dark ground are both easy to read.
+        # Blue, because 600 on white and 500 on the dark background are both easy to read.
         "primary": {
             "50": "#eff6ff",
             "100": "#dbeafe",
@@ -394,8 +398,8 @@ UNFOLD = {
     "SIDEBAR": {"navigation": "odoo_bridge.admin.navigation.sidebar"},
 }
 
-# Pages load only what this server has, and run only scripts and styles that are files of its own or
-# carry the number made up for the answer. What the admin needs besides is in csp.py.
+# Pages load only files from this server, and run only scripts and styles that are files of this server
+# or have the nonce of the response. The exceptions for the admin are in csp.py.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -410,7 +414,7 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-# What the overview draws below the charts of the nouns: functions made by
+# The charts that the overview draws below those of the nouns, in this order: functions decorated with
 # odoo_bridge.admin.charts.chart.
 DASHBOARD_CHARTS = [
     "odoo_bridge.admin.charts.changed_rows",
@@ -422,12 +426,12 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_AGE = 8 * 3600
-# Plain HTTP is for the loopback address. Anywhere else a proxy speaks HTTPS in front of us.
+# Plain HTTP is for the loopback address. Anywhere else there must be an HTTPS proxy in front.
 INSECURE_HTTP = env.yes_no("INSECURE_HTTP", ONE_PROCESS)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not INSECURE_HTTP
 SECURE_HSTS_SECONDS = 0 if INSECURE_HTTP else 365 * 24 * 3600
-# Not ours to decide: other hosts of the domain (W005), the browsers' preload list (W021), and what
-# the proxy does with plain HTTP (W008), which health checks inside a network also speak.
+# The bridge cannot decide these: HSTS for other hosts of the domain (W005), the browsers' preload list
+# (W021), and how the proxy treats plain HTTP (W008), which health checks inside a network also use.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NUM_PROXIES else None
 
@@ -444,7 +448,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
-        # OdooRPC writes the password of every call to its debug log.
+        # OdooRPC writes the password of every call to its debug log, so that level is off.
         "odoorpc": {"level": "INFO"},
         "urllib3": {"level": "INFO"},
         "axes": {"level": "WARNING"},
@@ -452,5 +456,5 @@ LOGGING = {
     },
 }
 
-# Last, so that one message names everything that is missing or wrong.
+# Last, so that one message reports everything that is missing or wrong.
 env.stop_if_wrong()

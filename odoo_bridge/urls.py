@@ -1,4 +1,4 @@
-"""All addresses: the admin, the API, its documentation. Each with and without trailing slash."""
+"""All URLs: the admin, the API and its documentation, each with and without a trailing slash."""
 
 from django.conf import settings
 from django.contrib import admin
@@ -14,7 +14,7 @@ from odoo_bridge.api.sync_views import IssuesView, RunsView, RunView, StartRunVi
 
 admin.site.index_title = "Overview"
 admin.site.index_template = "odoo_bridge/overview.html"
-# Asked for by unfold's site.
+# unfold's site reads this attribute.
 admin.site.extra_urls = lambda: [  # type: ignore[attr-defined]
     pattern for name in settings.ADMIN_URLS for pattern in import_string(name)()
 ]

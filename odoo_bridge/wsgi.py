@@ -9,7 +9,7 @@ from odoo_bridge.runtime.startup import stop
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "odoo_bridge.settings")
 
-# gunicorn starts a worker that ended with another code again and again.
+# With any other exit code gunicorn would restart the worker forever.
 _APP_LOAD_ERROR = 4
 
 try:

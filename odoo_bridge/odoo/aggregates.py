@@ -1,4 +1,4 @@
-"""What Odoo's database counts and sums, so that its records need not be read."""
+"""Counts and sums calculated by Odoo's database, so that the records need not be read."""
 
 from array import array
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ class Totals(NamedTuple):
 
 
 class FieldDigest(NamedTuple):
-    """Of one field over many records: how many have a value, and the sum of the values."""
+    """A summary of one field over many records: how many have a value, and the sum of the values."""
 
     filled: int
     total: int
@@ -29,7 +29,7 @@ class Aggregates(Reads):
     """Counts, sums and digests of all records that match a domain."""
 
     def totals(self, model: str, domain: Domain) -> Totals:
-        """Return how many records match and the sum of their ids, from one small query."""
+        """Return the number of matching records and the sum of their ids, with one small query."""
         row = self.sums(model, domain, [], ["id"])
         try:
             return Totals(int(row[0]["__count"]), int(row[0]["id"] or 0))
@@ -42,7 +42,7 @@ class Aggregates(Reads):
         """Return per group ``{"__count": n, <groupby>: value, <field>: sum}``.
 
         A many2one in ``groupby`` is an id, or False. Source: ``read_group`` up to 18,
-        ``formatted_read_group`` from 19 on, where the former is deprecated.
+        ``formatted_read_group`` from 19 on, where ``read_group`` is deprecated.
         """
         if self._version.major >= 19:
             rows = self._ask(
@@ -75,11 +75,11 @@ class Aggregates(Reads):
         ]
 
     def digest(self, model: str, domain: Domain, fields: Sequence[str]) -> dict[str, FieldDigest]:
-        """Return the digest of each of ``fields``, many2one or integer, over all that match.
+        """Return the digest of each of ``fields`` (many2one or integer) over all matching records.
 
-        One query with no group, so no label is looked up and nothing is sorted. Where Odoo refuses
-        to sum one of them, the fields are read instead.
-        Source: as ``sums``; up to 18 an aggregate may have a name of its own, ``n0:count(user_id)``.
+        It is one query without groups, so Odoo looks up no labels and sorts nothing. If Odoo refuses
+        to sum a field, the fields are read instead.
+        Source: as ``sums``; up to 18 an aggregate may be named, as in ``n0:count(user_id)``.
         """
         if self._version.major >= 19:
             method, named = (
@@ -127,10 +127,10 @@ class Aggregates(Reads):
         return {name: FieldDigest(counts[name], totals[name]) for name in fields}
 
     def members(self, model: str, domain: Domain, field: str) -> dict[int, Sequence[int]]:
-        """Return for each value of a many2many which of the records that match have it.
+        """Return, for each value of a many2many, the ids of the matching records that have it.
 
-        Odoo 14 refuses to group by a many2many, and a later one may refuse this one: then the field
-        is read instead.
+        Odoo 14 cannot group by a many2many, and later versions may refuse for some fields: then the
+        field is read instead.
         """
         has_some = [*domain, (field, "!=", False)]
         asked: dict[str, Any] = {"domain": has_some, "groupby": [field]}
@@ -160,5 +160,5 @@ class Aggregates(Reads):
 
 
 def _plain(value: Any) -> Any:
-    """The id of a labelled many2one: groups carry ``[id, label]`` whatever ``load`` says."""
+    """The id of a many2one with a label: groups return ``[id, label]`` whatever ``load`` is."""
     return value[0] if isinstance(value, list | tuple) and value else value

@@ -1,4 +1,4 @@
-"""How a call travels to Odoo, whatever it asks: with which context, and how its answer is checked."""
+"""How a call reaches Odoo: the transport, the context, and the check of the response's type."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from odoo_bridge.odoo.version import Version
 
 Record = dict[str, Any]
 Domain = Sequence[Any]
-Company = int | None  # the id of the company to act for; None: the settings', or the user's own
+Company = int | None  # the id of the company to act for; None: that of the settings or of the user
 
 
 class Transport(Protocol):
@@ -22,7 +22,7 @@ class Transport(Protocol):
     def invoke(
         self, model: str, method: str, *, ids: Sequence[int] | None, **arguments: Any
     ) -> Any:
-        """Return what Odoo's method returned. ``arguments`` carry Odoo's own parameter names."""
+        """Return the result of Odoo's method. ``arguments`` use Odoo's own parameter names."""
 
     def user_id(self) -> int:
         """The id of our user in ``res.users``."""
@@ -30,23 +30,23 @@ class Transport(Protocol):
 
 @dataclass
 class Calls:
-    """What the parts of ``Gateway`` ask through."""
+    """The base of all parts of ``Gateway``: makes a call and checks the type of its result."""
 
     url: str
     client: Client
     _transport: Transport
     _version: Version
     company_ids: Sequence[int] = ()
-    # By model, what ``fields_get`` returned.
+    # The results of ``fields_get`` by model.
     _fields: dict[str, dict[str, Record]] = field(default_factory=dict, init=False)
 
     @property
     def transport(self) -> str:
-        """The name of the way that calls travel: jsonrpc or json2."""
+        """The name of the transport: jsonrpc or json2."""
         return self._transport.name
 
     def _context(self, company: Company = None) -> Record:
-        # Archived records are records. Without a language names come as they were typed.
+        # Archived records are records too. Without a language, Odoo returns untranslated names.
         context: Record = {"active_test": False}
         if company is not None:
             context["allowed_company_ids"] = [company]
@@ -62,7 +62,7 @@ class Calls:
         ids: Sequence[int] | None = None,
         **arguments: Any,
     ) -> Any:
-        def question() -> Any:
+        def call() -> Any:
             answer = self._transport.invoke(
                 model,
                 method,
@@ -71,11 +71,11 @@ class Calls:
                 **arguments,
             )
             if not isinstance(answer, kind):
-                # An answer of the wrong type read as an empty list would look like "all gone".
+                # If it were treated as an empty list, all rows would be marked gone.
                 raise OdooUnavailable(
-                    f"{model}.{method} at {self.url}: {type(answer).__name__} where "
-                    f"{kind.__name__} belongs"
+                    f"{model}.{method} at {self.url} returned {type(answer).__name__} instead of "
+                    f"{kind.__name__}"
                 )
             return answer
 
-        return retrying(question)
+        return retrying(call)

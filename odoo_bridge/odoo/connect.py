@@ -24,9 +24,9 @@ _connecting = threading.Lock()
 
 
 def connect() -> Gateway:
-    """Return this process's gateway to the Odoo of the settings, made at the first call.
+    """Return this process's gateway to the Odoo of the settings, created at the first call.
 
-    19 and later with ``ODOO_API_KEY`` speak JSON-2, all others JSON-RPC through OdooRPC.
+    Odoo 19 and later with ``ODOO_API_KEY`` uses JSON-2; otherwise JSON-RPC through OdooRPC.
     """
     key = (
         settings.ODOO_URL,
@@ -39,7 +39,7 @@ def connect() -> Gateway:
         settings.ODOO_TIMEOUT_SECONDS,
     )
     if not _connecting.acquire(timeout=at_most(threading.TIMEOUT_MAX)):
-        raise OdooUnreachable(f"{settings.ODOO_URL}: no connection was made in time")
+        raise OdooUnreachable(f"{settings.ODOO_URL}: no connection within the time limit")
     try:
         if key not in _gateways:
             _gateways[key] = _connect()
@@ -49,7 +49,7 @@ def connect() -> Gateway:
 
 
 def disconnect() -> None:
-    """Forget this process's gateways: the next ``connect()`` starts afresh."""
+    """Discard this process's gateways: the next ``connect()`` creates a new one."""
     with _connecting:
         _gateways.clear()
 
@@ -70,7 +70,9 @@ def _connect() -> Gateway:
     client = _client()
     version = retrying(lambda: ask_version(client))
     if version.major < 14:
-        raise OdooTooOld(f"{settings.ODOO_URL} is Odoo {version.text}; the oldest known is 14")
+        raise OdooTooOld(
+            f"{settings.ODOO_URL} is Odoo {version.text}; the oldest supported version is 14"
+        )
     transport: Transport
     if version.major >= 19 and settings.ODOO_API_KEY:
         transport = Json2Transport(client, settings.ODOO_API_KEY, settings.ODOO_DB)
@@ -79,7 +81,7 @@ def _connect() -> Gateway:
         if missing:
             error = OdooWrongDatabase if missing == ["ODOO_DB"] else OdooRefused
             raise error(
-                f"{settings.ODOO_URL} is Odoo {version.text}, which is asked over JSON-RPC: "
+                f"{settings.ODOO_URL} is Odoo {version.text}. The bridge calls it over JSON-RPC: "
                 f"set {' and '.join(missing)}"
             )
         transport = RpcTransport(
@@ -87,7 +89,7 @@ def _connect() -> Gateway:
             version.text,
             settings.ODOO_DB,
             settings.ODOO_USERNAME,
-            # From 14 on an API key is taken where the password is.
+            # From 14 on Odoo accepts an API key in place of the password.
             settings.ODOO_API_KEY or settings.ODOO_PASSWORD,
         )
     return Gateway(settings.ODOO_URL, client, transport, version, tuple(settings.ODOO_COMPANY_IDS))

@@ -1,4 +1,4 @@
-"""What can go wrong with Odoo: one class per decision of the caller."""
+"""The errors of calls to Odoo. There is a class wherever callers act differently."""
 
 import re
 
@@ -6,10 +6,10 @@ from odoo_bridge.odoo.redaction import redact
 
 
 class BridgeError(Exception):
-    """Anything the bridge says in a sentence. Never holds a password, a key or a traceback: what it
-    quotes of others is redacted here.
+    """An error that the bridge reports in a sentence. The sentence never contains a password, a key or
+    a traceback: text quoted from elsewhere is redacted here.
 
-    ``code`` names the kind for programs; ``odoo_bridge.odoo.remedies`` says what to do about it.
+    ``code`` identifies the kind of error for programs; ``odoo_bridge.odoo.remedies`` has the advice.
     """
 
     code = "internal"
@@ -19,43 +19,43 @@ class BridgeError(Exception):
 
 
 class OdooUnavailable(BridgeError):
-    """Odoo gave no usable answer (network, timeout, 5xx, cut or foreign body): try again later."""
+    """Odoo gave no usable response (network, timeout, 5xx, truncated or unexpected body): try later."""
 
     code = "odoo_unavailable"
 
 
 class OdooUnreachable(OdooUnavailable):
-    """No connection was made: Odoo has not seen the call."""
+    """No connection was made: the call did not reach Odoo."""
 
 
 class OdooUntrusted(OdooUnavailable):
-    """The TLS connection failed: a certificate we do not trust, or a server that speaks no TLS."""
+    """The TLS connection failed: an untrusted certificate, or a server without TLS."""
 
     code = "odoo_tls"
 
 
 class OdooForeign(OdooUnavailable):
-    """Something answered that is no Odoo. Perhaps the page of a proxy while Odoo restarts."""
+    """The response is not from an Odoo. It may be a proxy's page while Odoo restarts."""
 
     code = "not_odoo"
 
 
 class OdooTimeout(OdooUnavailable):
-    """No complete answer within ODOO_TIMEOUT_SECONDS: a smaller question may get one."""
+    """No complete response within ODOO_TIMEOUT_SECONDS: a smaller request may succeed."""
 
     code = "odoo_timeout"
 
 
 class OdooTooLarge(OdooTimeout):
-    """An answer of more bytes or values than are held: a smaller question may get one."""
+    """The response exceeds the limit of bytes or values: a smaller request may succeed."""
 
     code = "odoo_too_large"
 
 
 class OdooBusy(OdooUnavailable):
-    """Odoo asked us to wait: ``retry_after`` seconds, if it said how long.
+    """Odoo asked us to wait, for ``retry_after`` seconds if it said how long.
 
-    ``turned_away``: it said so without looking at the call (429).
+    ``turned_away``: Odoo refused without processing the call (429).
     """
 
     code = "odoo_busy"
@@ -69,20 +69,20 @@ class OdooBusy(OdooUnavailable):
 
 
 class OdooRefused(BridgeError):
-    """Login, key, rights, or RPC switched off: a person must act. Never retried, because five bad
-    logins lock our address out for a minute."""
+    """Odoo refused the login, key or rights, or RPC is disabled: a person must act. Never retried,
+    because Odoo blocks our address for a minute after five failed logins."""
 
     code = "odoo_refused"
 
 
 class OdooForbidden(OdooRefused):
-    """The login is good, but may not read this model or one of these records."""
+    """The login is valid, but may not read this model or one of these records."""
 
     code = "odoo_forbidden"
 
 
 class OdooMoved(OdooRefused):
-    """The server redirects; followed, a redirect would carry the password to another address."""
+    """The server redirects. Following it would send the password to another address."""
 
     code = "odoo_moved"
 
@@ -100,13 +100,13 @@ class OdooWithoutRpc(OdooRefused):
 
 
 class OdooWrongDatabase(OdooRefused):
-    """ODOO_DB names a database that is not there, or none where there are several."""
+    """The database in ODOO_DB does not exist, or ODOO_DB is empty and there are several databases."""
 
     code = "wrong_database"
 
 
 class OdooRejected(BridgeError):
-    """Odoo's own code said no. ``reason`` is its message, ``exception`` its class name."""
+    """Odoo itself raised an error. ``reason`` is its message, ``exception`` its class name."""
 
     code = "odoo_rejected"
 
@@ -123,8 +123,8 @@ class OdooMissing(BridgeError):
 
 
 class RecordRejected(BridgeError):
-    """One record cannot be mapped. Kept as an issue; the run goes on. ``column`` is the one that
-    does not take its value, if it is one."""
+    """One record cannot be mapped. It is stored as an issue, and the run continues. ``column`` is the
+    column that cannot hold the value, if that is the reason."""
 
     code = "record_rejected"
 
@@ -134,7 +134,7 @@ class RecordRejected(BridgeError):
 
 
 class FieldUnreadable(RecordRejected):
-    """Odoo fails to read one field of one record. ``field`` is Odoo's name of it."""
+    """Odoo fails to read one field of one record. ``field`` is the field's name in Odoo."""
 
     def __init__(self, message: str, field: str) -> None:
         super().__init__(message)
@@ -142,25 +142,25 @@ class FieldUnreadable(RecordRejected):
 
 
 def changed_nothing(exc: BridgeError) -> bool:
-    """Whether Odoo has certainly changed nothing because of the call that failed with ``exc``.
+    """Whether the call that failed with ``exc`` certainly changed nothing in Odoo.
 
-    Its errors undo the call's one transaction. After a timeout or a lost answer it may have done
-    all it was asked.
+    An error in Odoo rolls back the call's transaction. After a timeout or a lost response, Odoo may
+    have carried out the whole call.
     """
     if isinstance(exc, OdooBusy):
         return exc.turned_away
     return isinstance(exc, OdooUnreachable) or not isinstance(exc, OdooUnavailable)
 
 
-# PostgreSQL's words, which Odoo passes on from the login to a database that is not there.
+# PostgreSQL's message, which Odoo passes on when the database of a login does not exist.
 _NO_DATABASE = re.compile(r'database ".*" does not exist')
 
 
 def from_exception_name(name: str, reason: str, where: str) -> BridgeError:
     """The error for an exception raised inside Odoo.
 
-    ``name`` is its class with the module (``odoo.exceptions.AccessError``), ``reason`` Odoo's
-    message, ``where`` what was called (``res.partner.read at https://odoo.example.com``).
+    ``name`` is the exception's class with its module (``odoo.exceptions.AccessError``), ``reason``
+    Odoo's message, ``where`` the call (``res.partner.read at https://odoo.example.com``).
     Source: ``serialize_exception`` in ``odoo/http.py``, 14 to 19.
     """
     reason = reason.strip()

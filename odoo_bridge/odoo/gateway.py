@@ -1,7 +1,7 @@
-"""All that the rest of the bridge may ask of Odoo.
+"""All calls to Odoo that the rest of the bridge may make.
 
-The transports differ in how one call travels (``Transport.invoke``); what is asked, with which
-context, and how an answer is checked is the same for both.
+The transports differ only in how they send a call (``Transport.invoke``). Arguments, context and the
+checks of the response are the same for both.
 """
 
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ from odoo_bridge.odoo.writes import Writes
 
 @dataclass
 class Gateway(Aggregates, Writes):
-    """All that may be asked of Odoo, over one transport. Raises only the errors of ``errors.py``.
+    """The calls to one Odoo, over one transport. Raises only the errors of ``errors.py``.
 
-    Safe between threads; keep one per process.
+    Thread-safe; keep one per process.
     """
 
     _uuid_is_forbidden: bool = field(default=False, init=False)
@@ -31,20 +31,22 @@ class Gateway(Aggregates, Writes):
         return self.client.usage()
 
     def server_time(self) -> datetime:
-        """Odoo's clock, aware UTC, from the ``Date`` header of an answer not older than 2 s."""
+        """Odoo's clock, aware UTC, from the ``Date`` header of a response at most 2 s old."""
         moment = self.client.recent_server_time()
         if moment is None:
             retrying(lambda: ask_version(self.client))
             moment = self.client.recent_server_time()
         if moment is None:
-            raise OdooUnavailable(f"{self.client.host} sends no Date header, so we lack its clock")
+            raise OdooUnavailable(
+                f"{self.client.host} sends no Date header, so Odoo's time is unknown"
+            )
         return moment
 
     def key_expires_at(self) -> datetime | None:
-        """When the first API key of our user expires; None if none does, or Odoo does not say.
+        """When our user's first API key expires; None if none expires or Odoo does not say.
 
-        Odoo does not tell which key a call came with: of several this may be another one.
-        Source: ``res.users.apikeys``; ``expiration_date`` is there from 18 on.
+        Odoo does not reveal which key a call used: if there are several, this may be another one.
+        Source: ``res.users.apikeys``; ``expiration_date`` exists from 18 on.
         """
         model = "res.users.apikeys"
         try:
@@ -59,9 +61,9 @@ class Gateway(Aggregates, Writes):
         return min((moment for moment in moments if moment), default=None)
 
     def is_internal_user(self) -> bool:
-        """Whether our user is one of the staff. A user of the portal reads its own records alone.
+        """Whether our user is an internal user. A portal user can read only its own records.
 
-        Source: ``share`` of ``res.users``, which each user may read of itself, 14 to 19.
+        Source: ``share`` of ``res.users``, which users may read for themselves, 14 to 19.
         """
         user = retrying(self._transport.user_id)
         rows = (
@@ -70,10 +72,10 @@ class Gateway(Aggregates, Writes):
         return not any(row["share"] for row in rows)
 
     def database_uuid(self, forbidden_before: bool = False) -> str:
-        """Return the UUID that Odoo gave its database; empty where our user may not read it.
+        """Return the UUID that Odoo gave its database; empty if our user may not read it.
 
-        Only administrators may. Once refused, it is asked for again with ``forbidden_before`` alone.
-        Odoo's own "duplicate" gives the copy another UUID, a restored dump has the same.
+        Only administrators may. After a refusal, it is requested again only with ``forbidden_before``.
+        Odoo's own "duplicate" gives the copy another UUID; a restored dump keeps the UUID.
         Source: ``ir.config_parameter``, key ``database.uuid``, 14 to 19.
         """
         if self._uuid_is_forbidden and not forbidden_before:

@@ -1,7 +1,7 @@
-"""One HTTP client for every transport: pooled, keep-alive, gzip, a deadline for the whole answer.
+"""The HTTP client of both transports: pooled, keep-alive, gzip, one deadline for the whole response.
 
-Follows no redirects (a POST that becomes a GET is not the same question), keeps no cookies (a
-session of another database is a 403), and takes no proxy from the environment.
+It follows no redirects (a POST that becomes a GET is not the same request), keeps no cookies (a
+session of another database causes a 403), and ignores proxies in the environment.
 """
 
 import json
@@ -35,16 +35,16 @@ from odoo_bridge.odoo.errors import (
 )
 from odoo_bridge.odoo.patience import at_most
 
-# Of an answer, once it is unpacked. A page of a few thousand records is some megabytes; the texts of
-# one record may be large.
+# Limit of a decompressed response. A page of a few thousand records has some megabytes, but the texts
+# of one record may be large.
 MAX_BODY_BYTES = 64 * 1024 * 1024
-# About the server itself, or the page of an old one that has no such address.
+# Limit of a response about the server itself, or of an old server's page for an unknown URL.
 MAX_SMALL_BODY_BYTES = 4 * 1024 * 1024
-# Values in an answer, a dict counted as four. Parsed, each takes some 60 bytes, as little as it
-# may be on the wire: a page of 5,000 records with 50 fields is a quarter of this.
+# Limit of values in a response; a dict counts as four. A parsed value takes about 60 bytes, however
+# short it is on the wire. A page of 5,000 records with 50 fields is a quarter of the limit.
 MAX_VALUES = 1_000_000
 _DICT = 4
-# Odoo Online asks for one call at a time, one a second.
+# Odoo Online asks its users to make one call at a time, and one call a second.
 ONLINE_SECONDS_BETWEEN_CALLS = 1.0
 
 
@@ -56,10 +56,10 @@ class Answer:
 
 
 class _Deadline:
-    """Hangs up on a server at a moment, whatever it is in the middle of.
+    """Closes the connection when the time is over, whatever the server is sending.
 
-    A socket's timeout begins anew with each byte: a server that drips its headers, or the sizes of
-    its chunks, would hold us for as long as it likes.
+    A socket's timeout starts again with each byte, so a server that sends its headers or chunk sizes
+    byte by byte could keep us waiting forever.
     """
 
     _of_thread = threading.local()
@@ -87,13 +87,13 @@ class _Deadline:
         self.let_go()
 
     def let_go(self) -> None:
-        """Leave the connection alone: from here on it may serve somebody else."""
+        """Stop watching the connection: from now on another call may use it."""
         with self._lock:
             self._socket = None
 
     @classmethod
     def watch(cls, connection: socket.socket) -> None:
-        """Take ``connection`` for the one this thread waits for."""
+        """Watch ``connection``, which this thread waits for."""
         deadline = getattr(cls._of_thread, "current", None)
         if deadline is not None:
             with deadline._lock:
@@ -106,8 +106,8 @@ class _Deadline:
             self.passed = True
             if self._socket is not None:
                 with suppress(OSError):
-                    # Not the TLS socket's own shutdown, which would pull its state from under the
-                    # thread that reads.
+                    # The TLS socket's own shutdown() would destroy its state while another thread
+                    # reads from it.
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
@@ -132,7 +132,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class Client:
-    """Speaks HTTP to one Odoo, at most ``connections`` calls at a time. Safe between threads."""
+    """The HTTP client of one Odoo: at most ``connections`` calls at a time. Thread-safe."""
 
     def __init__(
         self,
@@ -159,12 +159,12 @@ class Client:
         self._clock: tuple[datetime, float] | None = None
 
     def usage(self) -> tuple[int, float]:
-        """Calls made so far, and the seconds they took, summed over the connections."""
+        """The number of calls so far, and their duration in seconds, summed over the connections."""
         with self._lock:
             return self._calls, self._seconds
 
     def recent_server_time(self, within_seconds: float = 2.0) -> datetime | None:
-        """Odoo's clock as its last answer showed it, or None when that is longer ago."""
+        """Odoo's clock in its last response, or None if that response is older."""
         with self._lock:
             if self._clock and time.monotonic() - self._clock[1] <= within_seconds:
                 return self._clock[0]
@@ -178,16 +178,14 @@ class Client:
         headers: Mapping[str, str] = {},
         most_bytes: int = MAX_BODY_BYTES,
     ) -> Answer:
-        """Send one request and return its whole answer, whatever its status below 300 or 4xx.
+        """Send one request and return the whole response, if its status is below 300 or 4xx.
 
-        Raises OdooTimeout, OdooTooLarge, OdooBusy (429, 503) or OdooUnavailable (network, other 5xx
-        without a JSON body, a cut body), OdooMoved for a redirect.
+        Raises OdooTimeout, OdooTooLarge, OdooBusy (429, 503), OdooUnavailable (network, truncated
+        body, other 5xx without a JSON body), or OdooMoved for a redirect.
         """
-        # Each call ahead of this one ends by its own deadline, so this long a queue has no good end.
+        # Every call ahead of this one ends by its own deadline, so waiting longer will not help.
         if not self._slots.acquire(timeout=at_most(self.timeout_seconds)):
-            raise OdooUnreachable(
-                f"{self.host}: all our connections were busy, {path} was not sent"
-            )
+            raise OdooUnreachable(f"{self.host}: all connections were busy, {path} was not sent")
         try:
             self._wait_for_turn()
             started = time.monotonic()
@@ -223,28 +221,32 @@ class Client:
     ) -> Answer:
         seconds = at_most(self.timeout_seconds)
         if not seconds:
-            raise OdooUnreachable(f"{self.host}: no time was left, {path} was not sent")
+            raise OdooUnreachable(f"{self.host}: the time limit was over, {path} was not sent")
         with _Deadline(seconds) as deadline:
             try:
                 answer = self._receive(method, path, body, headers, deadline, seconds, most_bytes)
             except NewConnectionError as exc:
-                # A timeout by inheritance only: refused, or no such host.
+                # urllib3 derives it from a timeout, but the connection was refused or the host unknown.
                 raise OdooUnreachable(f"{self.host} cannot be reached: {_cause(exc)}") from exc
             except SSLError as exc:
-                raise OdooUntrusted(f"{self.host}: no TLS connection: {_cause(exc)}") from exc
+                raise OdooUntrusted(
+                    f"{self.host}: the TLS connection failed: {_cause(exc)}"
+                ) from exc
             except (HTTPError, OSError, ValueError, OdooUnavailable) as exc:
                 if isinstance(exc, OdooTooLarge):
                     raise
                 if deadline.passed or isinstance(exc, TimeoutError):
                     raise OdooTimeout(
-                        f"{self.host}: no complete answer to {path} in {seconds:.3g} s"
+                        f"{self.host}: no complete response to {path} within {seconds:.3g} s"
                     ) from exc
                 if isinstance(exc, OdooUnavailable):
                     raise
                 raise OdooUnavailable(f"{self.host}: {path}: {_cause(exc)}") from exc
             if deadline.passed:
-                # Without a length the body ends where the connection does, and we hung up.
-                raise OdooTimeout(f"{self.host}: no complete answer to {path} in {seconds:.3g} s")
+                # A body without a length ends with the connection, which we closed.
+                raise OdooTimeout(
+                    f"{self.host}: no complete response to {path} within {seconds:.3g} s"
+                )
             return answer
 
     def _receive(
@@ -269,19 +271,20 @@ class Client:
         try:
             chunks: list[bytes] = []
             size = 0
-            # What has arrived, not a full buffer: so an oversized body is noticed on its way.
+            # read1() returns what has arrived without waiting for a full buffer, so that an oversized
+            # body is noticed while it arrives.
             while chunk := response.read1(256 * 1024, decode_content=True):
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > most_bytes:
                     raise OdooTooLarge(
-                        f"{self.host}: the answer to {path} is larger than {most_bytes:,} bytes"
+                        f"{self.host}: the response to {path} is larger than {most_bytes:,} bytes"
                     )
             expected = response.headers.get("Content-Length")
             plain = response.headers.get("Content-Encoding") is None
             if expected and plain and size != int(expected):
                 raise OdooUnavailable(
-                    f"{self.host}: the answer to {path} was cut at {size} of {expected} bytes"
+                    f"{self.host}: the response to {path} was truncated at {size} of {expected} bytes"
                 )
         except OdooUnavailable:
             with suppress(Exception):
@@ -303,7 +306,7 @@ class Client:
             target = answer.headers.get("Location", "nowhere")
             moved = target.startswith(("http://", "https://")) and target.endswith(path)
             hint = f"set ODOO_URL={target.removesuffix(path)}" if moved else "correct ODOO_URL"
-            raise OdooMoved(f"{self.host} answers {path} with a redirect to {target}: {hint}")
+            raise OdooMoved(f"{self.host} redirects {path} to {target}: {hint}")
         if status in (429, 503):
             raise OdooBusy(
                 f"{self.host} asks us to wait ({status})",
@@ -311,22 +314,22 @@ class Client:
                 turned_away=status == 429,
             )
         if status >= 500 and not answer.body.lstrip().startswith(b"{"):
-            raise OdooUnavailable(f"{self.host} answered {path} with {status}")
+            raise OdooUnavailable(f"{self.host} responded to {path} with {status}")
 
 
 def json_value(body: bytes) -> Any:
-    """The JSON in ``body``. Raises OdooTooLarge when it has more than MAX_VALUES values, before any is
-    made, and ValueError when it is something else."""
+    """The JSON in ``body``. Raises OdooTooLarge, before parsing, if it has more than MAX_VALUES
+    values, and ValueError if it is not JSON."""
     if _values(body) > MAX_VALUES:
-        # Commas in texts count only once that matters: leaving texts out takes as long as parsing.
+        # Texts contain commas too. They are removed only here, because that takes as long as parsing.
         texts_left_out = _TEXT.sub(b"", body)
         if _values(texts_left_out) > MAX_VALUES:
-            raise OdooTooLarge(f"Odoo's answer has more than {MAX_VALUES:,} values")
+            raise OdooTooLarge(f"Odoo's response has more than {MAX_VALUES:,} values")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        # NaN, half a surrogate pair, a number beyond 64 bits: Odoo's Python writes them, and only
-        # Python reads them. The record that holds one becomes an issue, not the whole page.
+        # NaN, a lone surrogate, a number beyond 64 bits: Odoo's Python writes them, and only Python
+        # reads them. This way only the record that contains one becomes an issue, not the whole page.
         try:
             return json.loads(body)
         except RecursionError:
@@ -337,19 +340,19 @@ _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def _values(body: bytes) -> int:
-    """At least as many values as ``body`` has."""
+    """An upper limit of the number of values in ``body``."""
     return body.count(b",") + body.count(b"[") + _DICT * body.count(b"{")
 
 
 def _cause(exc: BaseException) -> str:
-    """The innermost words of a network error; urllib3's own repeat the pool and its address."""
+    """The innermost message of a network error; urllib3's own repeats the pool and its address."""
     reason = getattr(exc, "reason", None) or exc
     text = str(reason)
     return text.rpartition(": ")[2] or type(exc).__name__
 
 
 def _seconds(header: str | None) -> float | None:
-    """``Retry-After`` as seconds, at most two minutes; None when absent or a date."""
+    """``Retry-After`` in seconds, at most two minutes; None if it is absent or a date."""
     with suppress(TypeError, ValueError):
         return min(120.0, max(0.0, float(header or "")))
     return None

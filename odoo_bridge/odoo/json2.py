@@ -27,7 +27,7 @@ class Json2Transport:
             "Authorization": f"bearer {api_key}",
             "Content-Type": "application/json",
         }
-        # Needed where one host serves several databases; Odoo Online answers it with 404.
+        # Needed if one host serves several databases; Odoo Online responds to it with 404.
         if database and not client.online:
             self._headers["X-Odoo-Database"] = database
 
@@ -54,17 +54,17 @@ class Json2Transport:
 
 def _foreign_body(answer: Answer, where: str) -> Exception:
     if answer.status == 404 and b"No database is selected" in answer.body:
-        return OdooWrongDatabase(f"{where}: Odoo found no database to use")
+        return OdooWrongDatabase(f"{where}: Odoo could not tell which database to use")
     if answer.status == 404:
         return OdooRefused(f"{where}: no such page; check ODOO_URL and ODOO_DB")
     if answer.status in (401, 403):
         return OdooRefused(f"{where}: access refused ({answer.status})")
-    return OdooUnavailable(f"{where}: the answer ({answer.status}) is not JSON")
+    return OdooUnavailable(f"{where}: the response ({answer.status}) is not JSON")
 
 
 def _raise(status: int, body: Any, where: str) -> Any:
     if not isinstance(body, dict):
-        raise OdooUnavailable(f"{where}: the answer ({status}) is not an error of Odoo's")
+        raise OdooUnavailable(f"{where}: the response ({status}) is not an error from Odoo")
     name, message = str(body.get("name", "")), str(body.get("message", ""))
     if status == 401:
         raise OdooRefused(f"{where}: Odoo refused the API key; it may have expired")

@@ -1,4 +1,4 @@
-"""Addresses of pages in Odoo's web client, for people."""
+"""Links to pages of Odoo's web client."""
 
 import re
 
@@ -6,7 +6,7 @@ from django.conf import settings
 
 
 def record_url(model: str, odoo_id: int, version: str) -> str:
-    """The form of one record. ``version`` as Odoo spells it; unknown is read as the newest.
+    """The URL of one record's form. ``version`` is Odoo's version text; an unknown one counts as newest.
 
     Source: Odoo's web client, ``router.js``: ``/odoo/<model>/<id>`` from 18 on, before that a fragment.
     """

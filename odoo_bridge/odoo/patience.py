@@ -1,4 +1,4 @@
-"""How long this thread may wait for Odoo, whatever it asks: calls, retries and connecting together."""
+"""How long this thread may wait for Odoo, over all calls, retries and connection attempts."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ _of_thread = threading.local()
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Wait for Odoo for no longer than ``seconds`` in this block. An outer, shorter limit stays."""
+    """Limit the wait for Odoo in this block to ``seconds``. A shorter limit of an outer block stays."""
     before = give_up_at()
     ends = time.monotonic() + seconds
     _of_thread.give_up_at = ends if before is None else min(before, ends)
@@ -21,11 +21,11 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def give_up_at() -> float | None:
-    """The end on the monotonic clock; None without a limit."""
+    """The end of the wait on the monotonic clock; None without a limit."""
     return getattr(_of_thread, "give_up_at", None)
 
 
 def at_most(seconds: float) -> float:
-    """``seconds``, or what is left if that is less; 0 when nothing is."""
+    """``seconds``, or the remaining time if it is shorter; 0 if no time remains."""
     end = give_up_at()
     return seconds if end is None else max(0.0, min(seconds, end - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Reading records, and lists of them, at any number."""
+"""Reading records, ids and stamps, however many there are."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -8,8 +8,8 @@ from odoo_bridge.odoo import values
 from odoo_bridge.odoo.calls import Calls, Domain, Record
 from odoo_bridge.odoo.errors import OdooRejected, OdooUnavailable
 
-# One answer holds at most so many ids or short rows: 8 and 50 bytes each on the wire, so memory
-# stays flat at any number of rows and no single call runs for long.
+# Ids or short rows per response, at 8 and 50 bytes each on the wire. So memory stays the same for any
+# number of rows, and no call runs for long.
 IDS_PER_CALL = 100_000
 ROWS_PER_CALL = 20_000
 _ATTRIBUTES = ["type", "store", "relation", "string", "company_dependent"]
@@ -18,7 +18,7 @@ _STAMP_LENGTH = len("2026-02-01 09:30:00")
 
 
 class Stamps(NamedTuple):
-    """Ids in order, and beside each its ``write_date`` as Odoo spells it, naive UTC."""
+    """Ids in ascending order, each with its ``write_date`` in Odoo's format, naive UTC."""
 
     ids: Sequence[int]
     write_dates: Sequence[str]
@@ -28,18 +28,18 @@ class Reads(Calls):
     """Records, ids and stamps, in pages; archived records included."""
 
     def fields(self, model: str) -> dict[str, dict[str, Any]]:
-        """Return the fields our user may read: ``{"name": {"type": "char", "store": True}}``."""
+        """Return the fields that our user may read: ``{"name": {"type": "char", "store": True}}``."""
         if model not in self._fields:
             answer = self._ask(model, "fields_get", dict, attributes=_ATTRIBUTES)
             self._fields[model] = answer
         return self._fields[model]
 
     def forget_fields(self, model: str) -> None:
-        """Ask again next time: a module upgrade may have added or removed some."""
+        """Request the fields again next time: a module upgrade may have added or removed some."""
         self._fields.pop(model, None)
 
     def search(self, model: str, domain: Domain, limit: int | None = None) -> Sequence[int]:
-        """Return the ids that match, ascending, archived ones included; ``limit`` cuts the list."""
+        """Return the matching ids in ascending order, archived records included, at most ``limit``."""
         found = array("q")
         while True:
             size = IDS_PER_CALL if limit is None else min(IDS_PER_CALL, limit - len(found))
@@ -54,7 +54,7 @@ class Reads(Calls):
                 return found
 
     def stamps(self, model: str, domain: Domain) -> Iterator[Stamps]:
-        """Yield the (id, write_date) of all that match, in pages of ids ascending.
+        """Yield the id and write_date of all matching records, in pages, ids ascending.
 
         The stamp of a record that Odoo fails to read is ``?``.
         """
@@ -71,9 +71,9 @@ class Reads(Calls):
     def search_read(
         self, model: str, domain: Domain, fields: Sequence[str]
     ) -> Iterator[list[Record]]:
-        """Yield the records of all that match, in pages of ids ascending.
+        """Yield all matching records, in pages, ids ascending.
 
-        For short rows: a many2one comes as ``[id, label]``, since Odoo 14 knows no ``load`` here.
+        Meant for few fields. A many2one is ``[id, label]``, because Odoo 14 has no ``load`` here.
         """
         yield from self._pages(model, domain, fields)
 
@@ -84,7 +84,7 @@ class Reads(Calls):
         fields: Sequence[str],
         otherwise: Callable[[str, Domain], list[Record]] | None = None,
     ) -> Iterator[list[Record]]:
-        """``otherwise`` makes the page of a domain that Odoo fails to read at once."""
+        """``otherwise`` returns the page if Odoo fails to read it in one call."""
         last: list[int] = []
         while True:
             here = _after(domain, last)
@@ -111,9 +111,9 @@ class Reads(Calls):
                 raise OdooUnavailable(f"{model}.search_read at {self.url}: no ids") from exc
 
     def _stamps_one_by_one(self, model: str, domain: Domain) -> list[Record]:
-        """A page of stamps where one is of the year 12026 or BC, which Odoo cannot read.
+        """A page of stamps in which Odoo cannot read some, because of a year such as 12026 or BC.
 
-        Raises OdooRejected where many cannot be read: then it is not for their values.
+        Raises OdooRejected if Odoo cannot read many: then the values are not the reason.
         """
         page: list[Record] = []
         left, failed = [list(self.search(model, domain, ROWS_PER_CALL))], 0
@@ -132,7 +132,7 @@ class Reads(Calls):
         return sorted(page, key=lambda row: row["id"])
 
     def read(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> list[Record]:
-        """Return the records of ``ids`` that exist, one dict per record, in no promised order.
+        """Return the existing records among ``ids``, one dict per record, in any order.
 
         A record is ``{"id": 7, "name": "Acme", "email": False, "parent_id": 3, "write_date":
         "2026-02-01 09:30:00"}``: an absent value is ``False``, a many2one is an id, a datetime is
@@ -146,13 +146,13 @@ class Reads(Calls):
             odoo_id = record.get("id") if isinstance(record, dict) else None
             if not isinstance(odoo_id, int) or odoo_id not in wanted:
                 raise OdooUnavailable(
-                    f"{model}.read at {self.url}: a record nobody asked for, or one twice"
+                    f"{model}.read at {self.url} returned a record that was not requested, or one twice"
                 )
             wanted.remove(odoo_id)
         return records
 
     def first(self, model: str, fields: Sequence[str], limit: int) -> list[Record]:
-        """Return the first records by id, archived ones included."""
+        """Return the records with the lowest ids, archived ones included."""
         rows: list[Record] = self._ask(
             model, "search_read", list, domain=[], fields=list(fields), order="id", limit=limit
         )

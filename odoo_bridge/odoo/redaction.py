@@ -1,9 +1,9 @@
-"""Text from elsewhere, without secrets: what Odoo, a database or Redis said, and every line of a log.
+"""Removes secrets from text: from errors of Odoo, a database or Redis, and from every line of a log.
 
-A secret of the settings is hidden in each spelling in which it can be quoted. Those of less than
-LONG characters may be ordinary words ("admin"): they are hidden where they stand alone, not inside
-other words, and one that is also the login or the database's name only where it is quoted like a
-value ('admin', =admin). Besides, what looks like a credential is hidden whatever it is.
+Each secret of the settings is hidden in every encoding in which it can be quoted. A secret of less than
+LONG characters may be an ordinary word ("admin"): it is hidden only as a whole word. If it is also the
+login or the database name, it is hidden only where it is written like a value ('admin', =admin).
+Besides, everything that looks like a credential is hidden.
 """
 
 import base64
@@ -20,16 +20,16 @@ from django.core.exceptions import ImproperlyConfigured
 HIDDEN = "[hidden]"
 LONG = 8
 
-# Of what is a credential by its looks, group 1 stays.
+# Text that looks like a credential. Group 1 of each pattern is kept.
 _SHAPES = [
-    # Three parts in base64, the first two of them JSON objects: a token anybody may log in with.
+    # A JWT: three parts in base64, the first two of which are JSON objects. It allows to log in.
     r"()eyJ[\w-]+\.eyJ[\w-]+\.[\w-]*",
     # https://user:password@host
     r"(\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:)[^\s/'\"]+(?=@)",
-    # Authorization: Bearer ..., as a header or in a dict; and a long token after such a word.
+    # Authorization: Bearer ..., as a header or in a dict; and a long token after "bearer" or "basic".
     r"(\bauthorization['\"\\]*\s*[:=]\s*['\"\\]*(?:(?:bearer|basic|token)\s+)?)[^\s'\"\\,;]+",
     r"(\b(?:bearer|basic)\s+)[\w.~+/-]{16,}=*",
-    # password=..., "api_key": "...", also escaped once more
+    # password=..., "api_key": "...", also with escaped quotes
     r"(\b[\w-]*(?:password|passwd|pwd|secret|api[_-]?key|access[_-]?token|refresh[_-]?token)"
     r"(?:=|['\"\\]+\s*[:=]\s*))(?:['\"\\]+(?:[^'\"\\]|\\.)*|[^\s'\"\\,;&)}\]]+)",
 ]
@@ -37,7 +37,7 @@ _LOOKS = re.compile("|".join(f"(?:{shape})" for shape in _SHAPES), re.IGNORECASE
 
 
 def redact(text: str) -> str:
-    """``text`` with each secret replaced by ``[hidden]``. The rest stays as it is."""
+    """``text`` with each secret replaced by ``[hidden]``, otherwise unchanged."""
     known = _known(_secrets(), _public())
     if known is not None:
         text = known.sub(HIDDEN, text)
@@ -45,7 +45,7 @@ def redact(text: str) -> str:
 
 
 def redacted(value: Any) -> Any:
-    """``value`` for JSON, each text in it redacted and what JSON has no word for as a text."""
+    """``value`` for JSON: each text in it is redacted, and types that JSON does not have become text."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, dict):
@@ -66,7 +66,7 @@ def _secrets() -> tuple[str, ...]:
             *(_password(url) for url in (settings.REDIS_URL, settings.CACHE_URL)),
         ]
     except ImproperlyConfigured:
-        return ()  # no settings yet, so nothing that knows their secrets
+        return ()  # The settings are not loaded, so no text can contain their secrets.
     return tuple(secret for secret in found if secret)
 
 
@@ -86,9 +86,9 @@ def _password(url: str) -> str:
 
 @lru_cache(maxsize=8)
 def _known(secrets: tuple[str, ...], public: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Finds the secrets. None if there are none."""
+    """The pattern that finds the secrets; None if there are none."""
     patterns: dict[str, None] = {}
-    # The longest first: one may contain another.
+    # Longest first, because one may contain another.
     for secret in sorted(secrets, key=len, reverse=True):
         for spelling in sorted(_spellings(secret), key=len, reverse=True):
             found = re.escape(spelling)
@@ -101,7 +101,7 @@ def _known(secrets: tuple[str, ...], public: tuple[str, ...]) -> re.Pattern[str]
 
 
 def _spellings(secret: str) -> set[str]:
-    """The secret as it is, and as URLs, JSON, Python, HTML and base64 spell it."""
+    """The secret itself, and its encodings in URLs, JSON, Python, HTML and base64."""
     found = {
         secret,
         quote(secret, safe=""),
@@ -121,10 +121,10 @@ def _spellings(secret: str) -> set[str]:
 
 
 def _in_base64(secret: bytes) -> set[str]:
-    """What base64 of any text with ``secret`` in it contains, wherever in the text it begins."""
+    """The parts that base64 of any text with ``secret`` in it contains, at every possible offset."""
     found = set()
     for before in range(3):
-        # Characters that depend on a neighbour of the secret too are left out.
+        # Skip the characters that also depend on the bytes beside the secret.
         first = (before * 8 + 5) // 6
         last = (before + len(secret)) * 8 // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):

@@ -1,4 +1,4 @@
-"""Reads are asked again when Odoo could not answer."""
+"""Retries of reads when Odoo could not respond."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,18 +21,18 @@ def _wait(state: tenacity.RetryCallState) -> float:
 
 def _enough(state: tenacity.RetryCallState) -> bool:
     error = state.outcome.exception() if state.outcome else None
-    # Each timeout cost a whole minute, and whoever reads a page has a better idea: half of it.
+    # Each timeout costs a whole minute, and the caller can do better: read half of the page.
     attempts = 2 if isinstance(error, OdooTimeout) else READ_ATTEMPTS
     if isinstance(error, OdooTooLarge):
         attempts = 1
     if state.attempt_number >= attempts:
         return True
-    # Whoever waits will not be here for another answer.
+    # Stop if the next attempt would begin after the caller's time limit.
     return at_most(state.upcoming_sleep + 0.1) < state.upcoming_sleep + 0.1
 
 
-def retrying(question: Callable[[], T]) -> T:
-    """Ask, and ask again when Odoo could not answer. For reads only: they can be repeated."""
+def retrying(call: Callable[[], T]) -> T:
+    """Call ``call``, and again if Odoo could not respond. Only for reads, which can be repeated."""
     for attempt in tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(OdooUnavailable),
         wait=_wait,
@@ -40,5 +40,5 @@ def retrying(question: Callable[[], T]) -> T:
         reraise=True,
     ):
         with attempt:
-            return question()
+            return call()
     raise AssertionError("tenacity returns or raises")

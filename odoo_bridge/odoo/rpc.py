@@ -1,7 +1,7 @@
 """Odoo 14 and later through OdooRPC: ``/jsonrpc`` with database, user and password in each call.
 
-The only importer of odoorpc. Used is its connector, which makes the envelope; never its model
-proxies, which ask for every field of every record.
+The only importer of odoorpc. It uses the connector, which builds the envelope, and never the model
+proxies, which read every field of every record.
 """
 
 import io
@@ -26,7 +26,7 @@ from odoo_bridge.odoo.errors import (
 from odoo_bridge.odoo.http import Client, json_value
 from odoo_bridge.odoo.patience import at_most
 
-# These take their first argument under names that changed over the versions, so it goes first.
+# The names of these parameters changed over the versions, so they are passed by position.
 _POSITIONAL = {
     "search": ("domain",),
     "search_read": ("domain",),
@@ -41,7 +41,7 @@ _SECONDS_BETWEEN_BAD_LOGINS = 600.0
 
 
 class _Opener:
-    """Gives OdooRPC our HTTP client in place of urllib's."""
+    """Makes OdooRPC use our HTTP client instead of urllib."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -53,7 +53,7 @@ class _Opener:
         if answer.status == 404:
             raise OdooMissing(f"{self._client.host} has no {path}")
         if answer.status >= 400:
-            raise OdooRefused(f"{self._client.host} answered {path} with {answer.status}")
+            raise OdooRefused(f"{self._client.host} responded to {path} with {answer.status}")
         return io.BytesIO(answer.body)
 
 
@@ -65,7 +65,7 @@ class RpcTransport:
     ) -> None:
         self._client = client
         self._database, self._username, self._password = database, username, password
-        # The address only matters to the opener, which puts its own in front of the path.
+        # The host does not matter here: the opener puts its own base URL in front of the path.
         self._post = ConnectorJSONRPC(
             client.host, version=version, opener=_Opener(client), deserialize=False
         ).proxy_json
@@ -88,16 +88,17 @@ class RpcTransport:
             )
         except OdooRefused as exc:
             if not isinstance(exc, OdooForbidden):
-                self._uid = None  # log in anew next time: the password may have been changed
+                self._uid = None  # Log in again next time: the password may have changed.
             raise
 
     def user_id(self) -> int:
         if not self._login.acquire(timeout=at_most(threading.TIMEOUT_MAX)):
-            raise OdooUnreachable(f"{self._client.host}: nobody was logged in in time")
+            raise OdooUnreachable(f"{self._client.host}: the login did not finish in time")
         try:
             if self._uid is None:
                 if self._refused and time.monotonic() < self._refused[1]:
-                    # Five bad logins lock our address out; one is enough to know, for a while.
+                    # Odoo blocks our address after five failed logins, so one failure is enough: it
+                    # is repeated here for a while without calling Odoo.
                     raise self._refused[0]
                 uid = self._json(
                     "common",
@@ -106,7 +107,7 @@ class RpcTransport:
                     f"login at {self._client.host}",
                 )
                 if uid is not False and (not isinstance(uid, int) or uid is True or uid < 1):
-                    raise OdooUnavailable(f"login at {self._client.host}: not a user's id")
+                    raise OdooUnavailable(f"login at {self._client.host} did not return a user id")
                 if not uid:
                     refused = OdooRefused(
                         f"{self._client.host} refused the login of {self._username} "
@@ -120,12 +121,12 @@ class RpcTransport:
             self._login.release()
 
     def _json(self, service: str, method: str, args: list[Any], where: str) -> Any:
-        """Post one JSON-RPC call and return its ``result``, None if there is none."""
+        """Send one JSON-RPC call and return its ``result``, None if there is none."""
         try:
             answer = self._post("/jsonrpc", {"service": service, "method": method, "args": args})
         except OdooMissing as exc:
             raise OdooWithoutRpc(
-                f"{self._client.host} has no /jsonrpc: RPC is switched off there"
+                f"{self._client.host} has no /jsonrpc: RPC is disabled there"
             ) from exc
         try:
             envelope = json_value(answer.read())
@@ -137,10 +138,9 @@ class RpcTransport:
             elif "jsonrpc" not in envelope:
                 raise ValueError("no envelope")
         except (ValueError, TypeError, AttributeError) as exc:
-            # A page in place of JSON, an error that is no object.
-            raise OdooUnavailable(f"{where}: the answer is not JSON-RPC") from exc
+            # A page instead of JSON, or an error that is not an object.
+            raise OdooUnavailable(f"{where}: the response is not JSON-RPC") from exc
         if error:
             raise from_exception_name(name, reason, where)
-        # Odoo leaves the result out where its method returned nothing. Whoever asked for something
-        # finds None where a list belongs, and says so.
+        # Odoo omits the result if its method returned nothing. Callers that expect a list check it.
         return envelope.get("result")

@@ -1,7 +1,7 @@
-"""Odoo's spellings into Python, one function per type; each raises ValueError for anything else.
+"""Conversion of Odoo's values to Python: one function per type, which raises ValueError for others.
 
-Odoo sends ``False`` for an empty value of every type but numbers and booleans. A number of the
-wrong kind is refused, never rounded into shape: what cannot be copied exactly becomes an issue.
+Odoo sends ``False`` for an empty value of every type except numbers and booleans. A number of the
+wrong kind is refused, never rounded: what cannot be copied exactly becomes an issue.
 """
 
 import math
@@ -24,7 +24,7 @@ _MOMENT = re.compile(_DAY.pattern + "[ T]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:[.](
 
 
 def text(value: Any) -> str:
-    """``False`` -> ``""``. Kept as Odoo has it, blanks included."""
+    """``False`` -> ``""``. Otherwise unchanged, spaces included."""
     if value.__class__ is str:
         return value
     if value is False or value is None:
@@ -45,7 +45,7 @@ def boolean(value: Any) -> bool:
 
 
 def integer(value: Any) -> int:
-    """``False`` -> 0: a column that SQL left empty."""
+    """``False`` -> 0: the column is NULL in Odoo's database."""
     if value is False or value is None:
         return 0
     if isinstance(value, int) and not isinstance(value, bool):
@@ -54,7 +54,7 @@ def integer(value: Any) -> int:
 
 
 def many2one(value: Any) -> int | None:
-    """An id, or ``[id, label]`` where labels were not switched off; ``False`` -> None."""
+    """An id, or ``[id, label]`` if the call returns labels; ``False`` -> None."""
     if value is False or value is None:
         return None
     if isinstance(value, list) and len(value) == 2:
@@ -67,8 +67,8 @@ def many2one(value: Any) -> int | None:
 def ids(value: Any) -> list[int]:
     """The ids of a one2many or many2many, ascending.
 
-    Odoo lists them in the order of the other model: by name or sequence, and so in another one as
-    soon as a tag is renamed, which moves no stamp of the records that have it.
+    Odoo lists them in the order of the other model, for example by name. That order changes when a tag
+    is renamed, which does not change the stamps of the records that have the tag.
     """
     if value is False or value is None:
         return []
@@ -80,7 +80,7 @@ def ids(value: Any) -> list[int]:
 def moment(value: Any) -> datetime | None:
     """``"2026-02-01 09:30:00"``, naive UTC, with or without microseconds -> aware UTC.
 
-    Years are 1 to 9999, which is all that Odoo and Python know.
+    Years are 1 to 9999, the range of Odoo and Python.
     """
     if value is False or value is None:
         return None
@@ -94,9 +94,10 @@ def moment(value: Any) -> datetime | None:
 
 
 def stamp(value: Any) -> str:
-    """A stamp as 19 characters, which sort as time does: ``"21-03-01 09:30:00"`` is in the year 21.
+    """A stamp as 19 characters, which sort by time: ``"21-03-01 09:30:00"`` is in the year 21.
 
-    What is no moment becomes ``?``, which no row of ours has: reading the record will tell.
+    A value that is not a moment becomes ``?``. No row of ours has that stamp, so the record is read, and
+    that shows the error.
     """
     if value == "":
         return value
@@ -114,17 +115,17 @@ def day(value: Any) -> date | None:
 
 
 def decimal(value: Any) -> Decimal | None:
-    """A float by its shortest spelling: 0.1 is ``Decimal("0.1")``. ``False`` -> None."""
+    """A float through its shortest representation: 0.1 is ``Decimal("0.1")``. ``False`` -> None."""
     if value is False or value is None:
         return None
     if value.__class__ is not int and not (value.__class__ is float and math.isfinite(value)):
         raise ValueError(f"{_short(value)} is not a number")
-    # Zero has no sign in a database.
+    # A database has no negative zero.
     return Decimal(repr(value)) or _ZERO
 
 
 def each(convert: Convert, column: Column) -> Sequence[Any]:
-    """What ``convert`` makes of each value of ``column``, for a fraction of what asking it costs."""
+    """The result of ``convert`` for each value of ``column``, much faster than a call per value."""
     whole: _Whole = _WHOLE_COLUMNS.get(convert, _one_by_one)
     return whole(convert, column)
 
@@ -141,7 +142,7 @@ def _as_they_are(kind: type) -> _Whole:
 
 
 def _texts(_convert: Convert, column: Column) -> list[str]:
-    # Most values are one of the two, and a call for each takes longer than all else.
+    # Most values are a text or False, and a function call for each would take most of the time.
     return [
         value if value.__class__ is str else "" if value is False else text(value)
         for value in column
@@ -160,7 +161,7 @@ def _many2ones(_convert: Convert, column: Column) -> list[int | None]:
 
 
 def _are_ids(values: Sequence[Any]) -> bool:
-    # The classes first: True is greater than 0.
+    # Check the types first: True is greater than 0.
     return set(map(type, values)) <= {int} and (
         not values or (min(values) > 0 and max(values) < _NO_ID)
     )
@@ -173,7 +174,8 @@ def _ids(_convert: Convert, column: Column) -> Column:
 
 
 def _distinct(*kinds: type) -> _Whole:
-    """Each value once, if all are of ``kinds``: values of others may be equal and not the same."""
+    """Convert each distinct value once, if all are of ``kinds``. Values of other types may be equal
+    and yet need different results."""
 
     def once_each(convert: Convert, column: Column) -> list[Any]:
         if not set(map(type, column)) <= set(kinds):
@@ -190,13 +192,14 @@ _WHOLE_COLUMNS: dict[Convert, _Whole] = {
     integer: _as_they_are(int),
     many2one: _many2ones,
     ids: _ids,
-    # Many records are made, written or dated together.
+    # Many records share a time of creation, a stamp or a date.
     moment: _distinct(str, bool),
     day: _distinct(str, bool),
     decimal: _distinct(float),
 }
 
-# Extra fields stand in JSON, which has no exact decimals, dates or moments -----------------------------
+# Extra fields are stored as JSON, which has no exact decimals, dates or moments
+# -----------------------------
 
 
 def _number_as_text(value: Any) -> str:
@@ -217,7 +220,7 @@ def _moment_as_text(value: Any) -> str:
 
 
 def _choice(value: Any) -> str | int:
-    """Keys of a selection are text; a few old modules have numbers."""
+    """Keys of a selection are text; a few old modules use numbers."""
     return value if value.__class__ is int else text(value)
 
 
@@ -228,7 +231,7 @@ def _whole(value: Any) -> int:
 
 
 def _document(value: Any) -> Any:
-    """JSON as it is. Where a number may have lost digits on its way here, ValueError."""
+    """JSON, unchanged. Raises ValueError if a number may have lost digits in transfer."""
     left = [value]
     while left:
         one = left.pop()
@@ -237,13 +240,13 @@ def _document(value: Any) -> Any:
         elif isinstance(one, list):
             left += one
         elif one.__class__ is float and not abs(one) < _NO_ID:
-            raise ValueError(f"{_short(one)} in it may be rounded")
+            raise ValueError(f"{_short(one)} in the JSON may have been rounded")
         elif one.__class__ is str:
             one.encode()
     return value
 
 
-# By the type that fields_get names.
+# By the type that fields_get returns.
 EXTRA_TYPES: dict[str, Convert] = {
     "boolean": boolean,
     "char": text,
@@ -268,10 +271,10 @@ EXTRA_TYPES: dict[str, Convert] = {
 
 
 def extra(odoo_type: str, value: Any) -> Any:
-    """The value of an ``ODOO_EXTRA_FIELDS`` field as it stands in JSON; empty -> None.
+    """The JSON value of a field in ``ODOO_EXTRA_FIELDS``; empty -> None.
 
     ``{"float": "0.1", "date": "2026-02-01", "datetime": "2026-02-01 09:30:00", "many2one": 7,
-    "many2many": [7, 9]}``; JSON fields stay what they are.
+    "many2many": [7, 9]}``; JSON fields are unchanged.
     """
     if value is None or (value is False and odoo_type != "boolean"):
         return None

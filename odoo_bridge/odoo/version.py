@@ -1,4 +1,4 @@
-"""Which Odoo answers at an address, asked without a login."""
+"""Version and databases of the Odoo at a URL, without a login."""
 
 import re
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from odoo_bridge.odoo.http import MAX_SMALL_BODY_BYTES, Client, json_value
 
 
 class Version(NamedTuple):
-    """``text`` as Odoo spells it (``19.0``, ``saas~18.4``), ``major`` for decisions."""
+    """``text`` is Odoo's own (``19.0``, ``saas~18.4``), ``major`` is for comparisons."""
 
     major: int
     text: str
 
 
 def ask_version(client: Client) -> Version:
-    """Ask an Odoo for its version, without logging in. ``/web/version`` is there from 19 on."""
+    """Return Odoo's version, without a login. ``/web/version`` exists from 19 on."""
     answer = client.call("GET", "/web/version", most_bytes=MAX_SMALL_BODY_BYTES)
     if answer.status == 200:
         with suppress(ValueError, KeyError, TypeError):
@@ -33,12 +33,12 @@ def ask_version(client: Client) -> Version:
         return _version(json_value(answer.body)["result"], "server_version_info", "server_version")
     except (ValueError, KeyError, TypeError) as exc:
         raise OdooForeign(
-            f"{client.base_url} does not answer like an Odoo ({answer.status}{_title(answer.body)})"
+            f"{client.base_url} does not respond like an Odoo ({answer.status}{_title(answer.body)})"
         ) from exc
 
 
 def ask_databases(client: Client) -> list[str]:
-    """The databases that this address serves; empty where Odoo does not list them (``list_db``).
+    """The databases that this URL serves; empty if Odoo does not list them (``list_db``).
 
     Source: ``/web/database/list``, which needs no login, 14 to 19.
     """
@@ -60,6 +60,6 @@ def _title(page: bytes) -> str:
 
 
 def _version(answer: Mapping[str, Any], info: str, text: str) -> Version:
-    # saas~18.4 has the major number inside a word.
+    # In saas~18.4 the major number follows a word.
     major = str(answer[info][0]).rpartition("~")[2]
     return Version(int(float(major)), str(answer[text]))

@@ -1,5 +1,5 @@
-"""The schedules a new installation starts with. After that they belong to staff, who change when a
-task runs, never which task it is."""
+"""The schedules of a new installation. Staff may then change when a task runs, but not which task it
+is."""
 
 import json
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from odoo_bridge.sync.streams import all_streams
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 SYNC_TASK = "odoo_bridge.tasks.sync_stream"
-# The nightly runs start at 01:30 UTC, ten minutes apart: they ask the same Odoo.
+# The nightly runs start at 01:30 UTC, ten minutes apart, because they read from the same Odoo.
 FIRST_FULL_MINUTE, FULL_GAP_MINUTES = 90, 10
 
 
@@ -24,8 +24,8 @@ FIRST_FULL_MINUTE, FULL_GAP_MINUTES = 90, 10
 class Default:
     name: str
     task: str
-    # A tick is worth nothing once the next one is due. Without an expiry a stopped worker would
-    # find one message per missed tick.
+    # A tick expires when the next one is due. Otherwise a worker that was stopped would find one
+    # message per missed tick.
     every_seconds: int
     at_minute: int | None = None  # of the day, UTC; None: counted from the last tick
     args: list[Any] = field(default_factory=list)
@@ -56,7 +56,7 @@ def defaults() -> list[Default]:
 
 
 def seed(using: str = "default") -> None:
-    """Add the schedules that are missing. The interval staff chose, and "disabled", survive."""
+    """Add missing schedules. Intervals that staff chose, and pauses, are kept."""
     if PeriodicTask._meta.db_table not in connections[using].introspection.table_names():
         return
     for schedule in defaults():
@@ -80,7 +80,7 @@ def _when(schedule: Default, using: str) -> dict[str, Any]:
 
 
 def _interval(seconds: int, using: str = "default") -> IntervalSchedule:
-    # first() and not get(): nothing keeps two processes from making the same interval at once.
+    # first() and not get(), because two processes may create the same interval at the same time.
     wanted = {"every": seconds, "period": IntervalSchedule.SECONDS}
     intervals = IntervalSchedule.objects.using(using)
     return intervals.filter(**wanted).first() or intervals.create(**wanted)
@@ -101,30 +101,30 @@ def _daily(at: time, using: str = "default") -> CrontabSchedule:
 
 # What staff change ----------------------------------------------------------------------------------
 
-# Beat looks at its rows every five seconds.
+# Beat checks its rows every five seconds.
 SHORTEST_SECONDS, LONGEST_SECONDS = 5, 31 * DAY
-# Between these nobody needs to be warned: seconds by kind of run.
+# Usual intervals by kind of run, in seconds. Others cause a warning.
 USUAL = {
     SyncRun.Kind.CHANGES: (15, 15 * MINUTE),
     SyncRun.Kind.RECONCILE: (10 * MINUTE, DAY),
     SyncRun.Kind.FULL: (6 * HOUR, 7 * DAY),
 }
 _IN_WORDS = {
-    SyncRun.Kind.CHANGES: "look for changes",
-    SyncRun.Kind.RECONCILE: "compare every row's stamp with Odoo",
-    SyncRun.Kind.FULL: "read every row again",
-    SWEEP: "bridge: pick up waiting runs, close dead ones",
-    "bridge: resolve writes": "bridge: find out what became of unanswered writes to Odoo",
-    "bridge: prune runs": "bridge: forget runs that ended 30 days ago",
-    "bridge: prune writes": "bridge: forget writes to Odoo, and their keys, after a year",
-    "bridge: prune audit": "bridge: forget logins and exports after 180 days",
-    "bridge: expired tokens": "bridge: forget expired logins",
-    "celery.backend_cleanup": "Celery: forget old results",
+    SyncRun.Kind.CHANGES: "check for changes",
+    SyncRun.Kind.RECONCILE: "check every timestamp",
+    SyncRun.Kind.FULL: "re-read everything",
+    SWEEP: "Housekeeping: start waiting runs, close interrupted ones",
+    "bridge: resolve writes": "Housekeeping: find out the outcome of unanswered writes to Odoo",
+    "bridge: prune runs": "Housekeeping: delete runs older than 30 days",
+    "bridge: prune writes": "Housekeeping: delete writes to Odoo, with their keys, after a year",
+    "bridge: prune audit": "Housekeeping: delete logins and exports older than 180 days",
+    "bridge: expired tokens": "Housekeeping: delete expired logins",
+    "celery.backend_cleanup": "Celery: delete old results",
 }
 
 
 def known(task: PeriodicTask) -> Default | None:
-    """Which of ours ``task`` is; None for one that somebody else put there."""
+    """The schedule of ours that ``task`` is; None for a task that is not ours."""
     ours = {schedule.name: schedule for schedule in defaults()}.get(task.name)
     if ours is None or ours.task != task.task:
         return None
@@ -135,12 +135,13 @@ def known(task: PeriodicTask) -> Default | None:
 
 
 def changeable(task: PeriodicTask) -> bool:
-    """Whether staff may change it. Not the sweep: it is the heartbeat of beat and workers."""
+    """Whether staff may change ``task``. The sweep is excluded: it is the heartbeat of beat and
+    workers."""
     return known(task) is not None and task.name != SWEEP
 
 
 def sync_of(task: PeriodicTask) -> tuple[str, SyncRun.Kind] | None:
-    """The stream and the kind of run that ``task`` starts, if it starts runs."""
+    """The stream and the kind of run that ``task`` starts; None if it does not start runs."""
     ours = known(task)
     if ours is None or ours.task != SYNC_TASK:
         return None
@@ -149,20 +150,20 @@ def sync_of(task: PeriodicTask) -> tuple[str, SyncRun.Kind] | None:
 
 
 def in_words(task: PeriodicTask) -> str:
-    """``contacts: look for changes``."""
+    """``contacts: check for changes``."""
     sync = sync_of(task)
     if sync:
         return f"{sync[0].replace('_', ' ')}: {_IN_WORDS[sync[1]]}"
-    return _IN_WORDS.get(task.name, f"{task.task}, which the bridge does not know")
+    return _IN_WORDS.get(task.name, f"{task.task}, which is not a task of the bridge")
 
 
 def every_seconds(task: PeriodicTask) -> int | None:
-    """The interval of ``task``; None if it runs at a time of the day."""
+    """The interval of ``task``; None if it runs at a time of day."""
     return round(task.interval.schedule.run_every.total_seconds()) if task.interval else None
 
 
 def daily_at(task: PeriodicTask) -> time | None:
-    """The time (UTC) ``task`` runs at every day; None if it does something else."""
+    """The time (UTC) at which ``task`` runs every day; None for any other schedule."""
     row = task.crontab
     if row is None or {row.day_of_week, row.day_of_month, row.month_of_year} != {"*"}:
         return None
@@ -180,7 +181,7 @@ def when_in_words(task: PeriodicTask) -> str:
 
 
 def past(moment: datetime | None, now: datetime) -> datetime | None:
-    """``moment``, or None if it lies in the future: then a clock was wrong when it was noted."""
+    """``moment``, or None if it lies in the future: then a clock was wrong when it was stored."""
     return moment if moment and moment <= now else None
 
 
@@ -188,7 +189,7 @@ def next_run(task: PeriodicTask, now: datetime) -> datetime | None:
     """When beat sends ``task`` next, calculated as beat does; ``now`` if it is due, None if paused."""
     if not task.enabled:
         return None
-    # Never sent since it was changed or resumed: beat counts from then.
+    # If it was not sent since it was changed or resumed, beat counts from that change.
     last = past(task.last_run_at, now) or past(task.date_changed, now) or now
     schedule = task.schedule
     schedule.nowfun = lambda: now
@@ -197,7 +198,7 @@ def next_run(task: PeriodicTask, now: datetime) -> datetime | None:
 
 
 def warnings(task: PeriodicTask, usual_seconds: float | None = None) -> list[str]:
-    """What is unwise about the interval. ``usual_seconds``: how long its runs take."""
+    """Warnings about the interval of ``task``. ``usual_seconds``: how long its runs usually take."""
     sync, seconds = sync_of(task), every_seconds(task)
     if sync is None or seconds is None:
         return []
@@ -205,26 +206,28 @@ def warnings(task: PeriodicTask, usual_seconds: float | None = None) -> list[str
     shortest, longest = USUAL[kind]
     found = []
     if seconds < shortest:
-        found.append(f"Every {interval(seconds)} is very often: each run costs Odoo some queries.")
+        found.append(
+            f"Every {interval(seconds)} is very frequent: each run costs Odoo some queries."
+        )
     if usual_seconds and seconds < usual_seconds:
         found.append(
             f"Its runs take {interval(max(1, round(usual_seconds)))}, longer than the "
-            "interval: every run that finds the last one at work is skipped."
+            "interval. A run that starts while the previous one is still running is skipped."
         )
     if seconds > longest:
         found.append(
             "The mirror counts as stale after 15 minutes without a run."
             if kind == SyncRun.Kind.CHANGES
-            else f"Every {interval(seconds)} is very seldom: what the quicker runs cannot "
-            "see is found as late as that."
+            else f"Every {interval(seconds)} is very infrequent: changes that the quicker runs "
+            "cannot see are found only that late."
         )
     return found
 
 
 def change(task: PeriodicTask, when: int | time) -> None:
-    """Run ``task`` every so many seconds, or every day at a time (UTC); its expiry follows.
+    """Run ``task`` at an interval in seconds, or every day at a time (UTC), and set its expiry.
 
-    Saved as a row, never by ``update()``: only that tells beat.
+    The row is saved with ``save()`` and never with ``update()``, because only ``save()`` notifies beat.
     """
     if isinstance(when, int):
         task.interval, task.crontab = _interval(when), None
@@ -247,5 +250,5 @@ def resume(task: PeriodicTask) -> None:
 
 
 def _save(task: PeriodicTask, *names: str) -> None:
-    # These columns alone: beat writes its last tick into the same row meanwhile.
+    # Only these columns, because beat may write its last tick into the same row at the same time.
     task.save(update_fields=[*names, "date_changed"])

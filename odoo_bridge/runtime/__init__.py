@@ -1,1 +1,1 @@
-"""How the processes of the bridge run: their variables, start, logs, connections and requests."""
+"""The runtime of the bridge's processes: environment, start, logs, connections and requests."""

@@ -1,7 +1,7 @@
-"""The cache that processes share: JSON in Redis, and this process's memory while Redis is down.
+"""The cache that processes share: JSON in Redis, or this process's memory while Redis is down.
 
-Whoever may write to Redis must not gain more than that. Django's own backend unpickles what it
-reads, and unpickling runs code. Here a value is JSON, and anything else is no value at all.
+An attacker who can write to Redis must not be able to run code. Django's own backend unpickles what it
+reads, and unpickling runs code. Here a value is JSON, and anything else counts as missing.
 """
 
 import logging
@@ -17,22 +17,23 @@ from redis.exceptions import RedisError, ResponseError
 
 logger = logging.getLogger(__name__)
 
-# No value of ours comes near it; a foreign one is not read any further.
+# Much more than any value of ours; only this much of a foreign value is read.
 MAX_BYTES = 256 * 1024
-# How long Redis is left alone after it failed: then one request tries it again.
+# How long Redis is not used after it failed; then one request tries it again.
 REST_SECONDS = 5.0
-# What orjson would spell in its own way must not come back as something else.
+# Refuse types that orjson would convert, because they would be read back as another type.
 _STRICT = (
     orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
-# Redis's words for a key of another type, and for a text where INCR needs a number.
+# Redis's messages for a key of another type, and for a text where INCR needs a number.
 _FOREIGN = ("WRONGTYPE", "value is not an integer", "increment or decrement would overflow")
 
 
 class JsonSerializer:
-    """None, booleans, numbers, texts, and lists and dicts of them. Raises TypeError for others."""
+    """Stores None, booleans, numbers, texts, and lists and dicts of them. Raises TypeError for
+    others."""
 
     def dumps(self, value: Any) -> bytes:
         return orjson.dumps(value, option=_STRICT)
@@ -42,7 +43,7 @@ class JsonSerializer:
 
 
 class _Client(RedisCacheClient):
-    """Django's client, for which what it did not write is not there."""
+    """Django's client, but values that it did not write count as missing."""
 
     def get(self, key: Any, default: Any) -> Any:
         try:
@@ -53,7 +54,7 @@ class _Client(RedisCacheClient):
             raise
         try:
             return orjson.loads(stored) if len(stored) <= MAX_BYTES else default
-        except ValueError:  # not JSON; nothing at all, too
+        except ValueError:  # not JSON, or empty
             return default
 
     def get_many(self, keys: Iterable[Any]) -> dict[Any, Any]:
@@ -66,7 +67,7 @@ class _Client(RedisCacheClient):
             return int(super().incr(key, delta))
         except ResponseError as exc:
             if _is_foreign(exc):
-                raise ValueError(f"Key {key!r} is no number.") from None
+                raise ValueError(f"Key {key!r} is not a number.") from None
             raise
 
     def has_key(self, key: Any) -> bool:
@@ -84,14 +85,14 @@ def _is_foreign(exc: ResponseError) -> bool:
 
 
 class _Outage:
-    """Whether Redis failed a moment ago, for all threads of this process."""
+    """Whether Redis failed recently, for all threads of this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._try_again_at: float | None = None
 
     def is_over(self) -> bool:
-        """Whether to try Redis. While it is down, one thread in REST_SECONDS is told yes."""
+        """Whether to try Redis. While it is down, this is true for one thread every REST_SECONDS."""
         with self._lock:
             if self._try_again_at is None:
                 return True
@@ -105,9 +106,9 @@ class _Outage:
             is_new = self._try_again_at is None
             self._try_again_at = time.monotonic() + REST_SECONDS
         if is_new:
-            # The text of the error may name the address, the class does not.
+            # The error's text may contain the address; its class does not.
             logger.warning(
-                "The cache in Redis fails (%s): each process counts for itself. If that Redis is up, "
+                "The cache in Redis failed (%s): each process counts for itself. If that Redis is up, "
                 "check CACHE_URL: some servers have database 0 only.",
                 type(exc).__name__,
             )
@@ -116,14 +117,14 @@ class _Outage:
         with self._lock:
             was_down, self._try_again_at = self._try_again_at is not None, None
         if was_down:
-            logger.info("The cache in Redis answers again.")
+            logger.info("The cache in Redis works again.")
 
 
 _outages: dict[str, _Outage] = {}
 
 
 def _either(name: str) -> Any:
-    """The method ``name`` of Django's Redis cache; of the one in memory while Redis is down."""
+    """The method ``name`` of Django's Redis cache, or of its memory cache while Redis is down."""
     in_redis, in_memory = getattr(RedisCache, name), getattr(LocMemCache, name)
 
     def call(cache: "SharedCache", *args: Any, **kwargs: Any) -> Any:
@@ -141,16 +142,16 @@ def _either(name: str) -> Any:
 
 
 class SharedCache(RedisCache):
-    """No call fails because of Redis, and none waits for it longer than one timeout.
+    """A cache whose calls never fail because of Redis, and wait for it for at most one timeout.
 
-    While Redis is down the values are in this process's memory: a limit then holds per process.
+    While Redis is down the values are in this process's memory, so a limit applies per process.
     """
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         options = {"serializer": JsonSerializer, **params.get("OPTIONS", {})}
         super().__init__(server, {**params, "OPTIONS": options})
         self._class = _Client
-        # Django makes one cache per thread; these are of the process.
+        # Django creates one cache per thread; these two are shared by the process.
         self.outage = _outages.setdefault(server, _Outage())
         self.memory = LocMemCache(f"while {server} is down", {"MAX_ENTRIES": 10_000})
 
@@ -166,8 +167,8 @@ class SharedCache(RedisCache):
     delete_many = _either("delete_many")
 
     def clear(self) -> None:
-        """Delete what is under our prefix. The database may hold Celery's queue besides, so it is
-        not flushed."""
+        """Delete the keys with our prefix. The database is not flushed, because it may also hold
+        Celery's queue."""
         self.memory.clear()
         try:
             cast(_Client, self._cache).delete_like(f"{self.key_prefix}:*")

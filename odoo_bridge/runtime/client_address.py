@@ -1,8 +1,8 @@
-"""The address a request comes from: one rule for the lockout, the limits and the logs.
+"""The client's address of a request, determined in one way for lockouts, limits and logs.
 
-With ``NUM_PROXIES`` proxies in front of this service each of them appends the address it was called
-from to ``X-Forwarded-For``, so the entry that counts is ``NUM_PROXIES`` from the right. Entries
-further left are whatever the client wrote there.
+Each of the ``NUM_PROXIES`` proxies in front of this service appends the address that called it to
+``X-Forwarded-For``. So the client's entry is ``NUM_PROXIES`` from the right. Entries further left come
+from the client and cannot be trusted.
 """
 
 import logging
@@ -17,21 +17,21 @@ from django.http import HttpRequest, HttpResponseBase
 
 logger = logging.getLogger(__name__)
 
-# Stands for a client without an address, behind a Unix socket for example. It must be an address: it
-# is stored in columns of PostgreSQL's type inet.
+# The address of a client without one, for example behind a Unix socket. It must be a valid address,
+# because it is stored in columns of PostgreSQL's type inet.
 UNKNOWN = "0.0.0.0"  # noqa: S104 (nothing is bound to it)
 # An address with brackets, zone and port is shorter than this.
 _LONGEST = 100
-# Who has one IPv6 address has 2**64 of them: the smallest network that providers give out.
+# A client with one IPv6 address has 2**64 of them: /64 is the smallest network that providers assign.
 _IPV6_PREFIX = 64
 
 
 def client_address(request: HttpRequest) -> str:
-    """The client's IP address, always a valid one: ``203.0.113.7``, ``2001:db8::7``, ``0.0.0.0`` when
-    it is not known.
+    """The client's IP address, always a valid one: ``203.0.113.7``, ``2001:db8::7``, or ``0.0.0.0`` if
+    it is unknown.
 
-    An entry that is no address (``unknown``, ``_hidden``, nothing) leaves the address of the
-    connection. With fewer entries than proxies the leftmost one counts.
+    If the entry is not an address (``unknown``, ``_hidden``, empty), it is the address of the
+    connection. If there are fewer entries than proxies, it is the leftmost one.
     """
     proxies: int = settings.NUM_PROXIES
     found = None
@@ -43,7 +43,7 @@ def client_address(request: HttpRequest) -> str:
 
 
 def client_network(request: HttpRequest) -> str:
-    """What limits count for: an IPv4 address, or the first address of an IPv6 address's /64.
+    """The key for counting limits: an IPv4 address, or the first address of an IPv6 address's /64.
 
     For ``AXES_CLIENT_IP_CALLABLE`` and the throttles.
     """
@@ -75,33 +75,32 @@ def parse(text: str | None) -> IPv4Address | IPv6Address | None:
 
 # NUM_PROXIES and the requests that arrive -------------------------------------------------------------
 
-# Seconds between two notes of one process, and for how long the overview shows one.
+# Seconds between two notes of one process, and how long the overview shows a note.
 _NOTE_EVERY, _NOTE_LASTS = 3600, 2 * 3600
 
 UNEXPECTED = (
     "Requests arrive with X-Forwarded-For, but NUM_PROXIES is 0, so that header is ignored. Behind a "
-    "proxy everybody then has the proxy's address: limits count, and wrong passwords lock out, all of "
-    "them together."
+    "proxy all clients then share the proxy's address, and so share rate limits and lockouts."
 )
 UNEXPECTED_REMEDY = (
-    "If a proxy of yours stands in front, set NUM_PROXIES to the number of proxies. Without a proxy "
-    "somebody made the header up; ignore this."
+    "If there is a proxy in front, set NUM_PROXIES to the number of proxies. If there is none, a "
+    "client invented the header, and you can ignore this."
 )
 MISSING = (
-    "NUM_PROXIES is {proxies}, but requests arrive without X-Forwarded-For. They are counted by the "
-    "address of the connection, which is the proxy's for everybody."
+    "NUM_PROXIES is {proxies}, but requests arrive without X-Forwarded-For. So limits use the address "
+    "of the connection, and all clients share the proxy's address."
 )
 MISSING_REMEDY = (
-    "Let the proxy append the client's address to X-Forwarded-For, or set NUM_PROXIES=0 if there is "
-    "no proxy. With a proxy missing, clients could write that header themselves."
+    "Configure the proxy to append the client's address to X-Forwarded-For, or set NUM_PROXIES=0 if "
+    "there is no proxy: otherwise clients could write that header themselves."
 )
-# Health checks and scrapes come from inside the network and past the proxy.
+# Health checks and metrics scrapes come from inside the network and bypass the proxy.
 _PAST_THE_PROXY = ("/api/health/", "/api/metrics", "/metrics")
 
 
 class ProxyWatch:
-    """Notices that ``NUM_PROXIES`` does not fit the requests that arrive: a warning in the log, once
-    a process, and a banner on the overview for as long as it goes on."""
+    """Detects that ``NUM_PROXIES`` does not match the requests that arrive. It logs one warning per
+    process, and the overview shows a banner while such requests arrive."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -130,7 +129,7 @@ class ProxyWatch:
 
 
 def proxy_mismatch() -> tuple[str, str] | None:
-    """What is wrong with ``NUM_PROXIES`` and what to do, if requests showed it in the last hours."""
+    """The problem with ``NUM_PROXIES`` and its remedy, if recent requests showed one."""
     return _words() if cache.get(_key()) is True else None
 
 
@@ -141,5 +140,5 @@ def _words() -> tuple[str, str]:
 
 
 def _key() -> str:
-    # By the setting: a note about the value before a restart says nothing about the new one.
+    # The key contains the setting, so a note does not outlive a restart with another value.
     return f"proxy-mismatch:{settings.NUM_PROXIES}"

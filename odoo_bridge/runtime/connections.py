@@ -1,10 +1,10 @@
-"""A worker of gunicorn whose threads wait for no client.
+"""A gunicorn worker whose threads do not wait for clients.
 
-gunicorn's threads read a request and send its answer themselves, so a few clients that send half a
-request, or do not read, take them all. Here the worker's event loop receives a request until it is
-whole and only then gives it to a thread; what the client does not take at once of an answer, the
-loop sends on. A file that is made while it is sent is the exception: its thread waits for the client,
-but not for long, and odoo_bridge/api/waiting.py limits how many do.
+gunicorn's threads read a request and send its response themselves, so a few clients that send half a
+request, or do not read, can occupy all threads. Here the worker's event loop receives a request, and
+passes it to a thread only when it is complete. The loop also sends the part of a response that the
+client does not read at once. The exception is a file that is generated while it is sent: its thread
+waits for the client, but only briefly, and odoo_bridge/api/waiting.py limits the number of such threads.
 """
 
 import json
@@ -23,15 +23,15 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from odoo_bridge.runtime.startup import stop
 
-# Seconds for a whole request to arrive, and for the client to take anything of what is sent.
+# Seconds for a whole request to arrive, and for the client to read anything of a response.
 ARRIVE_SECONDS = 20.0
 TAKE_SECONDS = 20.0
 MAX_HEAD = 64 * 1024
-# Django's limit of a body, DATA_UPLOAD_MAX_MEMORY_SIZE.
+# The same as Django's limit for a body, DATA_UPLOAD_MAX_MEMORY_SIZE.
 MAX_BODY = 2_621_440
-# Of an answer, waiting to be sent; a thread that makes more waits.
+# Unsent bytes of one response; a thread that produces more waits.
 MAX_UNSENT = 4 * 1024 * 1024
-# Of all requests that arrive and answers that are sent, per process.
+# Bytes of all arriving requests and unsent responses, per process.
 MAX_HELD = 128 * 1024 * 1024
 
 _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*(\d{1,15})[ \t]*(?=\r\n)", re.IGNORECASE)
@@ -40,14 +40,15 @@ _CONTINUE = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue", re.IGNORECASE)
 
 
 class _Held:
-    """Bytes that this process keeps for its clients."""
+    """Counts the bytes that this process buffers for its clients."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.size = 0
 
     def add(self, size: int) -> bool:
-        """Whether there is room for ``size`` more; then they count. Less than nothing always fits."""
+        """Add ``size`` bytes and return True, or return False if they exceed the limit. A negative
+        size is always accepted."""
         with self._lock:
             fits = size <= 0 or self.size + size <= MAX_HELD
             if fits:
@@ -59,7 +60,7 @@ _held = _Held()
 
 
 class _Outgoing:
-    """A client's socket. ``sendall`` waits for the client only when MAX_UNSENT is exceeded."""
+    """A client's socket. ``sendall`` waits for the client only if MAX_UNSENT is exceeded."""
 
     def __init__(self, sock: Any) -> None:
         self._sock = sock
@@ -75,11 +76,11 @@ class _Outgoing:
         return bool(self._unsent)
 
     def sendall(self, data: bytes) -> None:
-        """Raises OSError when the client is gone, or has taken nothing for TAKE_SECONDS."""
+        """Raises OSError if the client is gone, or has read nothing for TAKE_SECONDS."""
         if not self.has_unsent:
             self.took_at = time.monotonic()
         if not _held.add(len(data)):
-            raise ConnectionAbortedError("too many answers wait for their clients")
+            raise ConnectionAbortedError("too many responses wait for their clients")
         with self._lock:
             self._unsent += data
         self.flush()
@@ -88,14 +89,14 @@ class _Outgoing:
                 selector.register(self._sock, selectors.EVENT_WRITE)
                 left = self.took_at + TAKE_SECONDS - time.monotonic()
                 if left <= 0 or not selector.select(left):
-                    raise ConnectionAbortedError("the client does not read its answer")
+                    raise ConnectionAbortedError("the client does not read its response")
             self.flush()
 
-    # Small messages of gunicorn's own.
+    # gunicorn itself uses send() for small messages.
     send = sendall
 
     def flush(self) -> None:
-        """Send what the client takes now. Raises OSError when it is gone."""
+        """Send as much as the client reads now. Raises OSError if it is gone."""
         with self._lock:
             self._sock.setblocking(False)
             sent = 0
@@ -119,18 +120,18 @@ class _Outgoing:
 
 
 class _Connection(TConn):
-    """``arrived``: what has come of a request. ``timeout``: when the connection is given up."""
+    """``arrived``: the bytes of the request so far. ``timeout``: when the connection is closed."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.sock: Any = _Outgoing(self.sock)
         self.arrived = bytearray()
         self.told_to_continue = False
-        # Reads nothing from the socket: what a thread gets is whole.
+        # Reads nothing from the socket, because a thread gets only complete requests.
         self.parser = RequestParser(self.cfg, iter(()), self.client)
 
     def receive(self) -> bool:
-        """Take what is there. False when the client has closed, or there is no room."""
+        """Read the available bytes. Returns False if the client closed, or the buffers are full."""
         try:
             data = self.sock.recv(64 * 1024)
         except BlockingIOError:
@@ -140,8 +141,8 @@ class _Connection(TConn):
         self.arrived += data
         return True
 
-    def hand_over(self) -> None:
-        """Give what arrived to the parser."""
+    def pass_to_parser(self) -> None:
+        """Pass the received bytes to the parser."""
         self.parser.unreader.unread(bytes(self.arrived))
         self.forget()
 
@@ -151,12 +152,13 @@ class _Connection(TConn):
         self.told_to_continue = False
 
     def close(self, graceful: bool = False) -> None:
-        # Never waits for the client, as gunicorn's graceful way does.
+        # Never wait for the client, as gunicorn's graceful close does.
         self.forget()
         try:
             if graceful:
                 self.sock.shutdown(SHUT_WR)
-                # What it sent besides; left there, the system would cut our answer off.
+                # Read what the client also sent. If it were left unread, the system would reset the
+                # connection and cut off our response.
                 self.sock.setblocking(False)
                 self.sock.recv(64 * 1024)
         except OSError:
@@ -165,7 +167,7 @@ class _Connection(TConn):
 
 
 def verdict(arrived: bytes | bytearray) -> tuple[str, int]:
-    """What to do with a request of which that has come: ``("wait", 0)``, ``("ready", 0)``, or
+    """What to do with a request after these bytes: ``("wait", 0)``, ``("ready", 0)`` or
     ``("refuse", status)``."""
     end = arrived.find(b"\r\n\r\n")
     if end < 0:
@@ -176,7 +178,7 @@ def verdict(arrived: bytes | bytearray) -> tuple[str, int]:
     if _CHUNKED.search(head):
         return "refuse", 411
     lengths = _LENGTH.findall(head)
-    # One that is no number, or a second one: gunicorn's parser says what is wrong with it.
+    # If the length is not a number, or given twice, gunicorn's parser reports the error.
     length = int(lengths[0]) if len(lengths) == 1 else 0
     if length > MAX_BODY:
         return "refuse", 413
@@ -191,7 +193,7 @@ _REFUSALS = {
 
 
 def refusal(status: int) -> bytes:
-    """The answer, in the shape of the API's errors."""
+    """The response, in the shape of the API's errors."""
     reason, code, message = _REFUSALS[status]
     body = json.dumps({"error": {"code": code, "message": message}}).encode()
     head = (
@@ -205,7 +207,7 @@ class BufferingWorker(ThreadWorker):
     """gunicorn's worker with threads, for plain HTTP: TLS ends at the proxy."""
 
     def init_process(self) -> None:
-        # Whose answer is being sent, and whether another request may follow.
+        # The connections with an unsent response, and whether another request may follow.
         self.sending: dict[_Connection, bool] = {}
         super().init_process()
 
@@ -221,7 +223,8 @@ class BufferingWorker(ThreadWorker):
         self._await_request(_Connection(self.cfg, sock, client, listener.getsockname()))
 
     def _make_room(self) -> None:
-        """Give up the oldest connections that wait for a request: idle ones must not keep others out."""
+        """Close the oldest connection that waits for a request, so that idle ones do not keep
+        others out."""
         idle = len(self.pending_conns) + len(self.keepalived_conns)
         if self.nr_conns < self.worker_connections or not idle:
             return
@@ -233,14 +236,14 @@ class BufferingWorker(ThreadWorker):
             self._drop(self.pending_conns[0])
 
     def on_client_socket_readable(self, conn: _Connection, client: Any) -> None:
-        """A kept connection has another request."""
+        """A kept-alive connection has another request."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         self._await_request(conn)
 
     def _await_request(self, conn: _Connection) -> None:
         conn.sock.setblocking(False)
-        # In the order of their ends: murder_pending() closes those that are over.
+        # pending_conns is ordered by timeout; murder_pending() closes the expired ones.
         conn.timeout = time.monotonic() + ARRIVE_SECONDS
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_arrival, conn))
@@ -267,11 +270,11 @@ class BufferingWorker(ThreadWorker):
             conn.sock.sendall(refusal(status))
             self._send_rest(conn, keep=False)
             return
-        conn.hand_over()
+        conn.pass_to_parser()
         conn.data_ready = True
         self.enqueue_req(conn)
 
-    # An answer leaves ----------------------------------------------------------------------------
+    # A response is sent ----------------------------------------------------------------------------
 
     def finish_request(self, conn: _Connection, fs: Any) -> None:
         """A thread is done with a request."""
@@ -305,7 +308,7 @@ class BufferingWorker(ThreadWorker):
             return
         further = conn.parser.unreader.take_buffered()
         if further and _held.add(len(further)):
-            # Sent behind the request before, which an HTTP client may do.
+            # The client has already sent its next request (pipelining).
             conn.arrived += further
             self._await_request(conn)
             self._look_at(conn)
@@ -332,7 +335,8 @@ class BufferingWorker(ThreadWorker):
         conn.close(graceful=True)
 
     def murder_pending(self) -> None:
-        """Give up clients that are too slow, and when stopping those that have sent nothing."""
+        """Close connections of clients that are too slow and, when stopping, of those that sent
+        nothing."""
         super().murder_pending()
         late = time.monotonic() - TAKE_SECONDS
         for conn in [conn for conn in self.sending if conn.sock.took_at < late]:
@@ -345,7 +349,7 @@ class BufferingWorker(ThreadWorker):
 
 
 class QuietLogger(Logger):
-    """gunicorn's own log in the format of all others, without secrets."""
+    """gunicorn's own log in the format of all other logs, without secrets."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
@@ -356,7 +360,7 @@ class QuietLogger(Logger):
         try:
             log_format = settings.LOG_FORMAT
         except ImproperlyConfigured as exc:
-            # The first look at the settings: once, before workers start.
+            # This is the first access to the settings: it happens once, before workers start.
             stop(str(exc))
         formatter = {"plain": PlainFormatter, "json": JsonFormatter}[log_format]()
         for handler in (*self.error_log.handlers, *self.access_log.handlers):

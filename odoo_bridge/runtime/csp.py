@@ -1,13 +1,13 @@
-"""The Content-Security-Policy of every answer; the admin's differs in two words."""
+"""The Content-Security-Policy of every response. The admin needs two exceptions."""
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-# Unfold's Alpine.js evaluates the attributes of its own templates, and sets styles in them. Scripts
-# in the page, handlers like onclick and javascript: links stay forbidden, which is what text from
-# Odoo could bring.
+# Unfold's Alpine.js evaluates attributes of its own templates and sets inline styles. Inline scripts,
+# handlers such as onclick, and javascript: links stay forbidden, because text from Odoo could contain
+# them.
 ADMIN = {
     "script-src": [SELF, UNSAFE_EVAL],
     "style-src": [SELF, UNSAFE_INLINE],

@@ -1,7 +1,7 @@
-"""Variables from ``.env`` and the environment: all are checked, and all problems reported at once.
+"""Variables from ``.env`` and the environment: all are checked, and all problems are reported at once.
 
-No message shows a value: a password may stand in the wrong place. Django's settings are not needed
-here, and bin/start runs this file before there are any.
+No message shows a value, because a password may be in the wrong place. This module does not need
+Django's settings: bin/start runs it before they exist.
 """
 
 import os
@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 _TRUE = ("1", "true", "yes", "on", "y", "ok", "t")
 _FALSE = ("0", "false", "no", "off", "n", "f")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
-# A value between quotes, then perhaps a comment.
+# A quoted value, optionally followed by a comment.
 _QUOTED = re.compile(r"'([^']*)'(?:\s+#.*)?|\"((?:[^\"\\]|\\.)*)\"(?:\s+#.*)?", re.DOTALL)
 _HOST = re.compile(r"[\w.-]+|\[[0-9A-Fa-f:.]+\]|[0-9A-Fa-f:.]+")
 _LARGEST_ID = 2**31 - 1
@@ -27,7 +27,7 @@ _SQLITE = {"ENGINE": "django.db.backends.sqlite3"}
 
 
 class ConfigurationError(ImproperlyConfigured):
-    """Variables are missing or wrong. ``problems``: a sentence for each, by its name."""
+    """Variables are missing or wrong. ``problems`` has a sentence for each, by the variable's name."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         self.problems = dict(problems)
@@ -55,9 +55,9 @@ class MailServer:
 
 
 class Environment:
-    """Typed access to variables. An empty variable is one that is not set.
+    """Typed access to variables. An empty variable counts as not set.
 
-    A problem is noted and the default returned, so that ``stop_if_wrong`` can name all of them.
+    A problem is stored and the default returned, so that ``stop_if_wrong`` can report all of them.
     """
 
     def __init__(self, variables: MutableMapping[str, str] = os.environ) -> None:
@@ -70,13 +70,13 @@ class Environment:
             raise ConfigurationError(self._problems)
 
     def wrong(self, name: str, problem: str) -> None:
-        """Note that the variable ``name`` is wrong: ``problem`` completes the sentence."""
+        """Store that the variable ``name`` is wrong: ``problem`` completes the sentence."""
         self._problems.setdefault(name, problem)
 
     def read_file(self, path: Path, without: str = "") -> None:
-        """Add the variables in ``path`` that the environment does not have. The file may be absent.
+        """Add the variables in ``path`` that the environment does not have. The file may be missing.
 
-        ``without``: leave out those whose names begin with this.
+        ``without``: skip variables whose names begin with this prefix.
         """
         try:
             text = path.read_bytes().decode("utf-8-sig")
@@ -104,33 +104,34 @@ class Environment:
     def text(self, name: str, default: str = "") -> str:
         value = self._variables.get(name, "").strip()
         if not value.isprintable():
-            self.wrong(name, "holds a character that cannot be printed")
+            self.wrong(name, "contains a character that cannot be printed")
             return default
         return value or default
 
     def secret(self, name: str, minimum: int = 0, make_one: str = "") -> str:
-        """A password or a key, blanks included. ``minimum`` characters; more than 0: it must be set."""
-        # The line end of a file that was read by something that keeps it is no part of a password.
+        """A password or a key, spaces included, of at least ``minimum`` characters. Required if
+        ``minimum`` is more than 0."""
+        # A line end is not part of the password: some tools keep the one at the end of a file.
         value = self._variables.get(name, "").strip("\r\n")
         if minimum and not value:
             self.wrong(
                 name, f"is not set: at least {minimum} random characters. {make_one}".strip()
             )
         elif not value.isprintable():
-            self.wrong(name, "holds a character that cannot be printed")
+            self.wrong(name, "contains a character that cannot be printed")
         elif len(value) < minimum:
             self.wrong(name, f"must have at least {minimum} characters. {make_one}".strip())
         return value
 
     def header(self, name: str) -> str:
-        """A secret that is sent in an HTTP header, which takes ASCII without blanks."""
+        """A secret that is sent in an HTTP header, which allows only ASCII without spaces."""
         value = self.secret(name).strip()
         if not re.fullmatch(r"[!-~]*", value):
-            self.wrong(name, "must be letters, digits and signs without blanks")
+            self.wrong(name, "must be ASCII letters, digits and signs without spaces")
         return value
 
     def words(self, name: str, default: Sequence[str] = ()) -> list[str]:
-        """The parts between commas, without the empty ones."""
+        """The non-empty parts between commas."""
         found = [word.strip() for word in self.text(name).split(",")]
         return [word for word in found if word] or list(default)
 
@@ -206,7 +207,7 @@ class Environment:
         return found
 
     def http_url(self, name: str, required: bool = True) -> str:
-        """The address of a web server, without a slash at its end."""
+        """The URL of a web server, without a trailing slash."""
         value = self.text(name).rstrip("/")
         if not value:
             if required:
@@ -218,7 +219,7 @@ class Environment:
         if not (parts and _is_http(parts)):
             self.wrong(name, "must look like https://odoo.example.com, without a login or a query")
         elif re.match(r"/(web|odoo)(/|$)", parts.path):
-            self.wrong(name, "must be the address alone, without the page that follows it")
+            self.wrong(name, "must be the address alone, without the path of a page")
         return value
 
     def mail_server(self, name: str) -> MailServer | None:
@@ -292,7 +293,7 @@ class Environment:
 
 
 def next_database(redis_url: str) -> str:
-    """The address of another database on the same server, which has 16 unless told otherwise."""
+    """The URL of another database on the same server, which has 16 by default."""
     if not redis_url:
         return ""
     parts = urlsplit(redis_url)
@@ -301,34 +302,34 @@ def next_database(redis_url: str) -> str:
 
 
 def _assignment(line: str) -> dict[str, str]:
-    """``NAME=value`` as a dict, which is empty for a comment. Raises ValueError for another line."""
+    """``NAME=value`` as a dict, empty for a comment. Raises ValueError for any other line."""
     if not line or line.startswith("#"):
         return {}
     match = _ASSIGNMENT.fullmatch(line)
     if match is None:
-        raise ValueError("is not NAME=value (no blanks around the =)")
+        raise ValueError("is not NAME=value (no spaces around the =)")
     name, value = match[1], match[2].strip()
     if "\0" in value:
-        raise ValueError("holds a zero byte")
+        raise ValueError("contains a zero byte")
     if value[:1] in ("'", '"'):
         quoted = _QUOTED.fullmatch(value)
         if quoted is None:
-            raise ValueError("has a quote that is not closed, or text behind it")
+            raise ValueError("has a quote that is not closed, or text after the closing quote")
         if quoted[1] is not None:
             return {name: quoted[1]}
         return {name: re.sub(r"\\([^nrt])", r"\1", quoted[2])}
-    # As Docker Compose reads the same file.
+    # Docker Compose reads the same file in this way.
     return {name: re.sub(r"(^|\s+)#.*", "", value)}
 
 
 def _split(value: str) -> SplitResult | None:
-    """The parts of an address; None if it has none, or a login in a place where it would be shown."""
+    """The parts of a URL; None if it is invalid, or has a login in a part that would be shown."""
     try:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError:
         return None
-    # The part of a password behind an unescaped "/" or "?" is read as path or query.
+    # The part of a password after an unescaped "/" or "?" is parsed as path or query.
     if "@" in parts.path + parts.query or "#" in value or not value.isprintable() or " " in value:
         return None
     return parts
@@ -357,7 +358,7 @@ def _database(value: str) -> dict[str, Any] | None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             config = dict(environ.Env.db_url_config(value))
-    except Exception:  # Its message holds the password.
+    except Exception:  # Its message contains the password.
         return None
     if not config["NAME"] or any("\0" in str(part) for part in config.values()):
         return None
@@ -365,7 +366,7 @@ def _database(value: str) -> dict[str, Any] | None:
 
 
 def main() -> None:
-    """Print which of the variables in the arguments are set, in .env or in the environment."""
+    """Print those of the named variables that are set, in .env or in the environment."""
     env = Environment(dict(os.environ))
     env.read_file(Path(".env"))
     try:

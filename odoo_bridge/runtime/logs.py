@@ -1,4 +1,4 @@
-"""Logs without secrets, a record a line: as text, or as JSON for whatever collects them."""
+"""Logs without secrets, one line per record: as text, or as JSON for log collectors."""
 
 import json
 import logging
@@ -11,20 +11,20 @@ from typing import Any
 
 from odoo_bridge.odoo.redaction import redact, redacted
 
-# What every record has; anything else came in by ``extra=``.
+# The attributes of every record; all others were passed with ``extra=``.
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-# What ends a line somewhere, moves a terminal's cursor or turns the direction of writing.
+# Characters that end a line, move a terminal's cursor or change the writing direction.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def one_line(text: str) -> str:
-    """``text`` without line breaks and other control characters, which are spelled out."""
+    """``text`` with line breaks and other control characters escaped."""
     return _CONTROL.sub(lambda found: ascii(found.group())[1:-1], text)
 
 
 class PlainFormatter(logging.Formatter):
     """``2026-02-01 09:30:00,123 WARNING logger: message``. The lines of a traceback begin with ``|``,
-    so that no text in it can be taken for a record."""
+    so that no text in it can be mistaken for a record."""
 
     def __init__(self) -> None:
         super().__init__("{asctime} {levelname} {name}: {message}", style="{")
@@ -53,7 +53,7 @@ class JsonFormatter(logging.Formatter):
         for key, value in vars(record).items():
             if key not in ORDINARY and key not in line:
                 line[key] = value
-        # Redacted before JSON spells it: a secret with a quote or a backslash looks different then.
+        # Redact before encoding as JSON, which escapes quotes and backslashes in a secret.
         text = json.dumps(redacted(line), ensure_ascii=False)
         return _CONTROL.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
@@ -61,7 +61,7 @@ class JsonFormatter(logging.Formatter):
 def _traces(formatter: logging.Formatter, record: logging.LogRecord) -> list[str]:
     found = []
     if record.exc_info:
-        # Not the text that another formatter may have left on the record, unredacted.
+        # Format it again: the text cached on the record by another formatter may be unredacted.
         found.append(formatter.formatException(record.exc_info))
     if record.stack_info:
         found.append(record.stack_info)
@@ -71,5 +71,5 @@ def _traces(formatter: logging.Formatter, record: logging.LogRecord) -> list[str
 def show_redacted(
     kind: type[BaseException], exc: BaseException, trace: TracebackType | None
 ) -> None:
-    """For ``sys.excepthook``: the traceback of what nobody caught, without secrets."""
+    """For ``sys.excepthook``: print the traceback of an uncaught exception, without secrets."""
     sys.stderr.write(redact("".join(traceback.format_exception(kind, exc, trace))))

@@ -1,5 +1,5 @@
-"""What the bridge's connections to PostgreSQL have: a fast parser of moments and, where they serve
-web requests, a limit on the time of each statement."""
+"""The bridge's connections to PostgreSQL: a fast parser of timestamps and, for web requests, a time
+limit for each statement."""
 
 import math
 import threading
@@ -17,20 +17,20 @@ _CANCELED = "57014"
 
 
 def read_moments_fast(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """For the signal ``connection_created``. The driver takes a regular expression to each moment: a
-    tenth of what a page of a list costs."""
+    """For the signal ``connection_created``. The driver parses each timestamp with a regular expression,
+    which takes a tenth of the time of a list's page."""
     if connection.vendor != "postgresql":
         return
     from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 
     class Moments(BaseTzLoader):
-        timezone = UTC  # Django asks, and registers its own where it has another one
+        timezone = UTC  # Django registers its own loader unless this is its time zone
 
         def load(self, data: Any) -> datetime:
             try:
                 return datetime.fromisoformat(bytes(data).decode())
             except ValueError:
-                # Infinity, and years of five digits: the driver's errors say so.
+                # Infinity and five-digit years: let the driver raise its own error.
                 loaded: datetime = super().load(data)
                 return loaded
 
@@ -53,11 +53,11 @@ _thread = _Thread()
 
 @contextmanager
 def web_request() -> Iterator[None]:
-    """Within, PostgreSQL cancels statements that take longer than WEB_STATEMENT_TIMEOUT_SECONDS.
+    """In this block, PostgreSQL cancels statements that take longer than WEB_STATEMENT_TIMEOUT_SECONDS.
 
-    A connection that is made for a request keeps the limit, which costs one statement per connection:
-    threads of a web server do nothing else. One that the thread had before has it for the request
-    only. Other threads are not affected.
+    A connection that is opened for a request keeps the limit, because the web server's threads do
+    nothing else; this costs one statement per connection. A connection that the thread had before has
+    the limit only during the request. Other threads are not affected.
     """
     known = _thread.limited
     before, _thread.is_web = _thread.is_web, True
@@ -73,7 +73,7 @@ def web_request() -> Iterator[None]:
 
 @contextmanager
 def no_statement_timeout() -> Iterator[None]:
-    """Within, statements of a web request may take as long as those of any other program."""
+    """In this block, statements of a web request have no time limit."""
     before, _thread.is_web = _thread.is_web, False
     _end_limit()
     try:
@@ -84,19 +84,19 @@ def no_statement_timeout() -> Iterator[None]:
 
 
 def limit_statements(connection: Any, **_: Any) -> None:
-    """Give an open connection the limit if this thread is serving a web request.
+    """Set the limit on an open connection if this thread is serving a web request.
 
-    For the signal ``connection_created``, too.
+    Also the receiver of the signal ``connection_created``.
     """
     seconds = settings.WEB_STATEMENT_TIMEOUT_SECONDS
     driver = connection.connection
     if not (_thread.is_web and seconds and driver and connection.vendor == "postgresql"):
         return
-    # A transaction that is open when a request begins is somebody else's: in it the setting would
-    # be undone by a rollback.
+    # A transaction that is open when a request begins belongs to other code, and its rollback would
+    # undo the setting.
     if driver is _thread.limited or connection.in_atomic_block:
         return
-    # A connection that is broken fails at its first query, or is replaced before that.
+    # A broken connection fails at its first query, or is replaced before that.
     with suppress(connection.Database.Error):
         driver.execute(f"SET statement_timeout = {math.ceil(seconds * 1000)}")
         _thread.limited = driver
@@ -111,5 +111,5 @@ def _end_limit() -> None:
 
 
 def was_canceled(exc: BaseException | None) -> bool:
-    """Whether ``exc`` says that PostgreSQL canceled a statement."""
+    """Whether ``exc`` means that PostgreSQL canceled a statement."""
     return getattr(getattr(exc, "__cause__", None), "sqlstate", None) == _CANCELED

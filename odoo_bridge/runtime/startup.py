@@ -1,4 +1,4 @@
-"""What stops a program at its start, in a few lines with a remedy instead of a traceback."""
+"""Errors at the start of a program, as a few lines with a remedy instead of a traceback."""
 
 import errno
 import sys
@@ -21,9 +21,9 @@ _NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.ENOTDIR
 
 @contextmanager
 def explained(traceback: bool = False) -> Iterator[None]:
-    """End the program with a sentence where the reason lies outside of its code.
+    """End the program with an explanation if the cause of an error is outside of its code.
 
-    ``traceback``: let every error through, as ``--traceback`` asks.
+    ``traceback``: pass every error on unchanged, for ``--traceback``.
     """
     try:
         yield
@@ -42,7 +42,7 @@ def stop(text: str, code: int = EXIT_CONFIGURATION) -> NoReturn:
 
 
 def explain(exc: Exception) -> str | None:
-    """What is wrong and what to do about it; None for what only a traceback explains."""
+    """The problem and its remedy; None if only a traceback explains the error."""
     from kombu.exceptions import OperationalError as BrokerError
     from redis.exceptions import RedisError
 
@@ -62,7 +62,7 @@ def explain(exc: Exception) -> str | None:
 def _database(exc: Error) -> str | None:
     where = _database_name()
     try:
-        # The error may be an old connection's, or come from the attempt to make one.
+        # The error may be from an old connection, or from the attempt to open one.
         connection.close()
         connection.ensure_connection()
     except Error as failed:
@@ -72,8 +72,8 @@ def _database(exc: Error) -> str | None:
         return _unapplied(where)
     if state == _NO_PERMISSION:
         return (
-            f"{where}: {str(exc).strip()}\nGrant the user in DATABASE_URL this right; "
-            'docs/operations.md, "The database", names the rights that are needed.'
+            f"{where}: {str(exc).strip()}\nGrant this right to the user in DATABASE_URL; "
+            'docs/operations.md, "The database", lists the rights that are needed.'
         )
     if isinstance(exc, OperationalError):
         return f"{where}: {text}\n{remedy('database')}"
@@ -94,7 +94,7 @@ def _unapplied(where: str) -> str | None:
 
 
 def _database_name() -> str:
-    """The database as messages name it, without the password."""
+    """The name of the database in messages, without the password."""
     given = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"SQLite file {given['NAME']}"
@@ -108,8 +108,8 @@ def _connection_remedy() -> str:
             "Make the file and its folder writable for the user who runs this, or set DATABASE_URL."
         )
     return (
-        "Start PostgreSQL, or correct host, port, user, password or database in DATABASE_URL; "
-        "a database that does not exist is made with createdb."
+        "Start PostgreSQL, or correct host, port, user, password or database in DATABASE_URL. Create "
+        "a missing database with createdb."
     )
 
 
@@ -125,6 +125,6 @@ def _redis(exc: Exception) -> str:
 
 
 def _reason(exc: Exception) -> str:
-    """The first line of a driver's message, from where it says what happened."""
+    """The first line of a driver's message, without the part before the actual error."""
     text = str(exc).strip().partition("\n")[0] or type(exc).__name__
     return text.rpartition(" failed: ")[2].removeprefix("FATAL:").strip().rstrip(".") + "."

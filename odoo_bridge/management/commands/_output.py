@@ -1,4 +1,4 @@
-"""What the commands share: exit codes, ``--json``, a progress bar on a terminal."""
+"""Common parts of the commands: examples in the help, ``--json``, a progress bar on a terminal."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ from odoo_bridge.sync.streams import all_streams
 
 
 class _HelpFormatter(RawDescriptionHelpFormatter, DjangoHelpFormatter):
-    """Django's, which leaves the lines of the examples as they are."""
+    """Django's formatter, but it keeps the line breaks of the examples."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         if text.startswith("Examples:"):
@@ -69,7 +69,7 @@ class StreamCommand(BridgeCommand):
         unknown = set(names) - {*all_streams(), "all"}
         if unknown:
             raise CommandError(
-                f"no stream is called {', '.join(sorted(unknown))}; there are "
+                f"there is no stream {', '.join(sorted(unknown))}; the streams are "
                 f"{', '.join(all_streams())}",
                 returncode=2,
             )
@@ -77,7 +77,8 @@ class StreamCommand(BridgeCommand):
 
     @contextmanager
     def progress(self, quiet: bool) -> Iterator[Progress | None]:
-        """A bar per stream on a terminal; nothing elsewhere, where lines at the end say it."""
+        """A progress bar per stream on a terminal; nothing elsewhere, where the lines at the end
+        suffice."""
         if quiet or not sys.stderr.isatty():
             yield None
             return

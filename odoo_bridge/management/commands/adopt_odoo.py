@@ -1,4 +1,4 @@
-"""``adopt_odoo``: accept that the mirrored Odoo moved, or go on from a copy of it."""
+"""``adopt_odoo``: accept that the mirrored Odoo moved, or continue from a copy of it."""
 
 import sys
 from typing import Any
@@ -11,18 +11,18 @@ from odoo_bridge.odoo.errors import BridgeError
 from odoo_bridge.sync import identity
 
 _OTHER = (
-    "It is another database, so its records would be written over those that are mirrored here. Use "
-    "a new mirror: set DATABASE_URL to an empty database and run migrate. The page on operations says "
-    "how, for a staging server too."
+    "This is a different database: its records would overwrite the ones that are mirrored here. Use a "
+    "new mirror: set DATABASE_URL to an empty database and run migrate. docs/operations.md explains "
+    "how, also for a staging server."
 )
 _QUESTIONS = {
-    "moved": "Go on from this server?",
+    "moved": "Continue from this server?",
     "older": (
-        "Go on from this copy? What it lacks is undone here, and more than ODOO_MAX_GONE_PERCENT "
-        "of vanished rows ask for an answer first."
+        "Continue from this copy? Changes that it lacks are undone here. If more than "
+        "ODOO_MAX_GONE_PERCENT of the rows vanish, you must confirm that first."
     ),
     "duplicate": (
-        "Go on from this copy? Do so only if it takes the place of the first one, as when Odoo's "
+        "Continue from this copy? Do so only if it replaces the original, for example because Odoo's "
         "database manager restored it as a copy on a new server."
     ),
 }
@@ -30,18 +30,18 @@ _QUESTIONS = {
 
 class Command(BridgeCommand):
     help = (
-        "Shows which Odoo this mirror copies and which one the settings lead to. Accepts the second if "
-        "it is the first one at another address, or a copy of it; never another database. "
-        "Exit codes: 0 it is the mirrored Odoo now, 1 it is not, or Odoo did not answer."
+        "Shows which Odoo this mirror copies and which one the settings point to. Accepts the second if "
+        "it is the first one at another URL, or a copy of it; never a different database. "
+        "Exit codes: 0 it is the mirrored Odoo now, 1 it is not, or Odoo did not respond."
     )
 
     examples = """
-        manage.py adopt_odoo          both Odoos side by side, and a question
-        manage.py adopt_odoo --yes    adopt it without asking
+        manage.py adopt_odoo          show both Odoos side by side, and ask for confirmation
+        manage.py adopt_odoo --yes    adopt it without confirmation
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
         parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -65,7 +65,7 @@ class Command(BridgeCommand):
         if options["json"]:
             self.print_json(report)
         elif report["adopted"]:
-            self.stdout.write("Adopted: the next run goes on from there.")
+            self.stdout.write("Adopted: the next run continues from there.")
         if not report["adopted"] and finding.kind != "same":
             raise SystemExit(1)
 
@@ -80,14 +80,16 @@ class Command(BridgeCommand):
         if finding.kind in ("new", "unrecorded") or options["yes"]:
             return True
         if not sys.stdin.isatty():
-            self.stderr.write("Nobody to ask: repeat it with --yes to adopt this Odoo.")
+            self.stderr.write(
+                "No terminal to ask on: run this again with --yes to adopt this Odoo."
+            )
             return False
         answer = input(f"{_QUESTIONS[finding.kind]} [y/N] ")
         return answer.strip().lower() in ("y", "yes")
 
     def _print(self, report: dict[str, Any]) -> None:
         ours, found = report["mirrored"] or {}, report["found"]
-        self.stdout.write(f"{'':<10} {'mirrored here':<40} settings lead to")
+        self.stdout.write(f"{'':<10} {'mirrored here':<40} settings point to")
         for name in found:
             here, there = str(ours.get(name, "")) or "-", str(found[name]) or "-"
             mark = "" if here == there else "  (differs)"

@@ -38,13 +38,13 @@ from odoo_bridge.sync.streams import Stream, all_streams
 
 # Records read to measure how fast Odoo serves them.
 SAMPLE = 500
-# Rows a second where nothing could be measured: a two-worker Odoo, see docs/performance.md.
+# Rows per second if nothing could be measured: an Odoo with two workers, see docs/performance.md.
 ROWS_PER_SECOND = 12_000
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that stops a sync, and what to do about it."""
+    """Something that prevents a sync, and what to do about it."""
 
     code: str
     message: str
@@ -53,7 +53,7 @@ class Problem:
 
 _MIRRORS = {
     "same": "this Odoo",
-    "moved": "this Odoo, at another address until now",
+    "moved": "this Odoo, until now at another URL",
     "new": "nothing yet",
     "unrecorded": "this Odoo",
 }
@@ -61,12 +61,12 @@ _MIRRORS = {
 
 class Command(BridgeCommand):
     help = (
-        "Looks at Odoo as a sync would and ends with a verdict: ready, and how long the first copy "
-        "takes, or what stands in the way and what to do about it. "
-        "Exit codes: 0 a sync can run, 1 something stops it."
+        "Checks Odoo as a sync would and ends with a verdict: ready, and how long the first copy "
+        "takes, or what prevents a sync and what to do about it. "
+        "Exit codes: 0 a sync can run, 1 something prevents it."
     )
     examples = """
-        manage.py check_odoo           what it found, and a verdict
+        manage.py check_odoo           show the findings and a verdict
         manage.py check_odoo --json    the same for a program: "ready", "verdict", "problems"
     """
 
@@ -149,7 +149,7 @@ class Command(BridgeCommand):
             )
             if stream.get("unavailable_fields"):
                 self.stdout.write(
-                    f"  stay empty, not there or not readable: "
+                    f"  fields that stay empty, because they do not exist or cannot be read: "
                     f"{', '.join(stream['unavailable_fields'])}"
                 )
         for warning in report["warnings"]:
@@ -160,7 +160,7 @@ class Command(BridgeCommand):
 
 
 def _mirror_of(gateway: Gateway, problems: list[Problem]) -> str:
-    """Which Odoo is mirrored here, in words. Another one than this is a problem."""
+    """Which Odoo is mirrored here, in words. A different one is a problem."""
     known = identity.recorded()
     finding = identity.look(gateway, known, thorough=True)
     if finding.is_refused:
@@ -178,14 +178,20 @@ def _problem(exc: BridgeError) -> Problem:
         elif names:
             what_to_do = f"Set ODOO_DB to one of the databases there: {', '.join(names)}."
         else:
-            what_to_do += " The server does not list them: your Odoo administrator knows its name."
+            what_to_do += (
+                " The server does not list them: ask your Odoo administrator for its name."
+            )
         if settings.ODOO_DB:
-            return Problem(exc.code, f"ODOO_DB={settings.ODOO_DB} is not there: {exc}", what_to_do)
+            return Problem(
+                exc.code,
+                f"ODOO_DB={settings.ODOO_DB} does not exist: {exc}",
+                what_to_do,
+            )
     return Problem(exc.code, str(exc), what_to_do)
 
 
 def _database_problem(exc: Error) -> Problem:
-    """What is wrong with our own database. Raises ``exc`` again if that is the code's fault."""
+    """The problem with our own database. Raises ``exc`` again if it is a bug."""
     text = explain(exc)
     if text is None:
         raise exc
@@ -194,8 +200,8 @@ def _database_problem(exc: Error) -> Problem:
 
 
 def _companies(gateway: Gateway) -> tuple[list[str], Problem | None]:
-    """The names of the companies the user may act for, and what is wrong with ODOO_COMPANY_IDS."""
-    # Any call for a company that is not the user's is refused, this one too.
+    """The names of the companies that the user may act for, and the problem with ODOO_COMPANY_IDS."""
+    # Odoo refuses any call for a company that the user may not act for, so this one names none.
     of_user = replace(gateway, company_ids=())
     rows = of_user.read("res.company", of_user.search("res.company", []), ["name"])
     names = {row["id"]: row["name"] for row in rows}
@@ -203,43 +209,45 @@ def _companies(gateway: Gateway) -> tuple[list[str], Problem | None]:
     if not absent:
         return list(names.values()), None
     known = ", ".join(f"{company} ({name})" for company, name in sorted(names.items()))
-    message = f"ODOO_COMPANY_IDS names {', '.join(absent)}; the Odoo user may act for {known}"
+    message = (
+        f"ODOO_COMPANY_IDS names {', '.join(absent)}, but the Odoo user may act only for {known}"
+    )
     return list(names.values()), Problem("wrong_company", message, remedy("wrong_company"))
 
 
 def _portal(gateway: Gateway) -> Problem | None:
     if gateway.is_internal_user():
         return None
-    message = "The Odoo user is a portal user: it sees its own records and nothing else"
+    message = "The Odoo user is a portal user: it can see only its own records"
     return Problem("odoo_portal", message, remedy("odoo_portal"))
 
 
 def _seconds(
     gateway: Gateway, stream: Stream, domain: Sequence[Any], fields: Sequence[str], rows: int
 ) -> float:
-    """How long the first copy of the stream takes, from a read of some of its records."""
+    """Estimate the duration of the stream's first copy by reading some of its records."""
     connections = 1 if gateway.client.online else settings.ODOO_CONNECTIONS
     ids = list(gateway.search(stream.odoo_model, domain, limit=SAMPLE * connections))
     if not ids:
         return 0.0
     try:
-        # The first read fills Odoo's caches.
+        # Fill Odoo's caches first.
         gateway.read(stream.odoo_model, ids[:1], fields)
         parts = [ids[start::connections] for start in range(connections) if ids[start:]]
         started = time.monotonic()
-        # At once, as the copy reads: two connections are not twice as fast where Odoo is busy.
+        # In parallel, like the copy: on a busy Odoo two connections are not twice as fast.
         with ThreadPoolExecutor(connections) as threads:
             list(threads.map(lambda part: gateway.read(stream.odoo_model, part, fields), parts))
         measured = (time.monotonic() - started) / len(ids)
     except (OdooForbidden, OdooMissing, OdooRejected):
-        # One record of them cannot be read, which stops no sync.
+        # One of the records cannot be read, which does not prevent a sync.
         measured = 1 / ROWS_PER_SECOND
     waiting = rows / settings.ODOO_PAGE_SIZE if gateway.client.online else 0.0
     return rows * measured + waiting
 
 
 def _extra_fields(streams: Sequence[dict[str, Any]]) -> list[str]:
-    """What ODOO_EXTRA_FIELDS names in vain: runs go on without those fields."""
+    """Warnings about names in ODOO_EXTRA_FIELDS that are not copied; runs continue without them."""
     models = {stream["model"]: stream.get("left_out_fields", {}) for stream in streams}
     found = []
     for model in settings.ODOO_EXTRA_FIELDS:
@@ -251,7 +259,7 @@ def _extra_fields(streams: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _bridge() -> list[str]:
-    """What the bridge itself lacks before people can use it."""
+    """Warnings about what the bridge itself lacks before people can use it."""
     found = []
     if not static_files_are_there():
         found.append(f"{NO_STATIC_FILES} {COLLECT_THEM}")

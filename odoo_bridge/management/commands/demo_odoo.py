@@ -1,4 +1,4 @@
-"""manage.py demo_odoo"""
+"""``demo_odoo``: serve a demo Odoo."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Command(BridgeCommand):
         manage.py demo_odoo --odoo-version 14.0 --port 8014        as an Odoo 14
         manage.py demo_odoo --contacts 10000 --invoices 20000 --churn 5
     """
-    # It needs neither the database nor a complete configuration.
+    # The command needs neither the database nor complete settings.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8069, help="0 takes a free one")
+        parser.add_argument("--port", type=int, default=8069, help="0 chooses a free one")
         parser.add_argument("--contacts", type=int, default=300)
         parser.add_argument("--invoices", type=int, default=500)
         parser.add_argument("--seed", type=int, default=1, help="the same seed, the same data")
@@ -35,7 +35,7 @@ class Command(BridgeCommand):
             const=1.0,
             default=0.0,
             metavar="CHANGES_PER_SECOND",
-            help="keep changing things, once a second if no number is given",
+            help="keep changing records, once a second if no number is given",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -55,7 +55,7 @@ class Command(BridgeCommand):
             server.start()
         except OSError as error:
             raise CommandError(
-                f"Port {options['port']} cannot be had ({error.strerror}). Choose another: --port"
+                f"Port {options['port']} is not available ({error.strerror}). Choose another: --port"
             ) from error
         churn = Churn(demo, options["churn"], options["seed"]) if options["churn"] else None
         if churn is not None:
@@ -77,7 +77,7 @@ class Command(BridgeCommand):
 
 
 def describe(demo: DemoOdoo, url: str) -> str:
-    """What someone needs to point the bridge at this server."""
+    """The settings with which the bridge uses this server."""
     invoices = sum(row["move_type"] != "entry" for row in demo.rows("account.move").values())
     lines = [
         f"Demo Odoo {demo.version} at {url}",

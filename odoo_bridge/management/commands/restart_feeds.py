@@ -1,4 +1,4 @@
-"""``restart_feeds``: what to run after the bridge's database was restored from a backup."""
+"""``restart_feeds``: run it after the bridge's database was restored from a backup."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from odoo_bridge.models import SyncState, new_feed
 
 class Command(BridgeCommand):
     help = (
-        "Tells the clients of the changes feeds to read everything again. For a database that was "
-        "restored from a backup: clients have seen changes that it does not know of."
+        "Makes all clients of the changes feeds read everything again. Run it after the bridge's "
+        "database was restored from a backup: clients have seen changes that the backup lacks."
     )
     examples = """
         manage.py restart_feeds    after the bridge's database was restored from a backup
@@ -17,6 +17,6 @@ class Command(BridgeCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         for state in SyncState.objects.all():
-            # An update, which waits for a run that is storing.
+            # An UPDATE, because it waits for the lock of a run that is storing rows.
             SyncState.objects.filter(pk=state.pk).update(feed=new_feed())
-            self.stdout.write(f"{state.stream}: a new feed")
+            self.stdout.write(f"{state.stream}: feed restarted")

@@ -1,4 +1,4 @@
-"""``manage.py start``: web, worker and beat as threads of one process, for trying it out."""
+"""``manage.py start``: web, worker and beat as threads of one process, for trying the bridge out."""
 
 import ipaddress
 import json
@@ -37,47 +37,47 @@ from odoo_bridge.sync import identity, stopping
 from odoo_bridge.sync.run import run
 from odoo_bridge.sync.streams import all_streams
 
-# The made-up data of the demo Odoo: enough to page through, copied in seconds.
+# The generated data of the demo Odoo: enough to page through, and copied within seconds.
 DEMO_CONTACTS, DEMO_INVOICES, DEMO_SEED = 400, 600, 1
-# Changes are due every minute; a slow machine gets twice that, and some more.
+# A check for changes is due every minute; a slow machine gets more than twice that.
 CHECK_PATIENCE_SECONDS = 150
 GOOD_ENDS = (SyncRun.Status.SUCCEEDED, SyncRun.Status.SUCCEEDED_WITH_ISSUES)
 
 
 class Command(BridgeCommand):
     help = (
-        "Try the bridge out: web, Celery worker and beat in this one process, on the loopback "
-        "address. bin/start makes the environment for it and calls it. "
-        "Exit code: 0 stopped or checked, 1 something failed."
+        "Tries the bridge out: web, Celery worker and beat in one process, on the loopback "
+        "address. bin/start prepares the environment and calls this command. "
+        "Exit codes: 0 stopped or checked, 1 something failed."
     )
     examples = """
-        bin/start                  your Odoo of .env, or the demo Odoo
+        bin/start                  copy the Odoo in .env, or the demo Odoo
         bin/start --port 8001      on another port
-        bin/start --check          do everything once and exit
+        bin/start --check          try everything once and exit
     """
     requires_system_checks = "__all__"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="A loopback address; no other.")
-        parser.add_argument("--port", type=_port, default=8000, help="0 takes a free one")
+        parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
+        parser.add_argument("--port", type=_port, default=8000, help="0 chooses a free one")
         parser.add_argument(
-            "--demo", action="store_true", help="Also serve the demo Odoo, at ODOO_URL."
+            "--demo", action="store_true", help="also serve the demo Odoo, at ODOO_URL"
         )
         parser.add_argument(
             "--check",
             action="store_true",
-            help="Do everything once, on free ports, and exit: 0 when all of it worked.",
+            help="try everything once, on free ports, and exit with 0 if all of it worked",
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
         _refuse_other_modes(options["host"])
         self.console = Console()
         if options["verbosity"] < 2:
-            # A line per task would push the addresses and the password off the screen.
+            # A log line per task would push the URLs and the password off the screen.
             for name in ("celery", "odoo_bridge.sync"):
                 logging.getLogger(name).setLevel(logging.WARNING)
             logging.getLogger("kombu.connection").setLevel(logging.ERROR)
-        # Nobody ran collectstatic; static files come from where the packages keep them.
+        # collectstatic was not run; static files are served from the packages.
         warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
         with stopping.by_signals() as signals, suppress(KeyboardInterrupt):
             self._run(**options)
@@ -101,17 +101,17 @@ class Command(BridgeCommand):
         self, running: ExitStack, host: str, port: int, demo: bool, check: bool, **_: Any
     ) -> None:
         self.console.print(
-            "[bold]One-process mode[/bold]: web, worker and beat are threads of this process, the "
-            "queue is in its memory. For trying the bridge out, not for work.",
+            "[bold]One-process mode[/bold]: web, worker and beat are threads of this process, and the "
+            "queue is in its memory. Use it to try the bridge out, not in production.",
         )
-        # Before the rest: a port that is taken, or a Redis that is not there, costs nothing then.
+        # First of all, so that a port in use or a missing Redis is reported before anything is done.
         web = _bind_web(host, 0 if check else port)
         running.callback(web.server_close)
         if settings.REDIS_URL:
             redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5).ping()
         if demo:
             _serve_demo(running, any_port=check)
-            self.console.print(f"Demo Odoo with made-up data: {settings.ODOO_URL}")
+            self.console.print(f"Demo Odoo with generated data: {settings.ODOO_URL}")
         if connection.vendor == "sqlite":
             settings.VAR_DIR.mkdir(mode=0o700, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
@@ -119,10 +119,10 @@ class Command(BridgeCommand):
             _refuse_another_mirror()
         password = _make_admin()
         if password:
-            # Before the copy: whoever stops that must not be left without a password.
+            # Before the copy, so that a user who interrupts the copy has seen the password.
             self.console.print(
                 f"Admin user [bold]admin[/bold], password [bold]{password}[/bold] (shown only "
-                "now; to change it: manage.py changepassword admin)",
+                "once; to change it: manage.py changepassword admin)",
                 soft_wrap=True,
             )
 
@@ -140,7 +140,7 @@ class Command(BridgeCommand):
         self.console.print(f"Health    {self.address}/api/health/ready\n")
 
     def _first_copy(self) -> bool:
-        """Copy every stream once. Returns whether all of them got through."""
+        """Copy every stream once. Returns whether all of them succeeded."""
         good = True
         with Progress(
             TextColumn("{task.description:<14}"),
@@ -171,8 +171,8 @@ class Command(BridgeCommand):
                     )
         if not good and not stopping.is_told():
             self.console.print(
-                "Not everything could be copied; the schedule tries again every minute. "
-                "manage.py check_odoo says what is wrong.",
+                "Not everything could be copied; the schedule tries again every minute. Run "
+                "manage.py check_odoo to find out what is wrong.",
                 style="yellow",
             )
         return good
@@ -188,7 +188,7 @@ class Command(BridgeCommand):
         self._call("GET", "/api/health/ready")
 
     def _check_api(self) -> None:
-        """As a new user: an account, a token, a page of contacts."""
+        """Act as a new user: register, get a token, read a page of contacts."""
         name = f"check-{secrets.token_hex(6)}"
         password = secrets.token_urlsafe(18)
         users = get_user_model().objects
@@ -202,7 +202,7 @@ class Command(BridgeCommand):
                     {"username": name, "email": f"{name}@example.com", "password": password},
                 )
             if settings.REGISTRATION != "open":
-                # What staff do for an account that waits.
+                # What staff do to approve an account.
                 user = users.get(username=name)
                 user.is_active = True
                 user.save(update_fields=["is_active"])
@@ -230,7 +230,7 @@ class Command(BridgeCommand):
         raise CommandError(f"No scheduled run succeeded in {CHECK_PATIENCE_SECONDS} s.")
 
     def _call(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
-        """Return the JSON answer, or None for another content. Anything but 2xx is an error."""
+        """Return the JSON of the response, or None for other content. Anything but 2xx is an error."""
         headers = {"Content-Type": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -256,8 +256,8 @@ class Command(BridgeCommand):
 def _refuse_other_modes(host: str) -> None:
     if not settings.ONE_PROCESS:
         raise CommandError(
-            "This is the one-process mode, for trying the bridge out; ONE_PROCESS is off here. "
-            "Start the three programs:\n"
+            "This command is for the one-process mode, but ONE_PROCESS is off. Start the three "
+            "programs instead:\n"
             "  gunicorn odoo_bridge.wsgi\n"
             "  celery -A odoo_bridge worker\n"
             "  celery -A odoo_bridge beat"
@@ -268,8 +268,8 @@ def _refuse_other_modes(host: str) -> None:
         loopback = False
     if not loopback:
         raise CommandError(
-            f"The one-process mode speaks plain HTTP and serves the loopback address only, not "
-            f"{host}. For other machines run it as the README says."
+            f"The one-process mode uses plain HTTP and serves only the loopback address, not "
+            f"{host}. To serve other machines, see the README."
         )
 
 
@@ -283,29 +283,31 @@ def _serve_demo(running: ExitStack, *, any_port: bool) -> None:
         server = running.enter_context(odoo.serve(parts.hostname or "127.0.0.1", port))
     except OSError as exc:
         raise CommandError(
-            f"The demo Odoo cannot have port {port} ({exc.strerror}). Is bin/start running already?"
+            f"The demo Odoo cannot use port {port} ({exc.strerror}). Is bin/start running already?"
         ) from exc
-    # Set here and not in the environment: worker and engine are threads of this process.
+    # Set here and not in the environment, because worker and engine are threads of this process.
     settings.ODOO_URL = server.url
 
 
 def _refuse_another_mirror() -> None:
-    """The demo's records must not be written over those of an Odoo that is mirrored already."""
+    """Raise CommandError if another Odoo is mirrored: the demo's records must not overwrite its
+    records."""
     known = identity.recorded()
     finding = identity.look(connect(), known)
     if finding.kind in ("moved", "older"):
-        # The demo itself, on another port: it forgets what was changed whenever it stops.
+        # The demo itself, on another port, or without the changes that it lost when it stopped.
         identity.remember(finding.found)
     elif finding.is_refused:
         name = f"Odoo {identity.named(known)}" if known else "another Odoo"
         raise CommandError(
-            f"This database mirrors {name}: the demo would be written over it.\n"
-            "Set ODOO_URL to go on with that Odoo, or DATABASE_URL to an empty database for the demo."
+            f"This database mirrors {name}, and the demo would overwrite it.\n"
+            "To continue with that Odoo, set ODOO_URL. For the demo, set DATABASE_URL to an empty "
+            "database."
         )
 
 
 def _make_admin() -> str | None:
-    """Make the first admin. Returns the password, or None when there is an admin already."""
+    """Create the first administrator. Returns the password, or None if there is one already."""
     users = get_user_model().objects
     if users.filter(is_superuser=True).exists():
         return None
@@ -321,7 +323,7 @@ def _port(text: str) -> int:
 
 
 def _bind_web(host: str, port: int) -> ThreadedWSGIServer:
-    """Take the address; nothing is served yet."""
+    """Bind the address without serving anything yet."""
     try:
         return ThreadedWSGIServer(
             (host, port), _QuietHandler, ipv6=":" in host, allow_reuse_address=True
@@ -334,7 +336,7 @@ def _bind_web(host: str, port: int) -> ThreadedWSGIServer:
 
 
 def _serve_web(running: ExitStack, web: ThreadedWSGIServer) -> str:
-    """Serve the web in a thread. Returns its address."""
+    """Start the web server in a thread. Returns its URL."""
     web.daemon_threads = True
     web.set_app(get_wsgi_application())
     threading.Thread(target=web.serve_forever, name="web", daemon=True).start()
@@ -345,7 +347,7 @@ def _serve_web(running: ExitStack, web: ThreadedWSGIServer) -> str:
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """One line per request hides the addresses and the password printed at the start."""
+    """Logs no line per request, which would push the URLs and the password off the screen."""
 
     def log_message(self, format: str, *args: Any) -> None:
         logging.getLogger("django.server").debug(format, *args)
@@ -356,7 +358,8 @@ def _start_worker(running: ExitStack) -> None:
     worker = WorkController(
         app=app, pool="threads", concurrency=3, hostname="one-process", loglevel="WARNING"
     )
-    # What the "celery worker" program sends: Celery then closes the database around each task.
+    # The "celery worker" program sends this signal. It makes Celery close the database connection
+    # around each task.
     signals.worker_init.send(sender=worker)
     thread = threading.Thread(target=worker.start, name="worker", daemon=True)
     thread.start()
@@ -369,7 +372,7 @@ def _start_worker(running: ExitStack) -> None:
 
 
 def _start_beat(running: ExitStack) -> None:
-    # Named, because Service by itself keeps its schedule in a file, whatever the settings say.
+    # Passed explicitly, because Service ignores the setting and keeps its schedule in a file.
     beat = Service(app, scheduler_cls=app.conf.beat_scheduler)
     thread = threading.Thread(
         target=beat.start, kwargs={"embedded_process": False}, name="beat", daemon=True

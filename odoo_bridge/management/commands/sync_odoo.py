@@ -1,4 +1,4 @@
-"""``sync_odoo``: run streams now, or queue them for the workers."""
+"""``sync_odoo``: sync streams now, or queue the runs for the workers."""
 
 import argparse
 from typing import Any
@@ -21,23 +21,23 @@ EXIT_CODES = {
     Status.CANCELLED: 1,
     Status.INTERRUPTED: 1,
 }
-# The one that matters most decides when several streams end differently.
+# If several streams end differently, the first of these codes is the exit code.
 SEVERITY = [1, 3, 5, 4, 0]
 
 
 class Command(StreamCommand):
     help = (
-        "Copies what changed in Odoo. Exit codes: 0 succeeded, 1 failed, 2 bad usage, 3 needs "
-        "confirmation of rows that are gone, 4 succeeded with issues, 5 skipped because another "
-        "run holds the lease, 130 or 143 stopped by Ctrl-C or SIGTERM after the page at hand: the "
-        "next run goes on from there."
+        "Copies changes from Odoo. Exit codes: 0 succeeded, 1 failed, 2 bad usage, 3 vanished rows "
+        "need confirmation, 4 succeeded with issues, 5 skipped because another run holds the lease, "
+        "130 or 143 stopped by Ctrl-C or SIGTERM after the current page: the next run continues "
+        "from there."
     )
     examples = """
-        manage.py sync_odoo                            what changed in every stream
+        manage.py sync_odoo                            copy the changes of every stream
         manage.py sync_odoo contacts --kind full       read every contact again
         manage.py sync_odoo invoices --ids 7,9         read two invoices again
-        manage.py sync_odoo invoices --confirm-gone    mark what is absent in Odoo, however many
-        manage.py sync_odoo --queue                    let the workers do it
+        manage.py sync_odoo invoices --confirm-gone    mark all missing rows gone, however many
+        manage.py sync_odoo --queue                    let the workers carry the runs out
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,22 +45,22 @@ class Command(StreamCommand):
         parser.add_argument(
             "--kind",
             choices=["changes", "reconcile", "full"],
-            help="changes (default): what Odoo wrote since the last run; reconcile: compare the "
-            "stamp of every row; full: read every row again",
+            help="changes (default): copy what changed since the last run; reconcile: compare the "
+            "timestamp of every row; full: read every row again",
         )
-        parser.add_argument("--ids", type=_ids, help="read these records only, such as 7,9")
+        parser.add_argument("--ids", type=_ids, help="read only these records, for example 7,9")
         parser.add_argument(
             "--confirm-gone",
             action="store_true",
             help="mark rows gone even if they are more than ODOO_MAX_GONE_PERCENT",
         )
-        parser.add_argument("--queue", action="store_true", help="leave the work to the workers")
+        parser.add_argument("--queue", action="store_true", help="queue the runs for the workers")
 
     def handle(self, *args: Any, **options: Any) -> None:
         names = self.streams(options["streams"])
         ids = options["ids"]
         if ids and (len(names) != 1 or options["kind"]):
-            raise CommandError("--ids goes with exactly one stream and no --kind", returncode=2)
+            raise CommandError("--ids needs exactly one stream and no --kind", returncode=2)
         kind = SyncRun.Kind.RECORDS if ids else options["kind"] or SyncRun.Kind.CHANGES
         runs = []
         quiet = options["json"] or options["queue"]
@@ -95,12 +95,12 @@ def _ids(text: str) -> list[int]:
     except ValueError:
         found = []
     if not found or min(found) < 1 or max(found) > 2**31 - 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a list of ids such as 7,9")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of ids, for example 7,9")
     return found
 
 
 def describe(row: SyncRun) -> str:
-    """One line on a run: what it did, or why it did not."""
+    """A line about a run: what it did, or why it did nothing."""
     if row.status == Status.QUEUED:
         return f"{row.stream}: queued as run {row.pk}"
     seconds = (
@@ -124,13 +124,13 @@ def describe(row: SyncRun) -> str:
         f"{row.stream}: {row.get_status_display()} in {seconds:.1f} s: {counts} "
         f"({row.odoo_calls} Odoo calls)"
     )
-    left_out = [f"{name} is left out: it {why}" for name, why in row.left_out_fields.items()]
+    left_out = [f"{name} is skipped: it {why}" for name, why in row.left_out_fields.items()]
     parts = (line, row.note, row.error, row.remedy, *left_out)
     return "\n  ".join(part for part in parts if part)
 
 
 def as_dict(row: SyncRun) -> dict[str, Any]:
-    """A run as ``--json`` shows it: its columns under their names, and what to do about its error."""
+    """A run for ``--json``: its columns under their names, and the remedy of its error."""
     return {
         "id": row.pk,
         **{

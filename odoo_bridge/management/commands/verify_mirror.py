@@ -1,4 +1,4 @@
-"""``verify_mirror``: prove that the mirror equals Odoo, or say where it does not."""
+"""``verify_mirror``: prove that the mirror equals Odoo, or list the differences."""
 
 from dataclasses import asdict
 from typing import Any
@@ -19,15 +19,15 @@ _SHOWN, _WIDTH = 50, 60
 
 class Command(StreamCommand):
     help = (
-        "Compares the mirror with Odoo: counts, id sums, every stamp, sums of money per currency "
-        "and state, and every field of a random sample or of all rows. What differs is compared once "
-        "more after a moment. --repair reads the rows that differ again. "
-        "Exit codes: 0 equal, 1 different or Odoo did not answer, 2 bad usage."
+        "Compares the mirror with Odoo: counts, sums of ids, every timestamp, sums of money per "
+        "currency and state, and every field of a random sample or of all rows. Differences are "
+        "compared again a few seconds later. --repair reads the differing rows again. "
+        "Exit codes: 0 equal, 1 different or Odoo did not respond, 2 bad usage."
     )
     examples = """
-        manage.py verify_mirror                        every stream; exit code 0: equal
-        manage.py verify_mirror contacts --sample 0    counts, stamps and sums, no single fields
-        manage.py verify_mirror invoices --repair      read again what differs
+        manage.py verify_mirror                        compare every stream; exit code 0: equal
+        manage.py verify_mirror contacts --sample 0    compare counts, timestamps and sums only
+        manage.py verify_mirror invoices --repair      read differing invoices again
     """
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -35,12 +35,16 @@ class Command(StreamCommand):
         parser.add_argument(
             "--sample", type=int, default=1000, help="rows to compare field by field"
         )
-        parser.add_argument("--seed", type=int, help="chooses the same sample again")
+        parser.add_argument(
+            "--seed", type=int, help="choose the same sample as with this seed before"
+        )
         parser.add_argument(
             "--all-fields", action="store_true", help="compare every field of every row"
         )
         parser.add_argument(
-            "--repair", action="store_true", help="read the differing rows again, then compare anew"
+            "--repair",
+            action="store_true",
+            help="read the differing rows again, then compare again",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -117,7 +121,7 @@ def _cut(text: str) -> str:
 
 
 def _conclusion(verdicts: list[Verdict], *, repaired: bool) -> str:
-    """The verdict in a line, and what to do next."""
+    """The verdict and the next step, in one line."""
     different = [verdict for verdict in verdicts if not verdict.equal]
     if not different:
         return "Equal."
@@ -126,7 +130,7 @@ def _conclusion(verdicts: list[Verdict], *, repaired: bool) -> str:
     line = f"Different: {sum(verdict.count for verdict in different)} values of {rows} rows in {names}."
     if not repaired:
         return f"{line} Next: python manage.py verify_mirror {names} --repair"
-    return f"{line} Next: python manage.py sync_odoo {names} --kind full, and look at the issues"
+    return f"{line} Next: python manage.py sync_odoo {names} --kind full, and check the issues"
 
 
 def _as_dict(verdict: Verdict) -> dict[str, Any]:

@@ -425,7 +425,7 @@ def test_the_list_tells_in_words_what_runs_when_and_how_it_went(manager, changes
     SyncStateFactory(stream="contacts")
     SyncRunFactory(status=Status.FAILED, started_at=NOON, finished_at=NOON)
     page = text(manager.get(address("schedule_changelist")))
-    assert "contacts: look for changes" in page
+    assert "contacts: check for changes" in page
     assert "every 60 seconds" in page
     assert "every day at 01:30 UTC" in page
     assert "Failed</a> in 0.0 s" in page
@@ -500,7 +500,7 @@ def test_the_heartbeat_cannot_be_paused(manager):
 
 def test_a_task_that_is_not_ours_is_shown_and_not_changed(manager, changes):
     foreign = Schedule.objects.create(name="x", task="os.system", interval=changes.interval)
-    assert "which the bridge does not know" in text(manager.get(address("schedule_changelist")))
+    assert "which is not a task of the bridge" in text(manager.get(address("schedule_changelist")))
     assert enter(manager, foreign, every="90").status_code == FORBIDDEN
 
 

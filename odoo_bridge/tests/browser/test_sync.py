@@ -125,7 +125,7 @@ def test_staff_confirm_rows_that_are_gone(
     demo_odoo.hide("res.partner", lambda record: record["id"] in set(doomed))
     asking = sync("contacts", "changes")
     page.goto(f"{site}/admin/odoo_bridge/syncrun/{asking.pk}/change/")
-    page.get_by_role("link", name="Look at the rows that vanished").click()
+    page.get_by_role("link", name="Review the vanished rows").click()
     look(page, "gone")
     assert page.get_by_label("Rows").locator("tbody tr").count() == 30
     name = str(Contact.objects.get(pk=doomed[0]))

@@ -78,5 +78,8 @@ def test_impossible_options_are_refused_in_words(ctrl_c, options):
 
 
 def test_a_taken_port_is_said(ctrl_c):
-    with demo_odoo.DemoOdoo().serve() as taken, pytest.raises(CommandError, match="cannot be had"):
+    with (
+        demo_odoo.DemoOdoo().serve() as taken,
+        pytest.raises(CommandError, match="is not available"),
+    ):
         call_command("demo_odoo", port=taken.port, contacts=0, invoices=0, stdout=StringIO())

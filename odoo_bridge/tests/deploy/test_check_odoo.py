@@ -150,7 +150,7 @@ def test_an_odoo_that_is_too_old(settings):
     version = {"server_version": "13.0", "server_version_info": [13, 0, 0, "final", 0, ""]}
     with web_server(body=json.dumps({"result": version}).encode()) as settings.ODOO_URL:
         message, _remedy = stopped_by("odoo_too_old")
-    assert "is Odoo 13.0; the oldest known is 14" in message
+    assert "is Odoo 13.0; the oldest supported version is 14" in message
 
 
 # Which database -----------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_an_odoo_that_is_too_old(settings):
 def test_a_wrong_database_is_named_with_those_that_are_there(demo, settings):
     settings.ODOO_DB = "prod"
     message, remedy = stopped_by("wrong_database")
-    assert message.startswith("ODOO_DB=prod is not there")
+    assert message.startswith("ODOO_DB=prod does not exist")
     assert remedy == "This Odoo has one database: set ODOO_DB=demo"
 
 
@@ -205,7 +205,7 @@ def test_a_key_without_a_login_before_19(settings):
 def test_rpc_that_is_switched_off(demo):
     demo.faults.add(Fault("status", "common", "login", code=404, times=None))
     message, remedy = stopped_by("no_rpc")
-    assert "RPC is switched off" in message and "ODOO_API_KEY" in remedy
+    assert "RPC is disabled" in message and "ODOO_API_KEY" in remedy
 
 
 @both
@@ -231,7 +231,9 @@ def test_a_user_without_the_rights(demo):
 def test_companies_that_are_not_the_users(demo, settings):
     settings.ODOO_COMPANY_IDS = [1, 77, 78]
     message, remedy = stopped_by("wrong_company")
-    assert message == ("ODOO_COMPANY_IDS names 77, 78; the Odoo user may act for 1 (My Company)")
+    assert message == (
+        "ODOO_COMPANY_IDS names 77, 78, but the Odoo user may act only for 1 (My Company)"
+    )
     assert "ODOO_COMPANY_IDS" in remedy
 
 

@@ -91,7 +91,7 @@ NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 @pytest.mark.django_db
 def test_a_schedule_reads_like_a_sentence(changes):
-    assert schedules.in_words(changes) == "contacts: look for changes"
+    assert schedules.in_words(changes) == "contacts: check for changes"
     assert schedules.when_in_words(changes) == "every 60 seconds"
     nightly = PeriodicTask.objects.get(name="contacts: full")
     assert schedules.when_in_words(nightly) == "every day at 01:30 UTC"
@@ -116,11 +116,11 @@ def test_durations_are_told_in_whole_units(seconds, words):
 @pytest.mark.django_db
 def test_every_schedule_of_ours_has_words_and_a_foreign_one_says_so(changes):
     for task in PeriodicTask.objects.exclude(name__startswith="celery."):
-        assert "does not know" not in schedules.in_words(task)
+        assert "is not a task" not in schedules.in_words(task)
     changes.args = '["contacts", "full"]'
     assert schedules.known(changes) is None
     changes.args, changes.task = "broken", "os.system"
-    assert "os.system, which the bridge does not know" in schedules.in_words(changes)
+    assert "os.system, which is not a task of the bridge" in schedules.in_words(changes)
 
 
 @pytest.mark.django_db
@@ -200,12 +200,12 @@ def test_an_overdue_run_is_due_now_and_a_paused_one_never(changes):
     ("name", "seconds", "lasting", "warned"),
     [
         ("contacts: changes", 60, 2, None),
-        ("contacts: changes", 5, None, "very often"),
+        ("contacts: changes", 5, None, "very frequent"),
         ("contacts: changes", 60, 200, "longer than the interval"),
         ("contacts: changes", 3600, None, "stale after 15 minutes"),
-        ("contacts: reconcile", 60, None, "very often"),
+        ("contacts: reconcile", 60, None, "very frequent"),
         ("contacts: reconcile", 3600, None, None),
-        ("contacts: reconcile", 2 * 86_400, None, "very seldom"),
+        ("contacts: reconcile", 2 * 86_400, None, "very infrequent"),
     ],
 )
 def test_unwise_intervals_are_warned_of(name, seconds, lasting, warned):

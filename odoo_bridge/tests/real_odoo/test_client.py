@@ -232,7 +232,7 @@ def test_check_odoo_says_what_stands_in_the_way(odoo, settings, monkeypatch):
         assert odoo.database in stopped_by("wrong_database")
         given(key=key)
         settings.ODOO_COMPANY_IDS = [999]
-        assert "the Odoo user may act for" in stopped_by("wrong_company")
+        assert "the Odoo user may act only for" in stopped_by("wrong_company")
     given("")
     assert "set ODOO_DB" in stopped_by("wrong_database")
     given(user=odoo.as_user("portal-user", "portal-of-tests", ""))
