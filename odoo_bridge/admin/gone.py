@@ -37,9 +37,6 @@ class GoneReviewAdmin(DetailedAdmin):
         ("answered_by", "answered_at"),
     )
 
-    class Media:
-        css = {"all": ["odoo_bridge/sync.css"]}
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[GoneReview]:
         return super().get_queryset(request).select_related("answered_by").defer("ids")
 

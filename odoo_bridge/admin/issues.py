@@ -69,9 +69,6 @@ class SyncIssueAdmin(DetailedAdmin):
         ("first_seen_at", "last_seen_at", "resolved_at"),
     )
 
-    class Media:
-        css = {"all": ["odoo_bridge/sync.css"]}
-
     @display(description="record", ordering="odoo_id")
     def record_name(self, issue: SyncIssue) -> str:
         return f"{issue.stream} {issue.odoo_id}"

@@ -108,7 +108,6 @@ class SyncRunAdmin(DetailedAdmin):
     readonly_fields = ("asked_by", "asked", "began", "ended", "ids_asked_for", "phases", "odoo")
 
     class Media:
-        css = {"all": ["odoo_bridge/sync.css"]}
         js = ["odoo_bridge/run.js"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
@@ -288,7 +287,7 @@ def bar(run: SyncRun) -> SafeString:
     counts = {name: getattr(run, f"{name}_count") for name in DID}
     total = sum(counts.values())
     if not total:
-        return format_html('<span class="bridge-quiet">{}</span>', "nothing")
+        return format_html('<span class="ob-quiet">{}</span>', "nothing")
     words = ", ".join(
         f"{count:,} {'issues' if name == 'issue' else name}"
         for name, count in counts.items()
@@ -302,11 +301,11 @@ def bar(run: SyncRun) -> SafeString:
             parts.append((name, f"{x:.1f}", f"{width:.1f}"))
             x += width
     segments = format_html_join(
-        "", '<rect class="bridge-{}" x="{}" y="0" width="{}" height="8"></rect>', parts
+        "", '<rect class="ob-{}" x="{}" y="0" width="{}" height="8"></rect>', parts
     )
     return format_html(
-        '<svg class="bridge-bar" viewBox="0 0 {} 8" preserveAspectRatio="none" width="{}" height="8"'
-        ' role="img" aria-label="{}">{}</svg><span class="bridge-counts">{}</span>',
+        '<svg class="ob-bar" viewBox="0 0 {} 8" preserveAspectRatio="none" width="{}" height="8"'
+        ' role="img" aria-label="{}">{}</svg><span class="ob-counts">{}</span>',
         f"{x:.1f}",
         BAR_WIDTH,
         words,

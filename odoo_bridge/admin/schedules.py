@@ -126,7 +126,6 @@ class ScheduleAdmin(BridgeAdmin):
     readonly_fields = ("what", "when", "next_run", "last_run", "advice")
 
     class Media:
-        css = {"all": ["odoo_bridge/sync.css"]}
         js = ["odoo_bridge/schedule.js"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
@@ -184,7 +183,7 @@ class ScheduleAdmin(BridgeAdmin):
             sent = task.last_run_at
             return f"sent {sent:%Y-%m-%d %H:%M}" if sent else "-"
         return format_html(
-            '<a class="bridge-link" href="{}">{}</a> in {}, {}',
+            '<a class="ob-link" href="{}">{}</a> in {}, {}',
             reverse("admin:odoo_bridge_syncrun_change", args=[run.pk]),
             run.get_status_display(),
             lasted(run, timezone.now()),
@@ -195,7 +194,7 @@ class ScheduleAdmin(BridgeAdmin):
     def advice(self, task: Schedule) -> SafeString | str:
         found = schedules.warnings(task, _seconds(task.latest))
         return (
-            format_html('<span class="bridge-warning">{}</span>', " ".join(found)) if found else ""
+            format_html('<span class="ob-caution">{}</span>', " ".join(found)) if found else ""
         )
 
     # What people do ------------------------------------------------------------------------------

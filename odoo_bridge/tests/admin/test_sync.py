@@ -326,7 +326,7 @@ def test_a_question_that_is_over_takes_no_answer(manager, status):
 def test_an_issue_shows_each_value_beside_what_its_column_takes(manager):
     issue = SyncIssueFactory(column="email", record={"name": "'Acme'", "email": "12345"})
     page = text(manager.get(address("syncissue_change", issue.pk)))
-    refused = page[page.index("bridge-refused") :]
+    refused = page[page.index("ob-refused") :]
     assert refused.index("12345") < refused.index("text") < refused.index("&#x27;Acme&#x27;")
 
 
