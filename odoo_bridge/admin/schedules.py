@@ -193,9 +193,7 @@ class ScheduleAdmin(BridgeAdmin):
     @display(description="advice")
     def advice(self, task: Schedule) -> SafeString | str:
         found = schedules.warnings(task, _seconds(task.latest))
-        return (
-            format_html('<span class="ob-caution">{}</span>', " ".join(found)) if found else ""
-        )
+        return format_html('<span class="ob-caution">{}</span>', " ".join(found)) if found else ""
 
     # What people do ------------------------------------------------------------------------------
 

@@ -72,7 +72,7 @@ def test_staff_read_the_overview_and_follow_a_figure(page: Any, two_days: None, 
     assert drawn == [True] * 4
     with page.expect_navigation():
         contacts.get_by_role("link", name=str(Contact.objects.count())).click()
-    page.locator("#result_list .field-who").first.wait_for()
+    page.locator("#result_list .field-record").first.wait_for()
 
 
 def test_the_overview_follows_a_run_without_being_asked(page: Any, site: str) -> None:
@@ -110,7 +110,7 @@ def test_staff_find_a_contact_and_open_its_invoice(page: Any, site: str) -> None
     with page.expect_navigation():
         page.keyboard.press("Enter")
     with page.expect_navigation():
-        page.locator("#result_list .field-who a", has_text=name).first.click()
+        page.locator("#result_list .field-record a", has_text=name).first.click()
     look(page, "contact")
     with page.expect_navigation():
         page.get_by_role("region", name="Invoices").get_by_role("link", name=invoice.name).click()
