@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.db import connection, models, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from accounts.names import NameValidator, normal
@@ -38,6 +38,16 @@ class Access:
     @property
     def is_scoped(self) -> bool:
         return bool(self.company_ids or self.contact_ids)
+
+    def of_contacts(self, model: type[models.Model]) -> Q:
+        """A condition: a row of ``model`` names one of the contacts, or one below them."""
+        from contacts.models import Below, Contact
+
+        found = Q(pk__in=[])
+        for column in model._meta.concrete_fields:
+            if column.related_model is Contact:
+                found |= Q(Below(column.attname, self.contact_ids))
+        return found
 
 
 class User(AbstractUser):

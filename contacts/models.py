@@ -117,6 +117,8 @@ def names_within(access: "Access", via: str = "") -> dict[str, Case]:
 
 
 class ContactQuerySet(MirroredQuerySet):
+    searched = SEARCHED
+
     def with_words(self, words: Sequence[str], or_id: int | None = None) -> Self:
         this = Q() if or_id is None else Q(pk=or_id)
         return self.filter(*(self.has_word(word) | this for word in words))

@@ -35,6 +35,8 @@ OPEN = Q(state="posted") & (Q(amount_residual__gt=0) | Q(amount_residual__lt=0))
 
 
 class InvoiceQuerySet(MirroredQuerySet):
+    searched = SEARCHED
+
     def with_words(self, words: Sequence[str], or_id: int | None = None) -> Self:
         """In their numbers or references, or in what their contacts are found by."""
         rows, this = self, Q() if or_id is None else Q(pk=or_id)

@@ -300,10 +300,13 @@ class MirrorFilters(_Mirrored):
 
     @classmethod
     def get_filters(cls) -> dict[str, Any]:
-        """Those that the model has columns for."""
+        """Those that the rows can answer."""
         filters: dict[str, Any] = super().get_filters()
-        if cls._meta.model and not hasattr(cls._meta.model, "created_by"):
+        model = cls._meta.model
+        if model and not hasattr(model, "created_by"):
             filters.pop("created_by", None)
+        if model and not model._default_manager.all().searched:
+            filters.pop("search", None)
         return filters
 
     def by_words(self, rows: MirroredQuerySet, _name: str, text: str) -> QuerySet:

@@ -1,14 +1,15 @@
 """Rows that are copies of Odoo's records: what all of them have, and the names that ids stand for."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Func
+from django.db.models import Func, Q
 from django.db.models.functions import Now
 
 from odoo_bridge.models.fields import ExtraField
+from odoo_bridge.models.indexes import has_word
 
 
 class OdooMoment(Func):
@@ -30,6 +31,8 @@ class MirroredQuerySet(models.QuerySet[Any]):
     # The user whose scope narrows these rows; None where no scope does. What the rows show of other
     # rows (the name of an invoice's contact), and what a search looks at, is narrowed by it too.
     viewer: Any = None
+    # The columns that a search looks at.
+    searched: ClassVar[tuple[str, ...]] = ()
 
     def _clone(self) -> Self:
         clone: Self = super()._clone()  # type: ignore[misc]  # the stubs do not know it
@@ -49,8 +52,11 @@ class MirroredQuerySet(models.QuerySet[Any]):
         return self.with_words(text.split()[:10], or_id)
 
     def with_words(self, words: Sequence[str], or_id: int | None = None) -> Self:
-        """The rows that have each of ``words``, or the id ``or_id``. Each noun says where."""
-        raise NotImplementedError
+        """The rows that have each of ``words`` in what is ``searched``, or the id ``or_id``."""
+        if not self.searched:
+            return self.filter(pk=or_id)
+        this = Q() if or_id is None else Q(pk=or_id)
+        return self.filter(*(Q(has_word(word, *self.searched)) | this for word in words))
 
     def visible_to(self, user: Any) -> Self:
         """The rows in the user's scope: all of them if there is none, and none for nobody."""
@@ -72,8 +78,17 @@ class MirroredQuerySet(models.QuerySet[Any]):
         return access if access and access.is_scoped else None
 
     def within(self, access: Any) -> Self:
-        """The rows in the scope of ``access``. Each noun defines it."""
-        raise NotImplementedError
+        """The rows in the scope of ``access``.
+
+        Of its companies, or of no company, which all companies share; of its contacts and what is
+        below these. A model that names no company, or no contact, has no row in such a scope: a noun
+        whose rows are to be seen all the same says so in its own ``within``.
+        """
+        rows, columns = self, {one.attname for one in self.model._meta.concrete_fields}
+        if access.company_ids:
+            shared = Q(company_id__in=access.company_ids) | Q(company_id=None)
+            rows = rows.filter(shared) if "company_id" in columns else rows.none()
+        return rows.filter(access.of_contacts(self.model)) if access.contact_ids else rows
 
 
 class MirroredModel(models.Model):

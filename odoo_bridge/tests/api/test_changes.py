@@ -51,26 +51,6 @@ def ids(page):
     return [row["odoo_id"] for row in page["results"]]
 
 
-def test_rows_come_in_the_order_of_their_changes_page_by_page(api):
-    SyncStateFactory(change_seq=9)
-    for odoo_id, seq in ((1, 9), (2, 3), (3, 5)):
-        ContactFactory(odoo_id=odoo_id, change_seq=seq)
-    first = changes(api, limit=2)
-    assert (ids(first), first["next_after"], first["more"]) == ([2, 3], 5, True)
-    second = changes(api, after=5, limit=2)
-    assert (ids(second), second["next_after"], second["more"]) == ([1], 9, False)
-    third = changes(api, after=9)
-    assert (ids(third), third["next_after"], third["more"]) == ([], 9, False)
-
-
-def test_a_gone_row_is_its_id_and_nothing_else(api):
-    SyncStateFactory(change_seq=4)
-    ContactFactory(odoo_id=7, change_seq=4, gone_at=NOON)
-    assert changes(api)["results"] == [
-        {"odoo_id": 7, "change_seq": 4, "gone_at": "2026-02-01T12:00:00Z"}
-    ]
-
-
 def test_a_row_carries_all_of_its_own_content_and_nothing_that_moves_without_it(api):
     SyncStateFactory(change_seq=1)
     ContactFactory(odoo_id=7, change_seq=1, country_id=3, country_code="BE")

@@ -32,6 +32,7 @@ from odoo_bridge.runtime.logs import JsonFormatter
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.clients import client_of
 from odoo_bridge.tests.factories import SyncIssueFactory, SyncRunFactory, SyncStateFactory
+from odoo_bridge.tests.nouns.rows import NOUNS, paths, row
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +58,8 @@ EMPTY_BODY = dict.fromkeys(ROLES, 400)
 
 # route -> method -> role -> status. Methods that are not named must be refused.
 TABLE = {
+    # The ordinary routes of every noun.
+    **{path.strip("/"): {"GET": READERS} for noun in NOUNS for path in paths(noun).values()},
     "api": {"GET": EVERYBODY},
     "api/auth/register": {"POST": EMPTY_BODY},
     "api/auth/token": {"POST": EMPTY_BODY},
@@ -70,17 +73,8 @@ TABLE = {
     "api/auth/password": {"POST": only(*ROLES[1:], status=400)},
     "api/auth/password/reset": {"POST": EMPTY_BODY},
     "api/auth/password/reset/confirm": {"POST": EMPTY_BODY},
-    "api/contacts": {"GET": READERS},
-    "api/contacts/changes": {"GET": READERS},
-    "api/contacts/export": {"GET": READERS},
-    "api/contacts/<int:odoo_id>": {"GET": READERS},
     "api/contacts/<int:odoo_id>/invoices": {"GET": READERS},
-    "api/invoices": {"GET": READERS},
-    "api/invoices/<int:odoo_id>": {"GET": READERS},
     "api/invoices/ageing": {"GET": READERS},
-    "api/invoices/changes": {"GET": READERS},
-    "api/invoices/export": {"GET": READERS},
-    "api/invoices/lines/changes": {"GET": READERS},
     "api/invoices/summary": {"GET": READERS},
     "api/sync": {"GET": only("reader", "operator")},
     "api/sync/runs": {"GET": only("reader", "operator")},
@@ -144,6 +138,9 @@ def rows(monkeypatch):
     monkeypatch.setattr("contacts.views.connect", no_odoo)
     ContactFactory(odoo_id=7)
     InvoiceFactory(odoo_id=7)
+    for noun in NOUNS:
+        if noun.stream.name not in ("contacts", "invoices", "invoice_lines"):
+            row(noun, 7, **({"company_id": 1} if "company_id" in noun.columns else {}))
     SyncRunFactory(pk=7)
     for stream in all_streams():
         SyncStateFactory(stream=stream, watermark=timezone.now())
@@ -263,6 +260,7 @@ QUERIES = (
     "side=payables",
     "max_age=100000",
 )
+KNOWN = re.compile("contacts|invoices|runs")
 LISTING = [route for route, known in TABLE.items() if "GET" in known and route not in PAGES]
 
 
@@ -274,7 +272,10 @@ def test_no_answer_within_a_scope_tells_of_what_is_outside(of_7):
             answer = of_7.get(where)
             # An answer may quote what was asked.
             body = body_of(answer).replace(query.encode() or b"FOREIGN?", b"")
-            assert answer.status_code in ((200, 400, 503) if query else (200, 503)), where
+            # What names no contact is not in a scope of contacts.
+            unseen = {404} if "<int:odoo_id>" in route and not KNOWN.search(route) else set()
+            allowed = {200, 503} | unseen | ({400} if query else set())
+            assert answer.status_code in allowed, where
             assert b"FOREIGN" not in body, where
             if "contacts" in route and answer.status_code == 200 and not query:
                 assert b"7" in body, where
@@ -290,7 +291,7 @@ def found_by_search(client, route, word, others=""):
 def test_no_search_within_a_scope_finds_by_what_is_outside(of_7):
     """What is outside and what is nowhere find the same."""
     searched = [route for route in LISTING if found_by_search(of_7, route, "Jane")]
-    assert len(searched) == 7, searched
+    assert len(searched) >= 7, searched
     for route in searched:
         for others in ("", "include_gone=true&", "move_type=out_invoice&" * ("invoice" in route)):
             found = [found_by_search(of_7, route, word, others) for word in ("FOREIGN", "FO")]
