@@ -32,7 +32,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts import passwords, second_factor, tokens
-from accounts.audit import note_login
+from accounts.audit import note_change, note_login
 from accounts.backends import forget_failures
 from accounts.models import READERS, User
 from accounts.names import normal
@@ -71,17 +71,27 @@ class CodesRefused(Throttled):
     default_code = "otp_throttled"
 
 
-class AnonymousView(StrictQuery, APIView):
-    # No authentication: a bearer token must neither be needed nor lift the limit on guessing.
-    authentication_classes: list[Any] = []
-    permission_classes = [AllowAny]
+def checked(serializer: type[Serializer], request: Request, **context: Any) -> dict[str, Any]:
+    """The body of the request, checked by ``serializer``. Raises ValidationError."""
+    body = serializer(data=request.data, context=context)
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
+
+
+class CredentialsView(StrictQuery, APIView):
+    # Its requests and responses hold passwords or tokens: guessing is limited, nothing is cached.
     throttle_classes = [AuthThrottle]
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(*args, **kwargs)
-        # Passwords and tokens go by here.
         response["Cache-Control"] = "no-store"
         return response
+
+
+class AnonymousView(CredentialsView):
+    # No authentication: a bearer token must neither be needed nor lift the limit on guessing.
+    authentication_classes: list[Any] = []
+    permission_classes = [AllowAny]
 
     def get_authenticate_header(self, request: Request) -> str:
         # Without it a refused login would be a 403: this view has no authentication of its own.
@@ -102,9 +112,8 @@ class RegisterView(AnonymousView):
     def post(self, request: Request) -> Response:
         if settings.REGISTRATION == "closed":
             raise Http404
-        serializer = RegisterSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        _make_account(**serializer.validated_data)
+        given = checked(RegisterSerializer, request)
+        _make_account(**given)
         detail = (
             "Unless the name is taken, the account can be used now. Log in with the user name."
             if settings.REGISTRATION == "open"
@@ -171,9 +180,7 @@ class TokenView(AnonymousView):
     def post(self, request: Request) -> Response:
         if _is_oauth(request):
             return Response(GrantedSerializer(_granted(request)).data)
-        serializer = CredentialsSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        given = serializer.validated_data
+        given = checked(CredentialsSerializer, request)
         login = given.get("username") or given["email"]
         user = log_in(request, login, given["password"], given.get("otp", ""))
         return Response(TokenPairSerializer(tokens.issue(user)).data)
@@ -246,9 +253,7 @@ def _is_oauth(request: Request | HttpRequest) -> bool:
 
 
 def _granted(request: Request) -> dict[str, Any]:
-    serializer = GrantSerializer(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    given = serializer.validated_data
+    given = checked(GrantSerializer, request)
     if given["grant_type"] == "password":
         code = given.get("otp", "")
         pair = tokens.issue(log_in(request, given["username"], given["password"], code))
@@ -294,9 +299,8 @@ class RefreshView(AnonymousView):
         },
     )
     def post(self, request: Request) -> Response:
-        serializer = RefreshSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        pair = tokens.rotate(serializer.validated_data["refresh"])
+        given = checked(RefreshSerializer, request)
+        pair = tokens.rotate(given["refresh"])
         return Response(TokenPairSerializer(pair).data)
 
 
@@ -310,9 +314,8 @@ class VerifyView(AnonymousView):
         },
     )
     def post(self, request: Request) -> Response:
-        serializer = VerifySerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        return Response(VerifiedSerializer(tokens.verify(serializer.validated_data["token"])).data)
+        given = checked(VerifySerializer, request)
+        return Response(VerifiedSerializer(tokens.verify(given["token"])).data)
 
 
 class LogoutView(AnonymousView):
@@ -329,9 +332,7 @@ class LogoutView(AnonymousView):
         },
     )
     def post(self, request: Request) -> Response:
-        serializer = LogoutSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        given = serializer.validated_data
+        given = checked(LogoutSerializer, request)
         tokens.end(given["refresh"], everywhere=given["everywhere"])
         return Response(status=204)
 
@@ -362,9 +363,8 @@ class MailNotConfigured(APIException):
     default_detail = "This bridge sends no e-mail. Ask an administrator for a link."
 
 
-class PasswordView(StrictQuery, APIView):
+class PasswordView(CredentialsView):
     permission_classes = [IsAuthenticated]
-    throttle_classes = [AuthThrottle]
 
     @extend_schema(
         summary="Change the password",
@@ -376,9 +376,7 @@ class PasswordView(StrictQuery, APIView):
     def post(self, request: Request) -> Response:
         asking: Any = request.user
         user = User.objects.get(pk=asking.pk)
-        serializer = PasswordSerializer(data=request.data, context={"user": user})
-        serializer.is_valid(raise_exception=True)
-        given = serializer.validated_data
+        given = checked(PasswordSerializer, request, user=user)
         try:
             known = check_credentials(request, user.get_username(), given["current_password"])
         except AuthenticationFailed:
@@ -386,8 +384,10 @@ class PasswordView(StrictQuery, APIView):
         if known is None or known.pk != user.pk:
             wrong = ErrorDetail("This is not your password.", code="wrong")
             raise ValidationError({"current_password": [wrong]})
-        user.set_password(given["new_password"])
-        user.save()
+        with transaction.atomic():
+            user.set_password(given["new_password"])
+            user.save()
+            note_change(user, "Changed the password over the API.")
         if hasattr(request._request, "session") and request.session.get(SESSION_KEY):
             update_session_auth_hash(request._request, user)
         return Response(status=204)
@@ -405,11 +405,10 @@ class ResetView(AnonymousView):
         },
     )
     def post(self, request: Request) -> Response:
-        serializer = ResetSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        given = checked(ResetSerializer, request)
         if not settings.MAIL_ENABLED:
             raise MailNotConfigured
-        passwords.request_link(serializer.validated_data["email"])
+        passwords.request_link(given["email"])
         detail = "If there is an account with this address, a message with a link is on its way."
         return Response({"detail": detail}, status=202)
 
@@ -423,9 +422,7 @@ class ConfirmView(AnonymousView):
         responses={204: None},
     )
     def post(self, request: Request) -> Response:
-        serializer = ConfirmSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        given = serializer.validated_data
+        given = checked(ConfirmSerializer, request)
         user = passwords.user_of_link(given["uid"], given["token"])
         if user:
             check_new_password(given["new_password"], user)
