@@ -1,8 +1,11 @@
-"""Logins in the audit log."""
+"""Logins in the audit log, and what people change about their own account in the log of the admin."""
 
 from typing import Any
 
+from django.contrib.admin.models import CHANGE, LogEntry
+
 from accounts.backends import find_user
+from accounts.models import User
 from odoo_bridge.operations import audit
 
 
@@ -31,4 +34,15 @@ def note_login(
         by="password and code" if with_code else "password",
         wanted=wanted,
         **({"reason": reason} if reason else {}),
+    )
+
+
+def note_change(user: Any, message: str) -> None:
+    """Add what ``user`` changed about their own account to the log of the admin."""
+    LogEntry.objects.log_actions(
+        user_id=user.pk,
+        queryset=User.objects.filter(pk=user.pk),
+        action_flag=CHANGE,
+        change_message=message,
+        single_object=True,
     )

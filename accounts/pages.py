@@ -6,7 +6,6 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import authenticate, update_session_auth_hash, views
 from django.contrib.auth.forms import SetPasswordForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,10 +18,9 @@ from unfold.forms import AuthenticationForm
 from unfold.widgets import BASE_INPUT_CLASSES
 
 from accounts import passwords, second_factor
-from accounts.audit import note_login
+from accounts.audit import note_change, note_login
 from accounts.backends import forget_failures
 from accounts.hashers import LONGEST_PASSWORD
-from accounts.models import User
 
 
 class LoginForm(AuthenticationForm):
@@ -227,7 +225,7 @@ def _turned_on(request: HttpRequest, user: Any, form: SetUpForm) -> list[str] | 
     except (second_factor.WrongCode, second_factor.TooManyCodes) as exc:
         form.add_error("otp", str(exc))
         return None
-    _log(user, user, "Turned on two-factor login.")
+    note_change(user, "Turned on two-factor login.")
     # This session goes on, as one that was begun with a code; the others have ended.
     update_session_auth_hash(request, user)
     mark_session(request, user.otp_device)
@@ -244,12 +242,12 @@ def _is_on(request: HttpRequest, user: Any) -> HttpResponse:
             form.add_error("otp", exc)
         else:
             if wanted == "new_codes":
-                _log(user, user, "Made new recovery codes.")
+                note_change(user, "Made new recovery codes.")
                 return _recovery_codes(request, second_factor.new_recovery_codes(user))
             if not second_factor.is_required(user):
                 second_factor.turn_off([user])
                 update_session_auth_hash(request, user)
-                _log(user, user, "Turned off two-factor login.")
+                note_change(user, "Turned off two-factor login.")
                 messages.success(request, "Two-factor login is off.")
                 return redirect("admin:index")
     return _inner_page(
@@ -269,16 +267,6 @@ def _recovery_codes(request: HttpRequest, codes: list[str]) -> HttpResponse:
 
 def _inner_page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     return _page(request, template, {"title": "Two-factor login", **context})
-
-
-def _log(staff: Any, user: Any, message: str) -> None:
-    LogEntry.objects.log_actions(
-        user_id=staff.pk,
-        queryset=User.objects.filter(pk=user.pk),
-        action_flag=CHANGE,
-        change_message=message,
-        single_object=True,
-    )
 
 
 def urls() -> list[URLPattern]:

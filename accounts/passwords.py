@@ -24,6 +24,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from redis.exceptions import RedisError
 
+from accounts.audit import note_change
 from accounts.models import User
 from accounts.names import normal
 
@@ -181,4 +182,5 @@ def use_link(user: User, token: str, password: str) -> bool:
             fresh.email_verified = not others.filter(email__iexact=fresh.email).exists()
         fresh.set_password(password)
         fresh.save()
+        note_change(fresh, "Set a new password with a link.")
     return True

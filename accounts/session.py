@@ -1,12 +1,11 @@
 """Logging in and out with a browser: pages, for the API as it looks there."""
 
-from collections.abc import Mapping
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.auth import get_user, login, logout
 from django.http import HttpRequest, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
-from django.template import loader
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -15,7 +14,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.permissions import AllowAny
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -23,31 +21,22 @@ from rest_framework.views import APIView
 from accounts.hashers import LONGEST_PASSWORD
 from accounts.throttles import AuthThrottle
 from accounts.views import log_in
-from odoo_bridge.api.browse.page import not_to_be_kept, person, shell
+from odoo_bridge.api.browse.page import TemplatePage
 from odoo_bridge.api.strict import StrictQuery
 
 _BACKEND = "accounts.backends.EmailOrUsernameBackend"
 _LONGEST = {"username": 254, "password": LONGEST_PASSWORD}
 
 
-class _Page(BaseRenderer):
+class _Page(TemplatePage):
     """The template of the view, around what the view or a failure says."""
 
-    media_type = "text/html"
-    format = "html"
-
-    def render(
-        self,
-        data: Any,
-        accepted_media_type: str | None = None,
-        renderer_context: Mapping[str, Any] | None = None,
-    ) -> str:
-        asked = renderer_context or {}
-        request, response, view = asked["request"], asked["response"], asked["view"]
-        not_to_be_kept(response)
-        context = {**shell(request._request, person(request)), **(data or {})}
-        context["next"] = _next(request._request)
-        return loader.get_template(view.template_name).render(context)
+    def context(self, request: Request, response: Response, view: Any, data: Any) -> dict[str, Any]:
+        return {
+            **super().context(request, response, view, data),
+            "next": _next(request._request),
+            "mail_enabled": settings.MAIL_ENABLED,
+        }
 
 
 # DRF leaves CSRF to its authentication, and there is none before logging in.

@@ -61,6 +61,9 @@ def test_a_new_password_ends_all_tokens_and_sessions():
     assert session.get("/admin/").status_code == 302
     assert log_in().status_code == 401
     assert log_in(password=NEW).status_code == 200
+    [entry] = LogEntry.objects.all()
+    assert (entry.user, entry.object_id) == (ann, str(ann.pk))
+    assert entry.change_message == "Changed the password over the API."
 
 
 @pytest.mark.django_db
@@ -181,6 +184,7 @@ def test_a_link_comes_by_mail_and_sets_a_password_once(mailbox):
     assert "_auth_user_id" in session.session
     assert session.get("/admin/password_change/").status_code == 302
     assert log_in(password=NEW).status_code == 200
+    assert LogEntry.objects.get().change_message == "Set a new password with a link."
     again = confirm(link.path, "yet-another-password")
     assert (again.status_code, again.json()["error"]["fields"]["token"][0]["code"]) == (
         *(400, "bad_link"),

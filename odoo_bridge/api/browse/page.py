@@ -20,7 +20,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import SafeString
-from rest_framework.renderers import BrowsableAPIRenderer
+from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -38,14 +38,18 @@ USUAL_SIZE, MAX_SIZE = 100, 1000
 _HIDDEN_HEADERS = {"content-type", "content-length"}
 
 
-class Page(BrowsableAPIRenderer):
-    """For ``DEFAULT_RENDERER_CLASSES``, behind JSON: only who asks for HTML gets it.
+class TemplatePage(BaseRenderer):
+    """A response as a page: a template, inside the frame that all pages have."""
 
-    DRF's own page asks serializers and filters for forms; the rows here need neither. Its class
-    stays above this one, because it is by that class that the schema leaves pages out.
-    """
+    media_type = "text/html"
+    format = "html"
 
-    template = "odoo_bridge/browse/answer.html"
+    def template_for(self, view: Any) -> str:
+        return str(view.template_name)
+
+    def context(self, request: Request, response: Response, view: Any, data: Any) -> dict[str, Any]:
+        """What the template is given beside the frame: what the view returned, or a failure."""
+        return dict(data or {})
 
     def render(
         self,
@@ -56,13 +60,29 @@ class Page(BrowsableAPIRenderer):
         asked = renderer_context or {}
         request, response, view = asked["request"], asked["response"], asked["view"]
         not_to_be_kept(response)
-        page: str = loader.get_template(self.template).render(
-            _context(request, response, view, data)
-        )
+        frame = shell(request._request, person(request))
+        context = self.context(request, response, view, data)
+        page: str = loader.get_template(self.template_for(view)).render({**frame, **context})
         if response.status_code == 204:
             # Browsers show nothing for it, not even the page.
             response.status_code = 200
         return page
+
+
+class Page(TemplatePage, BrowsableAPIRenderer):
+    """For ``DEFAULT_RENDERER_CLASSES``, behind JSON: only who asks for HTML gets it.
+
+    DRF's own page asks serializers and filters for forms; the rows here need neither. Its class
+    stays above this one, because it is by that class that the schema leaves pages out.
+    """
+
+    template = "odoo_bridge/browse/answer.html"
+
+    def template_for(self, view: Any) -> str:
+        return self.template
+
+    def context(self, request: Request, response: Response, view: Any, data: Any) -> dict[str, Any]:
+        return _context(request, response, view, data)
 
 
 def not_to_be_kept(response: HttpResponseBase) -> None:
@@ -123,7 +143,6 @@ def _context(request: Request, response: Response, view: Any, data: Any) -> dict
     at_root = path == _root() and isinstance(plain, dict) and "groups" in plain
     described = operation or getting or next(iter(_here(path)), None)
     return {
-        **shell(request._request, person(request)),
         **_heading(path, described, plain, response.status_code),
         "method": request.method,
         "status": response.status_code,

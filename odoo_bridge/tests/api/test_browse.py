@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import http_date
 from rest_framework.test import APIClient
@@ -195,6 +196,14 @@ def log_in(client, username="ann", password=PASSWORD, **also):
     token = token_of(client.get(LOGIN))
     given = {"username": username, "password": password, "csrfmiddlewaretoken": token, **also}
     return client.post(LOGIN, given)
+
+
+def test_the_login_page_links_to_a_new_password_where_mail_can_be_sent(settings):
+    address = reverse("admin:admin_password_reset")
+    settings.MAIL_ENABLED = True
+    assert f'href="{address}"' in text(browser().get(LOGIN))
+    settings.MAIL_ENABLED = False
+    assert address not in text(browser().get(LOGIN))
 
 
 @pytest.mark.parametrize("name", ["ann", "ANN", "ann@example.com"])
