@@ -37,7 +37,16 @@ from odoo_bridge.sync import (
 from odoo_bridge.sync.faults import is_of_a_row
 from odoo_bridge.sync.fetch import Fetcher, Page, read_page
 from odoo_bridge.sync.lease import Lease, locked_state, note_life
-from odoo_bridge.sync.plan import Plan, Stamp, compare, totals_agree, union
+from odoo_bridge.sync.plan import (
+    Plan,
+    Scope,
+    Situation,
+    Stamp,
+    choose,
+    compare,
+    totals_agree,
+    union,
+)
 from odoo_bridge.sync.references import References, UnknownReference
 from odoo_bridge.sync.store import Stored, mark_gone, refused_column, store
 from odoo_bridge.sync.streams import Row, Stream, all_streams
@@ -359,31 +368,36 @@ class Execution:
         return {kind for kind, records in found.items() if records is None}
 
     def _plan(self, state: SyncState, odoo_now: datetime) -> Plan:
-        watermark = state.watermark
         model, domain, gateway = self.stream.odoo_model, self._domain, self.gateway
         known = issues.open_ids(self.stream.name)
         plan, totals, astray, digests = Plan(), None, set[int](), None
-        clock_went_back = watermark is not None and odoo_now < watermark - settings.ODOO_OVERLAP
-        mark = self._copy_began_at(odoo_now) if watermark is None else min(watermark, odoo_now)
-        since = (mark - settings.ODOO_OVERLAP).strftime("%Y-%m-%d %H:%M:%S")
-        changes = self.row.kind == Kind.CHANGES and watermark is not None
-        changes = changes and not clock_went_back and not self.went_back
-        first = not changes and not self._present().exists()
-        # Fields that came or went move no stamp: an upgrade of Odoo, of the bridge, other rights.
-        other_fields = not first and state.copied_fields != self._mapper.copies
-        self._reads_all = self.row.kind == Kind.FULL or (not changes and other_fields)
+        choice = choose(
+            Situation(
+                kind=self.row.kind,
+                odoo_now=odoo_now,
+                watermark=state.watermark,
+                overlap=settings.ODOO_OVERLAP,
+                has_rows=self._present().exists(),
+                copy_began_at=None if state.watermark else self._copy_began_at(odoo_now),
+                odoo_went_back=self.went_back,
+                fields_then=state.copied_fields,
+                fields_now=self._mapper.copies,
+            )
+        )
+        since = choice.since
+        self._reads_all = choice.scope is Scope.ALL
         if self._reads_all:
             theirs = self.fetcher.ask(gateway.search, model, domain)
             swept = compare(((i, "") for i in theirs), self._our_ids())
             plan = Plan(theirs, swept.absent, len(theirs))
-        elif first:
+        elif choice.scope is Scope.FIRST_COPY:
             self._is_first_copy = True
             self._begin_copy()
             # Nothing to compare stamps with: ids alone cost Odoo a fifth.
             theirs = self.fetcher.ask(gateway.search, model, domain)
             plan = Plan(theirs, array("q"), len(theirs))
             self._make_way(len(theirs))
-        elif not changes:
+        elif choice.scope is Scope.DIFFERENT:
             digests = Unstamped(
                 self.stream, self._mapper, domain, self._present(), gateway, self.fetcher
             )

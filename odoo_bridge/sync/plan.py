@@ -1,4 +1,4 @@
-"""Deciding, apart from doing: from two inventories, what to read and what may be gone.
+"""The decisions of a run: which records it reads, and which rows may be gone.
 
 No database, no network. Inventories are ascending by id; only ids are kept, eight bytes each, so
 a plan over millions of rows stays small.
@@ -7,17 +7,94 @@ a plan over millions of rows stays small.
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Any
 
+from odoo_bridge.models import SyncRun
+
+Kind = SyncRun.Kind
 # An id and its write_date as Odoo spells it, whole seconds of UTC, so that text sorts as time does;
 # the empty string where Odoo has none, or where only ids are compared.
 Stamp = tuple[int, str]
 
 
+class Scope(Enum):
+    """Which records a run reads. All but ``CHANGED`` list every id, and so find what is gone."""
+
+    CHANGED = auto()  # those written since the watermark
+    DIFFERENT = auto()  # those whose stamp differs from the row's
+    FIRST_COPY = auto()  # all of them, into an empty table
+    ALL = auto()  # all of them, although rows are here
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a run knows before it lists anything.
+
+    ``watermark``, ``odoo_now`` and ``copy_began_at`` are moments on Odoo's clock. ``copy_began_at`` is
+    when the first row of an unfinished first copy was stored. ``odoo_went_back``: a backup was restored
+    in Odoo. ``fields_then``: the fields that the rows here were copied with; ``fields_now``: the fields
+    that this run copies.
+    """
+
+    kind: str
+    odoo_now: datetime
+    watermark: datetime | None
+    overlap: timedelta
+    has_rows: bool
+    copy_began_at: datetime | None = None
+    odoo_went_back: bool = False
+    fields_then: Sequence[str] = ()
+    fields_now: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """``since``: the stamp from which a run looks again, even where stamps are equal."""
+
+    scope: Scope
+    since: str
+
+
+def choose(situation: Situation) -> Choice:
+    """Decide which records the run reads."""
+    return Choice(_scope(situation), _since(situation))
+
+
+def _scope(situation: Situation) -> Scope:
+    if situation.kind == Kind.FULL:
+        return Scope.ALL
+    if situation.kind == Kind.CHANGES and _has_sound_watermark(situation):
+        return Scope.CHANGED
+    if not situation.has_rows:
+        return Scope.FIRST_COPY
+    # An upgrade of Odoo or of the bridge, or other rights, change the fields but move no stamp.
+    if list(situation.fields_then) != list(situation.fields_now):
+        return Scope.ALL
+    return Scope.DIFFERENT
+
+
+def _has_sound_watermark(situation: Situation) -> bool:
+    """Whether all that Odoo holds from before the watermark is stored here."""
+    if situation.watermark is None or situation.odoo_went_back:
+        return False
+    clock_was_set_back = situation.odoo_now < situation.watermark - situation.overlap
+    return not clock_was_set_back
+
+
+def _since(situation: Situation) -> str:
+    if situation.watermark is None:
+        start = situation.copy_began_at or situation.odoo_now
+    else:
+        start = min(situation.watermark, situation.odoo_now)
+    return (start - situation.overlap).strftime("%Y-%m-%d %H:%M:%S")
+
+
 @dataclass
 class Plan:
-    """``read``: ids to read. ``absent``: ids of ours that Odoo's inventory lacks; to be asked for
-    once more before they count as gone. ``inventoried``: how many ids Odoo listed."""
+    """``read``: ids to read. ``absent``: ids of our rows that Odoo's inventory lacks; Odoo is asked
+    for them once more before they count as gone. ``inventoried``: how many ids Odoo listed."""
 
     read: Sequence[int] = field(default_factory=lambda: array("q"))
     absent: Sequence[int] = field(default_factory=lambda: array("q"))
@@ -25,11 +102,11 @@ class Plan:
 
 
 def compare(theirs: Iterable[Stamp], ours: Iterable[Stamp], since: str = "") -> Plan:
-    """Compare row by row: read what is new or has another stamp, older ones included.
+    """Compare two inventories: read each record that is new or has another stamp, even an older one.
 
-    An older stamp is no mistake: Odoo's clock was set back, or a backup was restored. An equal one
+    An older stamp is no mistake: Odoo's clock was set back, or a backup was restored. An equal stamp
     from ``since`` on proves nothing: stamps are whole seconds, and a record may have been written
-    once more within the second in which it was read.
+    again within the second in which it was read.
     """
     read, absent, inventoried = array("q"), array("q"), 0
     mine = iter(ours)
@@ -56,19 +133,20 @@ def totals_agree(
 ) -> bool:
     """Whether Odoo's (count, sum of ids) is what ours will be after a run.
 
-    ``expected_here``: ids Odoo has that we lack and know of: about to be read, or open issues.
+    ``expected_here``: ids that Odoo has and we lack, and that we know of: the run is about to read
+    them, or they are open issues.
     """
     missing = list(expected_here)
     return theirs == (ours[0] + len(missing), ours[1] + sum(missing))
 
 
 def too_many_gone(gone: int, present: int, max_percent: float, always_allowed: int = 20) -> bool:
-    """Whether so many would be marked gone that a person must say it is true."""
+    """Whether a run would mark so many rows gone that a person must confirm it."""
     return gone > always_allowed and gone > present * max_percent / 100
 
 
 def union(*sequences: Iterable[int]) -> Sequence[int]:
-    """The ids of all, once each, ascending."""
+    """All ids of ``sequences``, once each, ascending."""
     merged: set[Any] = set()
     merged.update(*sequences)
     return array("q", sorted(merged))
