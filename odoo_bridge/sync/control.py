@@ -11,8 +11,8 @@ from django.db.models.functions import Now
 
 from odoo_bridge.models import GoneReview, SyncIssue, SyncRun
 from odoo_bridge.sync import gone
-from odoo_bridge.sync.execution import Cancelled
 from odoo_bridge.sync.run import request
+from odoo_bridge.sync.session import Cancelled
 
 Status, Trigger = SyncRun.Status, SyncRun.Trigger
 

@@ -4,6 +4,7 @@ A dead worker's lease runs out. A frozen one that wakes up finds another token i
 very transaction that would have stored its page, and is refused.
 """
 
+import logging
 import os
 import socket
 import threading
@@ -12,11 +13,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models.functions import Coalesce, Now
 
 from odoo_bridge.models import SyncRun, SyncState
 from odoo_bridge.odoo.errors import BridgeError
+
+logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=90)
 _INTERRUPTED = {
@@ -58,9 +61,10 @@ class Lease:
             state.lease_until = state.now + LEASE
             state.save(update_fields=["lease_token", "lease_holder", "lease_until"])
             _interrupt(SyncRun.objects.filter(stream=stream).exclude(pk=run.pk))
-            run.lease_token = state.lease_token
-            run.holder = state.lease_holder
-            run.save(update_fields=["lease_token", "holder"])
+            taken = {"lease_token": state.lease_token, "holder": state.lease_holder}
+            SyncRun.objects.filter(pk=run.pk).update(**taken)
+        # Once it is committed: ``release`` trusts the token of the row.
+        run.lease_token, run.holder = state.lease_token, state.lease_holder
         return cls(stream, state.lease_token)
 
     @contextmanager
@@ -84,6 +88,16 @@ class Lease:
         )
 
 
+def release(run: SyncRun) -> None:
+    """Release the lease of ``run``, if it has one still."""
+    if run.lease_token is None:
+        return
+    try:
+        Lease(run.stream, run.lease_token).release()
+    except DatabaseError:
+        logger.warning("%s: the lease was not released; it will expire", run)
+
+
 def _locked(stream: str) -> Any:
     """The state row, locked until the transaction ends, with the database's ``now``."""
     if connection.vendor == "postgresql":
@@ -104,12 +118,12 @@ def locked_state(run: SyncRun) -> Iterator[SyncState]:
     SyncState.objects.get_or_create(stream=run.stream)
     with transaction.atomic():
         state = _locked(run.stream)
-        note_life(run)
+        record_heartbeat(run)
         yield state
         state.save(update_fields=["change_seq"])
 
 
-def note_life(run: SyncRun) -> None:
+def record_heartbeat(run: SyncRun) -> None:
     """A sign of life of a run without a lease. Raises LeaseLost if it was closed as dead: what it has
     read may be hours old."""
     if not SyncRun.objects.filter(pk=run.pk, status=SyncRun.Status.RUNNING).update(alive_at=Now()):

@@ -100,6 +100,12 @@ class Plan:
     absent: Sequence[int] = field(default_factory=lambda: array("q"))
     inventoried: int = 0
 
+    def add(self, *more: Iterable[int]) -> None:
+        """Read ``more`` as well."""
+        added = union(*more)
+        if added:
+            self.read = union(self.read, added)
+
 
 def compare(theirs: Iterable[Stamp], ours: Iterable[Stamp], since: str = "") -> Plan:
     """Compare two inventories: read each record that is new or has another stamp, even an older one.

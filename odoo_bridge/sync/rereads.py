@@ -1,41 +1,38 @@
-"""Rows to read again although their own stamp may not tell: what they point to has gone.
+"""The re-read queue: rows to read again because a related row changed. See ``related.py``.
 
-Odoo merges contacts in SQL, and a line can leave its invoice without a trace of its own. So the
-transaction that finds it out notes the rows, and only the one that stores what was read afterwards
-strikes them off: a crash, a fault or another run in between loses none.
+The transaction that finds it out adds the rows, and only the transaction that stores what was read
+afterwards removes them: a crash, a fault or another run in between loses none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from odoo_bridge.models import Reread
-from odoo_bridge.sync.slices import Between, nothing, slices
+from odoo_bridge.sync.slices import Between, nothing, parts, slices
 
-# Odoo id -> the notes about it.
-Notes = dict[int, list[int]]
-_AT_ONCE = 10_000
+# Odoo id -> the entries about it.
+Queue = dict[int, list[int]]
 
 
-def noted(stream: str, between: Between = nothing) -> Notes:
-    """What is to be read again. To be asked before the reading begins: what is noted later may be
+def queued(stream: str, between: Between = nothing) -> Queue:
+    """The queue of ``stream``. To be called before the reading begins: what is added later may be
     about something that happened after it."""
-    notes: Notes = {}
+    queue: Queue = {}
     for part in slices(Reread.objects.filter(stream=stream), between):
         for pk, odoo_id in part.values_list("pk", "odoo_id"):
-            notes.setdefault(odoo_id, []).append(pk)
-    return notes
+            queue.setdefault(odoo_id, []).append(pk)
+    return queue
 
 
-def note(stream: str, ids: Iterable[int]) -> None:
+def add(stream: str, ids: Iterable[int]) -> None:
+    """Add ``ids`` to the queue."""
     Reread.objects.bulk_create(
         (Reread(stream=stream, odoo_id=odoo_id) for odoo_id in sorted(set(ids))), batch_size=1000
     )
 
 
-def strike_off(
-    notes: Mapping[int, list[int]], ids: Iterable[int], between: Between = nothing
-) -> None:
-    """Forget the ``notes`` about ``ids``: they were read."""
-    done = [pk for odoo_id in ids for pk in notes.get(odoo_id, ())]
-    for start in range(0, len(done), _AT_ONCE):
-        Reread.objects.filter(pk__in=done[start : start + _AT_ONCE]).delete()
+def remove(queue: Queue, ids: Iterable[int], between: Between = nothing) -> None:
+    """Remove the entries in ``queue`` about ``ids``, which were read."""
+    done = [pk for odoo_id in ids for pk in queue.get(odoo_id, ())]
+    for part in parts(done):
+        Reread.objects.filter(pk__in=part).delete()
         between()

@@ -1,4 +1,4 @@
-"""Runs: the one function behind every door, and how each ends.
+"""Runs: how one begins, what each ending means, and what follows from it.
 
 A run killed anywhere needs no repair: what it stored is right, the watermark has not moved, and the
 next run finds what is missing by comparing.
@@ -9,16 +9,17 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
+from django.db import Error, close_old_connections, transaction
 from django.db.models.functions import Now
 
 from odoo_bridge.models import GoneReview, SyncRun
 from odoo_bridge.odoo.errors import BridgeError
 from odoo_bridge.odoo.redaction import redact
 from odoo_bridge.runtime.postgres import no_statement_timeout
-from odoo_bridge.sync import gone, stopping
-from odoo_bridge.sync.execution import Cancelled, Execution, Progress
+from odoo_bridge.sync import gone, lease, rereads, stopping
 from odoo_bridge.sync.lease import LeaseHeld, holder_name
+from odoo_bridge.sync.session import Cancelled, FollowUps, Progress, opened
+from odoo_bridge.sync.steps import copy_records, copy_stream
 from odoo_bridge.sync.streams import all_streams
 
 logger = logging.getLogger(__name__)
@@ -27,8 +28,20 @@ Kind, Status, Trigger = SyncRun.Kind, SyncRun.Status, SyncRun.Trigger
 _LISTENS_SECONDS = 1.0
 _STARTED = ("status", "holder", "error", "error_code")
 
+# How a run ends that an exception stopped: the first class that fits decides.
+ENDINGS: dict[type[BaseException], SyncRun.Status] = {
+    LeaseHeld: Status.SKIPPED,
+    gone.NeedsConfirmation: Status.NEEDS_CONFIRMATION,
+    Cancelled: Status.CANCELLED,
+    stopping.Stopped: Status.INTERRUPTED,
+    KeyboardInterrupt: Status.INTERRUPTED,
+    SystemExit: Status.INTERRUPTED,
+    BaseException: Status.FAILED,
+}
+# What staff must know of these is on the row. Others are errors of our own code, or end the program.
+_EXPECTED = (BridgeError, Error)
 
-@no_statement_timeout()
+
 def run(
     stream: str,
     kind: str,
@@ -37,111 +50,148 @@ def run(
     requested_by: Any = None,
     ids: Sequence[int] | None = None,
     confirm_gone: bool = False,
-    queued: SyncRun | None = None,
     progress: Progress | None = None,
     give_up_at: float | None = None,
 ) -> SyncRun:
-    """Run ``stream`` now and return its finished SyncRun, whatever became of it.
+    """Run ``stream`` now and return its finished SyncRun, however it ended.
 
-    ``kind``: changes, reconcile, full, or records with ``ids``. ``queued``: the row that asked for
-    this run, if one did. ``progress`` is called with the SyncRun after each page. What staff must
-    know of a failure is on the row; only errors of our own code raise. ``give_up_at``, on the
-    monotonic clock: from then on Odoo is waited for no longer, and the run fails.
-
-    When the program is told to stop the run ends ``interrupted`` after the page at hand. Unless a
-    command ran it, whose user decides what comes next, another is queued that goes on from there.
+    ``kind``: changes, reconcile, full, or records with ``ids``. For the other arguments see
+    ``carry_out``. A run that a command started is not queued again when the program must stop: its user
+    decides what comes next.
     """
-    wanted = all_streams()[stream]
-    row = queued or SyncRun(
-        stream=stream,
-        kind=kind,
+    row = begin(
+        stream,
+        kind,
         trigger=trigger,
         requested_by=requested_by,
-        requested_ids=list(ids or []),
+        ids=ids,
         confirm_gone=confirm_gone,
     )
+    return carry_out(
+        row,
+        progress=progress,
+        give_up_at=give_up_at,
+        queue_rest=trigger != Trigger.COMMAND,
+    )
+
+
+def begin(stream: str, kind: str, **options: Any) -> SyncRun:
+    """Return the row of a new run, which is running from now on. ``options`` as for ``run``."""
+    return start(_new_row(stream, kind, **options))
+
+
+@no_statement_timeout()
+def carry_out(
+    row: SyncRun,
+    *,
+    progress: Progress | None = None,
+    give_up_at: float | None = None,
+    queue_rest: bool = True,
+) -> SyncRun:
+    """Do what a running ``row`` asks for, and record in it how that ended.
+
+    Only errors of our own code raise. ``progress`` is called with the row after each page.
+    ``give_up_at``, on the monotonic clock: from then on the run does not wait for Odoo, and fails.
+    If the program must stop, the run ends ``interrupted`` after the current page; with ``queue_rest``
+    another run is queued, which goes on from there.
+    """
+    follow_ups = FollowUps()
+    try:
+        with opened(row, follow_ups, progress, give_up_at) as session:
+            if row.kind == Kind.RECORDS:
+                copy_records(session)
+            else:
+                copy_stream(session)
+    except stopping.Stopped as exc:
+        with transaction.atomic():
+            _end(row, exc)
+            # Before another worker learns of the rest: it must not find the stream taken.
+            lease.release(row)
+            if queue_rest:
+                _request_rest(row)
+        return row
+    except BaseException as exc:
+        _end(row, exc)
+        if not isinstance(exc, _EXPECTED):
+            raise
+    else:
+        _finish(row, Status.SUCCEEDED_WITH_ISSUES if row.issue_count else Status.SUCCEEDED)
+    finally:
+        lease.release(row)
+    _follow_up(row, follow_ups, give_up_at)
+    return row
+
+
+def _new_row(stream: str, kind: str, *, ids: Sequence[int] | None = None, **fields: Any) -> SyncRun:
+    if stream not in all_streams():
+        raise ValueError(f"no stream is called {stream!r}")
+    return SyncRun(stream=stream, kind=kind, requested_ids=list(ids or []), **fields)
+
+
+def start(row: SyncRun) -> SyncRun:
+    """Mark ``row`` as running, in this thread and from now on."""
     row.status, row.holder, row.error, row.error_code = Status.RUNNING, holder_name(), "", ""
     row.save(update_fields=_STARTED if row.pk else None)
     SyncRun.objects.filter(pk=row.pk).update(started_at=Now())
     row.refresh_from_db(fields=["started_at"])
-    execution = Execution(wanted, row, progress, give_up_at)
-    try:
-        if row.kind == Kind.RECORDS:
-            execution.records()
-        else:
-            execution.window()
-    except LeaseHeld as exc:
-        _finish(row, Status.SKIPPED, exc)
-    except gone.NeedsConfirmation as exc:
-        _finish(row, Status.NEEDS_CONFIRMATION, exc)
-    except Cancelled as exc:
-        _finish(row, Status.CANCELLED, exc)
-    except stopping.Stopped as exc:
-        with transaction.atomic():
-            _finish(row, Status.INTERRUPTED, exc)
-            # Before the other is heard of: it must not find the stream taken.
-            execution.release()
-            if queued is not None or trigger != Trigger.COMMAND:
-                _go_on_from(row)
-        return row
-    except BridgeError as exc:
-        _finish(row, Status.FAILED, exc)
-    except (DatabaseError, InterfaceError) as exc:
+    return row
+
+
+# Endings ----------------------------------------------------------------------------------------
+
+
+def _end(row: SyncRun, exc: BaseException) -> None:
+    """Close ``row``, which ``exc`` stopped."""
+    if isinstance(exc, Error):
         # The connection may be dead: with a new one the row can still say what happened.
         close_old_connections()
-        _finish(row, Status.FAILED, f"database: {str(exc).strip().splitlines()[0]}", "database")
-    except (KeyboardInterrupt, SystemExit):
-        by_hand = "Stopped by hand; the next run goes on from here."
-        _finish(row, Status.INTERRUPTED, by_hand, "interrupted")
-        raise
-    except BaseException as exc:
-        _finish(row, Status.FAILED, f"{type(exc).__name__}: see the log", "internal")
-        raise
-    else:
-        _finish(row, Status.SUCCEEDED_WITH_ISSUES if row.issue_count else Status.SUCCEEDED)
-    finally:
-        execution.release()
-    if execution.went_back and row.trigger != Trigger.HINT:
-        _reconcile_others(row)
-    # If one of these fails the notes stand, and the next run of that stream reads them again.
-    for name, noted in execution.to_follow():
-        run(name, Kind.RECORDS, trigger=Trigger.HINT, ids=noted, give_up_at=give_up_at)
-    return row
+    status = next(status for kind, status in ENDINGS.items() if isinstance(exc, kind))
+    _finish(row, status, *_reason(exc))
 
 
-def request(
-    stream: str,
-    kind: str,
-    *,
-    trigger: str,
-    requested_by: Any = None,
-    ids: Sequence[int] | None = None,
-    confirm_gone: bool = False,
-    gone_review: GoneReview | None = None,
-) -> SyncRun:
-    """Ask for a run: a queued row first, then a hint to the workers once it is committed.
+def _reason(exc: BaseException) -> tuple[str, str]:
+    """What the row says about ``exc``, and its code."""
+    if isinstance(exc, BridgeError):
+        return str(exc), exc.code
+    if isinstance(exc, Error):
+        return f"database: {str(exc).strip().splitlines()[0]}", "database"
+    if isinstance(exc, KeyboardInterrupt | SystemExit):
+        return "Stopped by hand; the next run goes on from here.", "interrupted"
+    return f"{type(exc).__name__}: see the log", "internal"
 
-    The hint may be lost, with Redis or without: the sweeper finds the row.
-    """
-    if stream not in all_streams():
-        raise ValueError(f"no stream is called {stream!r}")
-    row = SyncRun.objects.create(
-        stream=stream,
-        kind=kind,
-        trigger=trigger,
-        requested_by=requested_by,
-        requested_ids=list(ids or []),
-        confirm_gone=confirm_gone,
-        gone_review=gone_review,
+
+def _finish(row: SyncRun, status: str, error: str = "", code: str = "") -> None:
+    """Close ``row``, unless it was closed as interrupted meanwhile: then another run has the stream."""
+    SyncRun.objects.filter(pk=row.pk).exclude(status=Status.INTERRUPTED).update(
+        status=status,
+        error=redact(error).replace("\x00", ""),
+        error_code=code,
+        phase_seconds=row.phase_seconds,
+        finished_at=Now(),
     )
-    transaction.on_commit(lambda: _hint(row.pk), robust=True)
-    return row
+    # What was counted here may have been rolled back: the row in the database is what happened.
+    row.refresh_from_db()
+    level = logging.INFO if status in (Status.SUCCEEDED, Status.SKIPPED) else logging.WARNING
+    logger.log(level, "%s: %s %s", row, status, error)
+
+
+# What follows from a run ------------------------------------------------------------------------
+
+
+def _follow_up(row: SyncRun, follow_ups: FollowUps, give_up_at: float | None) -> None:
+    if follow_ups.odoo_went_back and row.trigger != Trigger.HINT:
+        _reconcile_others(row)
+    # If one of these fails, its queue stays, and the next run of that stream reads it.
+    for stream in sorted(follow_ups.streams):
+        ids = sorted(rereads.queued(stream))
+        if ids:
+            run(stream, Kind.RECORDS, trigger=Trigger.HINT, ids=ids, give_up_at=give_up_at)
 
 
 def _reconcile_others(row: SyncRun) -> None:
-    """Odoo went back: have the other streams compared at once, each by its own run.
+    """Odoo lost changes: have the other streams compared at once, each by its own run.
 
-    A run that was requested for that does not request others in its turn.
+    A run that was requested for that requests no others.
     """
     for name in all_streams():
         waiting = SyncRun.objects.filter(
@@ -151,8 +201,8 @@ def _reconcile_others(row: SyncRun) -> None:
             request(name, Kind.RECONCILE, trigger=Trigger.HINT)
 
 
-def _go_on_from(row: SyncRun) -> None:
-    """Queue what ``row`` did not get done, for whoever is there to do it."""
+def _request_rest(row: SyncRun) -> None:
+    """Queue a run for what ``row`` did not finish."""
     other = request(
         row.stream,
         row.kind,
@@ -166,19 +216,52 @@ def _go_on_from(row: SyncRun) -> None:
     row.save(update_fields=["error"])
 
 
+# The queue --------------------------------------------------------------------------------------
+
+
+def request(
+    stream: str,
+    kind: str,
+    *,
+    trigger: str,
+    requested_by: Any = None,
+    ids: Sequence[int] | None = None,
+    confirm_gone: bool = False,
+    gone_review: GoneReview | None = None,
+) -> SyncRun:
+    """Queue a run: its row first, then a message to the workers once the row is committed.
+
+    The message may be lost, with Redis or without: the sweeper finds the row.
+    """
+    row = _new_row(
+        stream,
+        kind,
+        trigger=trigger,
+        requested_by=requested_by,
+        ids=ids,
+        confirm_gone=confirm_gone,
+        gone_review=gone_review,
+    )
+    row.save()
+    transaction.on_commit(lambda: _hint(row.pk), robust=True)
+    return row
+
+
 def _hint(run_id: int) -> None:
     from celery import current_app
 
     try:
         current_app.send_task("odoo_bridge.tasks.run_queued", args=[run_id], retry=False)
     except Exception as exc:
-        logger.warning("run %s waits for the sweeper, the broker is away: %s", run_id, exc)
+        logger.warning(
+            "run %s waits for the sweeper: the broker cannot be reached: %s", run_id, exc
+        )
 
 
 def run_queued(run_id: int) -> SyncRun | None:
-    """Run a queued row, unless another worker already took it, or this one is about to stop."""
+    """Run a queued row, unless another worker already took it or this one must stop."""
     if stopping.is_told():
-        # For another worker. Not at once: this one may listen for a moment longer.
+        # Leave it to another worker. Not at once: this one may take messages for a moment longer.
         time.sleep(_LISTENS_SECONDS)
         _hint(run_id)
         return None
@@ -186,20 +269,4 @@ def run_queued(run_id: int) -> SyncRun | None:
         status=Status.RUNNING, started_at=Now()
     ):
         return None
-    row = SyncRun.objects.get(pk=run_id)
-    return run(row.stream, row.kind, trigger=row.trigger, ids=row.requested_ids, queued=row)
-
-
-def _finish(row: SyncRun, status: str, why: BridgeError | str = "", code: str = "") -> None:
-    """Close ``row``, unless it was closed as interrupted meanwhile: then somebody else runs."""
-    SyncRun.objects.filter(pk=row.pk).exclude(status=Status.INTERRUPTED).update(
-        status=status,
-        error=redact(str(why)).replace("\x00", ""),
-        error_code=why.code if isinstance(why, BridgeError) else code,
-        phase_seconds=row.phase_seconds,
-        finished_at=Now(),
-    )
-    # Counted here but rolled back there: the row in the database is what happened.
-    row.refresh_from_db()
-    level = logging.INFO if status in (Status.SUCCEEDED, Status.SKIPPED) else logging.WARNING
-    logger.log(level, "%s: %s %s", row, status, why)
+    return carry_out(start(SyncRun.objects.get(pk=run_id)))

@@ -21,7 +21,7 @@ between two of them. That is safe, because rows are judged one by one, never as 
 Window runs, which list and mark what is absent, exclude each other by the lease.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
@@ -34,6 +34,8 @@ from odoo_bridge.models import MirroredQuerySet, OdooMoment
 # Rows of a table that one statement looks at, and rows that one statement returns. Of wide rows on a
 # slow disk each takes seconds, a fraction of a lease.
 LOOKED_AT_ONCE, READ_AT_ONCE = 250_000, 20_000
+# Ids that one query names, to Odoo or to PostgreSQL.
+IDS_PER_QUERY = 10_000
 
 Between = Callable[[], None]
 
@@ -92,6 +94,12 @@ def without(rows: QuerySet[Any], condition: Any, between: Between) -> Iterator[i
         with _looked_up_by_index() if several else nullcontext():
             found = list(part.filter(~condition).values_list("pk", flat=True))
         yield from found
+
+
+def parts(ids: Sequence[int]) -> Iterator[list[int]]:
+    """``ids``, as many at once as one query may name."""
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        yield list(ids[start : start + IDS_PER_QUERY])
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from odoo_bridge.models import MirroredQuerySet
 from odoo_bridge.odoo import values
 from odoo_bridge.odoo.aggregates import FieldDigest
 from odoo_bridge.odoo.gateway import Gateway
+from odoo_bridge.sync import slices
 from odoo_bridge.sync.fetch import Fetcher, read_page
 from odoo_bridge.sync.streams import Mapper, Stream
 
@@ -34,7 +35,6 @@ from odoo_bridge.sync.streams import Mapper, Stream
 SUMMED_AT_ONCE, GROUPED_AT_ONCE = 250_000, 50_000
 # Where a digest differs: into so many parts, down to so many rows.
 _PARTS, _FEW = 8, 1_000
-_IDS_PER_QUERY = 10_000
 
 Digest = dict[str, FieldDigest]  # by Odoo's field
 
@@ -147,7 +147,7 @@ class Unstamped:
             theirs = self._fetcher.ask(self._ask_digest, block.domain(), fields)
         rows = block.rows(self._rows)
         count, ours = _our_digest(rows, fields)
-        for part in _parts(stale):
+        for part in slices.parts(stale):
             not_ours, passed_over = _our_digest(rows.filter(pk__in=part), fields)
             count -= not_ours
             ours = _without(ours, passed_over)
@@ -247,8 +247,3 @@ def _cut(
         between()
     limits = [block.first, *later, block.end]
     return [Block(first, end) for first, end in pairwise(limits)]
-
-
-def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), _IDS_PER_QUERY):
-        yield ids[start : start + _IDS_PER_QUERY]

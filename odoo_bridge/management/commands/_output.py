@@ -17,7 +17,7 @@ from django.core.management.base import (
 
 from odoo_bridge import __version__
 from odoo_bridge.models import SyncRun
-from odoo_bridge.sync.execution import Progress
+from odoo_bridge.sync.session import Progress
 from odoo_bridge.sync.streams import all_streams
 
 

@@ -6,8 +6,9 @@ from django.db.models import F
 
 from contacts.models import Contact
 from odoo_bridge.models import Reread, SyncRun, SyncState
-from odoo_bridge.sync import execution, fetch, slices, verify
+from odoo_bridge.sync import fetch, slices, verify
 from odoo_bridge.sync.lease import LEASE, close_interrupted
+from odoo_bridge.sync.session import Session
 from odoo_bridge.sync.streams import all_streams
 from odoo_bridge.tests.runs import sync, synced
 
@@ -23,7 +24,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(slices, "READ_AT_ONCE", 2)
     monkeypatch.setattr("odoo_bridge.sync.unstamped.SUMMED_AT_ONCE", 2)
     monkeypatch.setattr("odoo_bridge.sync.unstamped.GROUPED_AT_ONCE", 2)
-    monkeypatch.setattr(execution, "_IDS_PER_QUERY", 2)
+    monkeypatch.setattr(slices, "IDS_PER_QUERY", 2)
     monkeypatch.setattr(fetch, "ATTEND_SECONDS", 0)
 
 
@@ -92,11 +93,11 @@ def test_rows_stored_and_marked_between_two_slices_end_exact(demo, tiny, kind, m
     """A records run needs no lease: it changes rows of ours while they are listed."""
     ids = fill(demo)
     sync("contacts", "reconcile")
-    between, done = execution.Execution._between, []
+    keep_alive, done = Session.keep_alive, []
 
-    def interfere(execution):
-        between(execution)
-        if execution.row.kind == SyncRun.Kind.RECORDS or len(done) >= 4:
+    def interfere(session):
+        keep_alive(session)
+        if session.row.kind == SyncRun.Kind.RECORDS or len(done) >= 4:
             return
         step = len(done)
         done.append(step)
@@ -106,7 +107,7 @@ def test_rows_stored_and_marked_between_two_slices_end_exact(demo, tiny, kind, m
         new = demo.add("res.partner", name=f"New {step}")
         sync("contacts", "records", ids=[ids[step], ids[-1], ids[4 + step], new])
 
-    monkeypatch.setattr(execution.Execution, "_between", interfere)
+    monkeypatch.setattr(Session, "keep_alive", interfere)
     synced("contacts", kind)
     assert len(done) == 4
     synced("contacts", "changes")

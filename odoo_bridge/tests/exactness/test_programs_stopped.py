@@ -19,7 +19,7 @@ from odoo_bridge import tasks
 from odoo_bridge.demo import DemoOdoo, Fault
 from odoo_bridge.models import SyncRun, SyncState
 from odoo_bridge.sync import backfill, stopping
-from odoo_bridge.sync.run import request, run, run_queued
+from odoo_bridge.sync.run import carry_out, request, run_queued, start
 from odoo_bridge.tests.exactness.checker import Checker
 from odoo_bridge.tests.exactness.test_processes_killed import Pause, queued
 from odoo_bridge.tests.programs import (
@@ -192,8 +192,8 @@ def test_a_run_of_any_kind_that_is_stopped_is_queued_again_as_it_was_asked_for(
     demo.write("res.partner", hundred[:50], name="Changed")
     ids = hundred[:50] if kind == "records" else []
     asked = request("contacts", kind, trigger=Trigger.API, ids=ids)
-    row = SyncRun.objects.get(pk=asked.pk)
-    run("contacts", kind, trigger=row.trigger, queued=row, progress=told)
+    row = start(SyncRun.objects.get(pk=asked.pk))
+    carry_out(row, progress=told)
     row.refresh_from_db()
     assert (row.status, row.error_code) == (Status.INTERRUPTED, "stopped")
     assert 0 < row.read_count < row.planned_count
