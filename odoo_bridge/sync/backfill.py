@@ -1,8 +1,8 @@
 """A first copy fills its table without most of its secondary indexes.
 
-Keeping fifteen of them up to date row by row costs more than all else that storing a row takes; built
-afterwards they cost a fraction of it. Their definitions are in the stream's state row from the moment
-they are dropped, so a run that is killed in between leaves them to the next one.
+Updating fifteen indexes row by row costs more than everything else that storing a row takes; building
+them afterwards costs a fraction of that. Their definitions are in the stream's state row from the
+moment they are dropped, so if a run is killed in between, the next one builds them.
 """
 
 import logging
@@ -19,32 +19,35 @@ from psycopg import sql
 
 from odoo_bridge.models import MirroredModel, SyncState
 from odoo_bridge.sync import stopping
-from odoo_bridge.sync.fetch import ATTEND_SECONDS, HEED_SECONDS
+from odoo_bridge.sync.fetch import CHECK_SECONDS, HEARTBEAT_SECONDS
 from odoo_bridge.sync.lease import Lease, LeaseLost
 
 logger = logging.getLogger(__name__)
 
-# Fewer rows are stored before the indexes would be built.
+# Fewer rows than this are stored sooner than the indexes could be built.
 WORTH_IT_ROWS = 10_000
-# The index of trigrams takes as long as all others of its table, and PostgreSQL builds it with one
-# process: a second one builds the others meanwhile.
+# The trigram index takes as long as all other indexes of its table, and PostgreSQL builds it with one
+# process: a second builder makes the others meanwhile.
 BUILDERS = 2
-_PATIENCE = "2s"
+_LOCK_TIMEOUT = "2s"
 
 
 def set_aside(model: type[MirroredModel], lease: Lease) -> None:
     """Drop the secondary indexes of an empty table, on PostgreSQL.
 
-    Unique ones stay, and the one that the changes feed is read by: its reader may be ahead of the
-    copy, and would scan the whole table each time it asks. Rows come in its order, so it costs little.
+    Unique indexes stay, and so does the one that the changes feed uses: a reader of the feed may be
+    ahead of the copy, and would scan the whole table at each request. Rows arrive in the order of that
+    index, so keeping it costs little.
     """
     if connection.vendor != "postgresql":
         return
     try:
         with lease.held() as state, connection.cursor() as cursor:
-            # Dropping needs the table for itself. Nobody reads an empty one for long, but a backup
-            # may: then the copy is slower, not stuck.
-            cursor.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_PATIENCE)))
+            # Dropping needs an exclusive lock. Nobody reads an empty table for long, except perhaps a
+            # backup: then the copy is slower, but does not hang.
+            cursor.execute(
+                sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(_LOCK_TIMEOUT))
+            )
             cursor.execute(
                 "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index"
                 " LEFT JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0]"
@@ -54,7 +57,7 @@ def set_aside(model: type[MirroredModel], lease: Lease) -> None:
             )
             found = cursor.fetchall()
             for name, _definition in found:
-                # As regclass spells it: quoted where it must be.
+                # The name comes from regclass: it is quoted where necessary.
                 cursor.execute(f"DROP INDEX {name}")
             # A run that was killed before it stored a row left some aside already.
             state.indexes_aside += [definition for _name, definition in found]
@@ -63,71 +66,72 @@ def set_aside(model: type[MirroredModel], lease: Lease) -> None:
 
 
 def is_due(stream: str) -> bool:
-    """Whether indexes of ``stream`` are to be built."""
+    """Whether indexes of ``stream`` are set aside, and must be built."""
     return SyncState.objects.filter(stream=stream).exclude(indexes_aside=[]).exists()
 
 
 def restore(model: type[MirroredModel], lease: Lease) -> None:
-    """Build what is set aside. What fails, or was not built when the program was told to stop, is
-    left to the next run."""
+    """Build the indexes that are set aside. The next run builds those that fail now, or that were not
+    built when the program had to stop."""
     try:
         _build(SyncState.objects.get(stream=lease.stream).indexes_aside, lease)
-        if stopping.is_told():
+        if stopping.is_requested():
             return
         with transaction.atomic(), connection.cursor() as cursor:
-            # The planner believes the table empty until somebody counts it.
+            # Until the table is analyzed, the planner assumes that it is empty.
             cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(model._meta.db_table)))
     except (LeaseLost, Error) as exc:
         logger.warning("%s: indexes are left to the next run: %s", lease.stream, exc)
 
 
 def _build(definitions: list[str], lease: Lease) -> None:
-    """Build ``definitions``, several at a time, extending the lease all the while.
+    """Build ``definitions``, several at a time, and extend the lease meanwhile.
 
-    The builders need none: to build an index twice does nothing, and one that a run built after it
-    lost its lease is as good as any.
+    The builders themselves need no lease: building an index twice does nothing, and an index that a
+    run builds after it lost its lease is as good as any other.
     """
-    # The slow ones first, so that no builder is left alone with one at the end.
+    # Slow ones first, so that the builders end at about the same time.
     todo = deque(sorted(dict.fromkeys(definitions), key=lambda each: "gin_trgm_ops" not in each))
     work = _Work(todo)
     with ThreadPoolExecutor(BUILDERS, thread_name_prefix="index") as threads:
         for _ in range(BUILDERS):
-            threads.submit(work.go_on)
+            threads.submit(work.build_all)
         try:
-            builders, attended = BUILDERS, time.monotonic()
-            while builders and not stopping.is_told():
+            builders, last_heartbeat = BUILDERS, time.monotonic()
+            while builders and not stopping.is_requested():
                 try:
-                    said = work.said.get(timeout=HEED_SECONDS)
+                    report = work.reports.get(timeout=CHECK_SECONDS)
                 except Empty:
-                    if time.monotonic() - attended >= ATTEND_SECONDS:
+                    if time.monotonic() - last_heartbeat >= HEARTBEAT_SECONDS:
                         lease.extend()
-                        attended = time.monotonic()
+                        last_heartbeat = time.monotonic()
                     continue
-                if isinstance(said, Error):
-                    raise said
-                if said is None:
+                if isinstance(report, Error):
+                    raise report
+                if report is None:
                     builders -= 1
                     continue
                 with lease.held() as state:
-                    state.indexes_aside = [each for each in state.indexes_aside if each != said]
-                attended = time.monotonic()
+                    state.indexes_aside = [each for each in state.indexes_aside if each != report]
+                last_heartbeat = time.monotonic()
         finally:
             work.stop()
 
 
 class _Work:
-    """Definitions of indexes to be built, by whichever thread comes next.
+    """Definitions of indexes to be built by several threads.
 
-    ``said``: each definition once it is built, an error where it ended, None by a thread that ends.
+    ``reports``: each definition once it is built, the error that stopped a thread, None when a thread
+    ends.
     """
 
     def __init__(self, todo: deque[str]) -> None:
         self._todo = todo
         self._sessions: set[psycopg.Connection[Any]] = set()
-        self.said: SimpleQueue[str | Error | None] = SimpleQueue()
+        self.reports: SimpleQueue[str | Error | None] = SimpleQueue()
 
-    def go_on(self) -> None:
-        """Build until nothing is left, on a database connection of this thread's own."""
+    def build_all(self) -> None:
+        """Build until no definition is left, on a database connection of this thread's own."""
         try:
             with connection.cursor() as cursor, suppress(IndexError):
                 self._sessions.add(connection.connection)
@@ -135,16 +139,16 @@ class _Work:
                     definition = self._todo.popleft()
                     once = definition.replace("CREATE INDEX", "CREATE INDEX IF NOT EXISTS", 1)
                     cursor.execute(once)
-                    self.said.put(definition)
+                    self.reports.put(definition)
         except Error as exc:
-            self.said.put(exc)
+            self.reports.put(exc)
         finally:
             self._sessions.discard(connection.connection)
             connection.close()
-            self.said.put(None)
+            self.reports.put(None)
 
     def stop(self) -> None:
-        """Begin no other, and give up what is being built."""
+        """Start no other index, and cancel those that are being built."""
         self._todo.clear()
         for session in list(self._sessions):
             with suppress(psycopg.Error):

@@ -1,6 +1,6 @@
-"""What a person may ask of runs: cancel one, answer about rows that vanished, retry records.
+"""What a person may do with runs: cancel one, answer about vanished rows, retry records.
 
-Nothing here waits for Odoo: a request is a row, and the workers do the rest.
+Nothing here waits for Odoo: it stores a row, and a worker does the rest.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ Status, Trigger = SyncRun.Status, SyncRun.Trigger
 
 
 def ask_once(stream: str, kind: str, *, by: Any, ids: Sequence[int] = ()) -> SyncRun:
-    """Ask for a run over the API, or return the one that waits to begin and would do the same."""
+    """Queue a run for the API, or return a queued run that would do the same."""
     wanted = sorted(set(ids))
     waiting = SyncRun.objects.filter(
         stream=stream, kind=kind, status=Status.QUEUED, requested_ids=wanted, confirm_gone=False
@@ -27,7 +27,7 @@ def ask_once(stream: str, kind: str, *, by: Any, ids: Sequence[int] = ()) -> Syn
 
 
 def cancel(run_id: int, by: Any) -> bool:
-    """Ask a run to stop: a queued one never starts, a running one stops after the page at hand.
+    """Cancel a run: a queued one never starts, a running one stops after its current page.
 
     Returns False if it has ended already. What it stored stays; the next run goes on from there.
     """
@@ -41,16 +41,16 @@ def cancel(run_id: int, by: Any) -> bool:
         error_code=Cancelled.code,
     ):
         return True
-    # A worker may have taken it in between: running then, and it stops at its first look.
+    # A worker may have taken it in the meantime: then it is running, and stops at its first check.
     return bool(
         runs.filter(status=Status.RUNNING).update(cancel_requested_at=Now(), cancelled_by=by)
     )
 
 
 def confirm_gone(review_id: int, by: Any) -> SyncRun:
-    """Mark the rows of a review gone, those that Odoo still does not show when the run asks.
+    """Mark the rows of a review gone, except those that Odoo shows again when the run asks.
 
-    Raises NotAsked when there is nothing to answer any more.
+    Raises NotAsked if there is nothing to answer any more.
     """
     with transaction.atomic():
         review = gone.answer(review_id, GoneReview.Status.CONFIRMED, by)
@@ -66,14 +66,14 @@ def confirm_gone(review_id: int, by: Any) -> SyncRun:
 
 
 def reject_gone(review_id: int, by: Any) -> GoneReview:
-    """Say that the rows of a review are not gone. Until Odoo shows them again, runs that miss no
-    others fail with that sentence instead of asking anew. Raises NotAsked."""
+    """Record that the rows of a review still exist. Until Odoo shows them again, runs that miss only
+    these rows fail with that message and do not ask again. Raises NotAsked."""
     with transaction.atomic():
         return gone.answer(review_id, GoneReview.Status.REJECTED, by)
 
 
 def retry(issues: Iterable[SyncIssue], by: Any) -> list[SyncRun]:
-    """Read the records of ``issues`` again: a queued run per stream."""
+    """Queue a run per stream that reads the records of ``issues`` again."""
     ids: dict[str, list[int]] = {}
     for issue in issues:
         ids.setdefault(issue.stream, []).append(issue.odoo_id)

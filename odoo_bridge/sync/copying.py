@@ -26,7 +26,7 @@ class Copier:
     """Reads ids and stores their records.
 
     ``queue``: the re-read queue as it was before the reading began; what is stored is removed from it.
-    ``vanished``: ids that were asked for and do not exist in Odoo any more.
+    ``vanished``: ids that were requested, but do not exist in Odoo any more.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
-"""``ODOO_EXTRA_FIELDS``: which of the named fields can be copied, how, and why the others cannot.
+"""``ODOO_EXTRA_FIELDS``: which of the named fields can be copied, and why the others cannot.
 
 A field is copied if its value is stored with the record, so that writing it moves the record's stamp.
-One that is calculated, or kept in other records, may change without that. A mark behind its name
-(``res.partner:x_total!``) copies it all the same: it is then as fresh as the last time the record was
-read, which the nightly full run does for all.
+A field that is calculated, or kept in other records, may change without a new stamp. A mark after its
+name (``res.partner:x_total!``) copies it nevertheless: its value is then as of the last time the record
+was read, which the nightly full run does for all records.
 """
 
 from collections.abc import Mapping
@@ -34,9 +34,9 @@ class Extras:
 def chosen(
     names: list[str], available: Mapping[str, Mapping[str, Any]], columns: Mapping[str, str]
 ) -> Extras:
-    """Sort out ``names``, as the setting has them.
+    """Divide ``names``, as the setting spells them, into copied and refused fields.
 
-    ``available`` is what ``fields_get`` lists, ``columns`` are Odoo's fields that have a column here.
+    ``available`` is what ``fields_get`` returned, ``columns`` are Odoo's fields that have a column here.
     """
     extras = Extras()
     for spelled in names:
@@ -54,7 +54,7 @@ def chosen(
 def refusal(name: str, about: Mapping[str, Any] | None, *, marked: bool) -> str:
     """Why the field ``about`` (of ``fields_get``) cannot be copied; the empty string if it can."""
     if about is None:
-        return "is not there, or our user may not read it"
+        return "does not exist, or our user may not read it"
     kind = str(about.get("type"))
     if kind == "binary":
         return _FILES

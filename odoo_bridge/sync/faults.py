@@ -1,11 +1,11 @@
-"""Whose fault an error is: that of one row's values, or that of the database."""
+"""What caused an error: the values of one row, or the database."""
 
 from django.db import DataError, Error, IntegrityError
 from psycopg.errors import InternalError_, ProgramLimitExceeded
 
 
 def is_of_a_row(exc: Exception) -> bool:
-    """Whether storing rows failed for a value of one, not for the database or its connection."""
+    """Whether storing rows failed because of a value in one, not because of the database."""
     if not isinstance(exc, Error):
         return True
     cause = exc.__cause__

@@ -1,7 +1,7 @@
 """Pages of records over several connections, each read by its ids.
 
-Pages are cut as they are asked for, so their size can follow how fast Odoo answers. A page that
-fails is halved until the record that fails stands alone.
+A page is cut when it is requested, so its size can follow how fast Odoo answers. A page that fails
+is halved until the record that fails stands alone.
 """
 
 import time
@@ -27,16 +27,17 @@ from odoo_bridge.odoo.gateway import Gateway
 
 T = TypeVar("T")
 SLOW_SECONDS, FAST_SECONDS = 10.0, 2.0
-# Between two signs of life to the lease, which lasts several times as long.
-ATTEND_SECONDS = 15.0
-# Between two looks whether to stop, which cost nothing.
-HEED_SECONDS = 0.5
+# Between two heartbeats. A lease lasts several times as long.
+HEARTBEAT_SECONDS = 15.0
+# Between two checks whether to stop, which cost nothing.
+CHECK_SECONDS = 0.5
 
 
 @dataclass
 class Page:
-    """``ids`` were asked for; ``records`` came; ``failed`` could not be read. Ids in neither do
-    not exist any more. ``left_out``: fields that Odoo fails to read, whatever the record, and why."""
+    """``ids`` were requested; ``records`` are what Odoo returned; ``failed`` could not be read. Ids in
+    neither do not exist any more. ``left_out``: fields that Odoo fails to read in every record, each
+    with the reason."""
 
     ids: Sequence[int]
     records: list[Record] = field(default_factory=list)
@@ -47,21 +48,21 @@ class Page:
 class Fetcher:
     """Reads one Odoo with threads of its own, while the caller's thread owns the database.
 
-    ``attend`` is called in the caller's thread every few seconds of waiting: it extends the lease,
-    and may raise to give up. So may ``heed``, which is called more often.
+    While it waits, it calls ``heartbeat`` every few seconds, in the caller's thread, to keep the lease
+    alive, and ``check`` more often. Either may raise to end the run.
     """
 
     def __init__(
-        self, gateway: Gateway, attend: Callable[[], None], heed: Callable[[], None]
+        self, gateway: Gateway, heartbeat: Callable[[], None], check: Callable[[], None]
     ) -> None:
         self._gateway = gateway
-        self._attend, self._heed = attend, heed
-        self._attended = time.monotonic()
+        self._heartbeat, self._check = heartbeat, check
+        self._last_heartbeat = time.monotonic()
         self._connections = settings.ODOO_CONNECTIONS
         self._size = settings.ODOO_PAGE_SIZE
         self._largest = 2 * settings.ODOO_PAGE_SIZE
         self._threads = ThreadPoolExecutor(self._connections, thread_name_prefix="odoo")
-        # What one page found out serves the others.
+        # Fields that one page could not read: the other pages do not ask for them.
         self._left_out: dict[str, str] = {}
 
     def __enter__(self) -> "Fetcher":
@@ -71,11 +72,11 @@ class Fetcher:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def ask(self, question: Callable[..., T], *args: Any) -> T:
-        """Ask one thing of Odoo, attending to the lease while it takes its time."""
+        """Ask Odoo one thing, and keep the lease alive until it answers."""
         return self.answer(self.begin(question, *args))
 
     def begin(self, question: Callable[..., T], *args: Any) -> Future[T]:
-        """Ask one thing of Odoo while the caller goes on; ``answer`` has what it said."""
+        """Ask Odoo one thing while the caller goes on; ``answer`` waits for what it returns."""
         return self._threads.submit(question, *args)
 
     def answer(self, future: Future[T]) -> T:
@@ -83,7 +84,7 @@ class Fetcher:
         return future.result()
 
     def each(self, pages: Iterator[T]) -> Iterator[T]:
-        """The pages of a listing, the next one asked for while the last is looked at."""
+        """The pages of a listing; the next one is requested while the caller uses the last."""
         end: Any = object()
         future: Future[Any] = self._threads.submit(next, pages, end)
         while True:
@@ -95,19 +96,20 @@ class Fetcher:
             yield page
 
     def pages(self, model: str, ids: Sequence[int], fields: Sequence[str]) -> Iterator[Page]:
-        """Read ``ids``, in pages, in whatever order they arrive."""
+        """Read ``ids`` in pages, and yield the pages in the order in which they arrive."""
         position = 0
         under_way: set[Future[tuple[Page, float]]] = set()
         while position < len(ids) or under_way:
-            # One page more than connections is ready when a connection falls idle; with the one
-            # being stored that bounds what is held in memory.
+            # One page more than there are connections, so that no connection is idle. With the page
+            # being stored, that bounds what is held in memory.
             while position < len(ids) and len(under_way) <= self._connections:
                 part = list(ids[position : position + self._size])
                 position += len(part)
                 under_way.add(
                     self._threads.submit(_timed, self._gateway, model, part, fields, self._left_out)
                 )
-            # One, even if several are there: the next is asked for before another is stored.
+            # Only one, even if several have arrived: the next page is requested before another is
+            # stored.
             future = self._first_of(under_way).pop()
             under_way.discard(future)
             page, seconds = future.result()
@@ -116,19 +118,19 @@ class Fetcher:
 
     def _first_of(self, futures: set[Future[T]]) -> set[Future[T]]:
         while True:
-            patience = min(HEED_SECONDS, ATTEND_SECONDS)
-            done, _pending = wait(futures, timeout=patience, return_when=FIRST_COMPLETED)
-            # Also when there is an answer: many short ones together outlast a lease.
+            seconds = min(CHECK_SECONDS, HEARTBEAT_SECONDS)
+            done, _pending = wait(futures, timeout=seconds, return_when=FIRST_COMPLETED)
+            # Also when there is an answer: many quick answers together outlast a lease.
             self.keep_alive()
             if done:
                 return done
 
     def keep_alive(self) -> None:
-        """Look whether to stop, and attend if it is time. Between any two steps of a run."""
-        self._heed()
-        if time.monotonic() - self._attended >= ATTEND_SECONDS:
-            self._attend()
-            self._attended = time.monotonic()
+        """Check whether to stop, and send a heartbeat if one is due. For between two steps of a run."""
+        self._check()
+        if time.monotonic() - self._last_heartbeat >= HEARTBEAT_SECONDS:
+            self._heartbeat()
+            self._last_heartbeat = time.monotonic()
 
     def _adapt(self, size: int, seconds: float) -> None:
         if seconds > SLOW_SECONDS:
@@ -156,29 +158,30 @@ def read_page(
     fields: Sequence[str],
     left_out: dict[str, str] | None = None,
 ) -> Page:
-    """Read ``ids``; what fails alone is in ``failed``, what fails as a whole raises.
+    """Read ``ids``. Records that fail on their own are in ``failed``; if everything fails, it raises.
 
-    A field that fails whatever the record is not asked for again, and added to ``left_out``.
+    A field that fails in every record is added to ``left_out``, and not requested again.
     """
     left_out = {} if left_out is None else left_out
-    # Asked for no field, Odoo reads them all.
-    asked = [name for name in fields if name not in left_out] or ["id"]
+    # If no field is requested, Odoo reads all of them.
+    requested = [name for name in fields if name not in left_out] or ["id"]
     try:
-        return _read(gateway, model, ids, asked, left_out)
+        return _read(gateway, model, ids, requested, left_out)
     except _FAILED as exc:
         gateway.forget_fields(model)
-        lost = set(asked) - set(gateway.fields(model)) - {"id"}
+        lost = set(requested) - set(gateway.fields(model)) - {"id"}
         if lost:
             raise OdooUnavailable(
-                f"{model} lost {', '.join(sorted(lost))} while it was read; the next run knows"
+                f"{model} lost the fields {', '.join(sorted(lost))} while it was read; "
+                "the next run does not request them"
             ) from exc
-        found = _unreadable(gateway, model, ids, asked)
+        found = _unreadable(gateway, model, ids, requested)
         if found:
             left_out.update(found)
             return read_page(gateway, model, ids, fields, left_out)
-        return _read_halves(gateway, model, ids, asked, left_out, exc)
+        return _read_halves(gateway, model, ids, requested, left_out, exc)
     except OdooTimeout as exc:
-        return _read_halves(gateway, model, ids, asked, left_out, exc)
+        return _read_halves(gateway, model, ids, requested, left_out, exc)
 
 
 # What may be wrong with one record, or one of its fields.
@@ -195,8 +198,8 @@ def _read(
     try:
         return Page(ids, gateway.read(model, ids, fields), left_out=dict(left_out))
     except OdooForbidden:
-        # One record we may not see fails the read of all. The search shows what we may see, and
-        # raises itself when it is the model that is forbidden.
+        # One record that we may not read makes the read of all fail. A search returns those that we
+        # may read, and raises if the whole model is forbidden.
         visible = gateway.search(model, [("id", "in", list(ids))])
         if len(visible) == len(ids):
             raise
@@ -214,7 +217,7 @@ def _read_halves(
     left_out: Mapping[str, str],
     error: BridgeError,
 ) -> Page:
-    """Read what failed with ``error`` in two parts, down to the record that fails alone."""
+    """Read ``ids``, which failed with ``error``, in halves, down to the record that fails alone."""
     if len(ids) == 1 and isinstance(error, OdooTooLarge):
         return Page(ids, failed={ids[0]: error}, left_out=dict(left_out))
     if len(ids) == 1:
@@ -242,16 +245,16 @@ def _read_halves(
 def _unreadable(
     gateway: Gateway, model: str, ids: Sequence[int], fields: Sequence[str]
 ) -> dict[str, str]:
-    """The fields that fail for each of several records, and why: it is the field then.
+    """The fields that fail in each of several records, with the reason: then the field is to blame.
 
-    One bad record is ruled out by one or two calls.
+    If only one record is bad, one or two calls show it.
     """
     some = list(dict.fromkeys((ids[0], ids[-1])))
     some += gateway.search(model, [("id", "not in", some)], limit=_SAMPLE - len(some))
     suspects: dict[str, str] | None = None
     for odoo_id in some if len(some) > 1 else []:
-        asked = fields if suspects is None else list(suspects)
-        suspects = _failing_fields(gateway, model, odoo_id, asked)
+        requested = fields if suspects is None else list(suspects)
+        suspects = _failing_fields(gateway, model, odoo_id, requested)
         if not suspects:
             return {}
     return suspects or {}
@@ -264,7 +267,7 @@ _PLAIN = ("create_date", "write_date")
 def _failing_fields(
     gateway: Gateway, model: str, odoo_id: int, fields: Sequence[str]
 ) -> dict[str, str]:
-    """The fields of a record that cannot be read, and why; none if it cannot be read at all."""
+    """The fields of a record that cannot be read, with the reason; none if nothing can be read."""
 
     def why(some: Sequence[str]) -> str:
         try:
@@ -273,7 +276,8 @@ def _failing_fields(
             return getattr(exc, "reason", "") or str(exc)
         return ""
 
-    # Beside a plain column: asked for none, as for lines alone, Odoo fetches all there are.
+    # Always with a plain column: without one, as when only lines are requested, Odoo fetches all
+    # fields.
     plain = next((name for name in _PLAIN if not why([name])), None)
     if plain is None or not fields:
         return {}

@@ -1,7 +1,7 @@
-"""Rows that vanish from Odoo: how many may be marked gone unasked, and what a person said.
+"""Rows that vanish from Odoo: how many a run may mark gone by itself, and what a person answered.
 
-A login that lost rights looks like a mass deletion. So a run that would mark too many marks none
-of them and asks; the question keeps the ids, and the answer holds for those ids alone.
+A login that lost rights looks like a mass deletion. So a run that would mark too many rows marks none
+of them and asks; the question keeps the ids, and the answer is valid for those ids only.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ from odoo_bridge.odoo.errors import BridgeError
 from odoo_bridge.sync.plan import too_many_gone, union
 
 Status = GoneReview.Status
-# Losing rights record by record must not pass as many small deletions: what was marked in this
-# time without a person's word counts with what is marked now.
+# Rights that are lost record by record must not look like many small deletions: rows that were marked
+# in this time without a person's answer are added to those that would be marked now.
 WINDOW = timedelta(hours=24)
 _EXAMPLES = 10
 
 
 class NeedsConfirmation(BridgeError):
-    """So many rows would be marked gone that a person must say it is true."""
+    """So many rows would be marked gone that a person must confirm it."""
 
     code = "needs_confirmation"
 
 
 class GoneRejected(BridgeError):
-    """Odoo still hides rows of which a person said that they are not gone."""
+    """Odoo still hides rows of which a person answered that they exist."""
 
     code = "gone_rejected"
 
@@ -38,44 +38,44 @@ class GoneRejected(BridgeError):
 def judge(
     run: SyncRun, ids: Sequence[int], present: int
 ) -> tuple[Sequence[int], GoneReview | None]:
-    """Divide ``ids`` (of ours, not in Odoo, of ``present``): which ``run`` may mark gone, and the
-    question about the others, if they must not be marked without an answer.
+    """Return which of ``ids`` the run may mark gone, and the question about the others, if there is one.
 
-    Inside the transaction that holds the stream's state row: two runs must not ask twice.
+    ``ids``: rows of ours that Odoo does not show. ``present``: how many rows are present. To be called
+    in the transaction that locks the stream's state row: two runs must not ask twice.
     """
     if run.confirm_gone:
         return ids, None
     review = GoneReview.objects.in_force().filter(stream=run.stream).first()
-    said = set(review.ids) if review and review.status == Status.CONFIRMED else set()
-    unsure = [pk for pk in ids if pk not in said]
+    confirmed = set(review.ids) if review and review.status == Status.CONFIRMED else set()
+    unsure = [pk for pk in ids if pk not in confirmed]
     recent = _marked_lately(run.stream)
     if not unsure or not too_many_gone(
         recent + len(unsure), recent + present, settings.ODOO_MAX_GONE_PERCENT
     ):
         return ids, None
-    return [pk for pk in ids if pk in said], _ask(run, unsure, present, recent, review)
+    return [pk for pk in ids if pk in confirmed], _ask(run, unsure, present, recent, review)
 
 
 def _marked_lately(stream: str) -> int:
-    """Rows marked gone unasked since the window began, or since a person last said "gone"."""
+    """Rows that runs marked gone by themselves since the window began or a person last confirmed."""
     runs = SyncRun.objects.filter(stream=stream, gone_count__gt=0, started_at__gt=Now() - WINDOW)
-    said = runs.filter(confirm_gone=True).order_by("-started_at").first()
-    unasked = runs.filter(confirm_gone=False)
-    if said:
-        unasked = unasked.filter(started_at__gt=said.started_at)
-    return unasked.aggregate(rows=Sum("gone_count"))["rows"] or 0
+    confirmed = runs.filter(confirm_gone=True).order_by("-started_at").first()
+    unconfirmed = runs.filter(confirm_gone=False)
+    if confirmed:
+        unconfirmed = unconfirmed.filter(started_at__gt=confirmed.started_at)
+    return unconfirmed.aggregate(rows=Sum("gone_count"))["rows"] or 0
 
 
 def _ask(
     run: SyncRun, ids: Sequence[int], present: int, recent: int, review: GoneReview | None
 ) -> GoneReview:
-    """The question about ``ids``: the one that is asked already, if it names them all."""
+    """The question about ``ids``: the open one, if it names them all, or else a new one."""
     if review and review.status != Status.CONFIRMED:
         if set(ids) <= set(review.ids):
             GoneReview.objects.filter(pk=review.pk).update(last_asked_at=Now())
             return review
         if run.kind == SyncRun.Kind.RECORDS:
-            # It looked at a few ids only: what is asked about the others stands.
+            # The run looked at a few ids only: the question about the others stays open.
             ids = union(ids, review.ids)
     if review:
         end = Status.SETTLED if review.status == Status.CONFIRMED else Status.REPLACED
@@ -90,7 +90,7 @@ def _ask(
 
 
 def question(review: GoneReview) -> BridgeError:
-    """What a run that met ``review`` ends with."""
+    """The error that ends a run which asks ``review``."""
     these = (
         f"Odoo no longer shows {review.gone_count} of {review.present_count} {review.stream} "
         f"(such as {', '.join(map(str, review.ids[:_EXAMPLES]))})"
@@ -99,7 +99,7 @@ def question(review: GoneReview) -> BridgeError:
         these += f", after {review.recent_count} that were marked gone in the last 24 hours"
     if review.status == Status.REJECTED:
         return GoneRejected(
-            f"{these}, and {review.answered_by or 'a person'} said that they are not gone. Nothing "
+            f"{these}, and {review.answered_by or 'a person'} answered that they still exist. Nothing "
             "was marked gone: give the Odoo user its rights back."
         )
     return NeedsConfirmation(
@@ -109,10 +109,10 @@ def question(review: GoneReview) -> BridgeError:
 
 
 def settle(run: SyncRun) -> None:
-    """Nothing is left to ask: what a question named is marked, or was seen in Odoo again."""
+    """Close the question of the stream: its rows are marked gone, or Odoo shows them again."""
     reviews = GoneReview.objects.in_force().filter(stream=run.stream)
     if run.kind == SyncRun.Kind.RECORDS:
-        # It looked at its own ids alone.
+        # The run looked at its own ids only.
         reviews = reviews.filter(runs=run)
     reviews.update(status=Status.SETTLED)
 
@@ -138,6 +138,6 @@ def answer(review_id: int, status: str, by: Any) -> GoneReview:
 _WHY_NOT = {
     Status.CONFIRMED: "This was confirmed already.",
     Status.REJECTED: "This was rejected already.",
-    Status.REPLACED: "Other rows vanished since: look at the newer question.",
-    Status.SETTLED: "There is nothing left to answer: the rows are marked gone, or back in Odoo.",
+    Status.REPLACED: "More rows have vanished since: answer the newer question.",
+    Status.SETTLED: "Nothing is left to answer: the rows are marked gone, or Odoo shows them again.",
 }

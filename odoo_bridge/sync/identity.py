@@ -1,17 +1,17 @@
-"""Whose mirror this is: the Odoo that was copied first is remembered, another one is refused.
+"""Which Odoo this mirror copies: the first one that was copied is remembered, any other is refused.
 
 Three kinds of evidence, strongest first:
 
-- ``database.uuid``, which Odoo makes with a database. Only administrators may read it. Odoo's own
-  "duplicate" gives the copy another one, so a different UUID is another Odoo. A dump that was restored
-  elsewhere keeps it.
-- When the first users were created. Every internal user may read that, and two databases do not share
-  it, except copies of one another.
+- ``database.uuid``, which Odoo creates with a database. Only administrators may read it. Odoo's own
+  "duplicate" gives the copy a new one, so a different UUID means another Odoo. A dump that is restored
+  elsewhere keeps its UUID.
+- When the first users were created. Every internal user may read that, and only copies of one database
+  share it.
 - When the records that are mirrored here were created, compared with Odoo's records of the same ids.
 
-Address and database name are secondary: a server that moves changes both. At another address the same
-identity is accepted while its data goes on from ours; an older copy (a staging server) is refused, and
-``manage.py adopt_odoo`` accepts it if that is what is wanted.
+Address and database name count less: a server that moves changes both. At another address the same
+identity is accepted if it has all changes that are here. An older copy (such as a staging server) is
+refused; ``manage.py adopt_odoo`` accepts it if that is intended.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,13 +38,13 @@ from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.sync import undone
 from odoo_bridge.sync.streams import all_streams
 
-# More tell nothing more: the first were made with the database, the next ones each on its own day.
+# More would add nothing: the first were created with the database, the next each on its own day.
 _USERS = 20
 # Rows of each stream to compare with Odoo, spread evenly over the ids.
 _SAMPLE = 100
 _FEW = 5
 
-# Asks Odoo one thing: ``ask(question, *arguments)``. A run keeps its lease alive while it waits.
+# Asks Odoo one thing: ``ask(question, *arguments)``. A run's own keeps the lease alive meanwhile.
 Ask = Callable[..., Any]
 
 
@@ -60,7 +60,7 @@ class OtherOdoo(BridgeError):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an Odoo says of itself. ``users``: id -> ``create_date``, of the first ones we may see."""
+    """How an Odoo identifies itself. ``users``: id -> ``create_date`` of the first users we may read."""
 
     url: str
     database: str
@@ -74,28 +74,28 @@ class Evidence:
 
 @dataclass
 class Rows:
-    """Mirrored rows compared with Odoo's records of the same ids by when they were created."""
+    """How many mirrored rows and Odoo's records of the same ids were created at the same moment."""
 
     agree: int = 0
     differ: int = 0
-    # Such as "contacts 7", of those that differ.
+    # Of those that differ, such as "contacts 7".
     examples: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
             f"{self.differ} of {self.agree + self.differ} records that both have were created at "
-            f"another moment there (such as {', '.join(self.examples[:3])})"
+            f"a different moment there (such as {', '.join(self.examples[:3])})"
         )
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Which Odoo was found. ``why``: the evidence, in a sentence, of any but the same one.
+    """Which Odoo was found. ``why``: the evidence in a sentence, unless ``kind`` is ``same``.
 
-    ``same``: nothing to say. ``new``: nothing is remembered and no row is here. ``unrecorded``: rows are
-    here, from before identities were remembered, and agree. ``moved``: the same at another address.
-    ``older``: the same at another address, but without changes that are here. ``duplicate``: made from
-    ours by Odoo's "duplicate", or restored as a copy. ``other``: another database.
+    ``same``: the Odoo that is mirrored. ``new``: none is remembered, and no row is here. ``unrecorded``:
+    none is remembered, but the rows here agree with it. ``moved``: the same Odoo at another address.
+    ``older``: the same at another address, but without changes that are here. ``duplicate``: a copy of
+    ours, by Odoo's "duplicate" or by a restore. ``other``: another database.
     """
 
     kind: str
@@ -108,11 +108,11 @@ class Finding:
 
 
 def check(gateway: Gateway, ask: Ask = _at_once, *, thorough: bool = False) -> str:
-    """Refuse another Odoo than the mirrored one, and remember what is new about ours.
+    """Refuse any Odoo but the mirrored one, and remember what is new about ours.
 
-    To be called before anything of a run is stored. Costs one small call to Odoo; more only when
-    something is new. ``thorough``: ask once more for what was forbidden before. Returns what staff
-    should know, mostly nothing. Raises OtherOdoo.
+    To be called before a run stores anything. Costs one small call to Odoo; more only if something is
+    new. ``thorough``: ask again for what was forbidden before. Returns a note for staff, mostly empty.
+    Raises OtherOdoo.
     """
     known = recorded()
     finding = look(gateway, known, ask, thorough=thorough)
@@ -133,9 +133,9 @@ def check(gateway: Gateway, ask: Ask = _at_once, *, thorough: bool = False) -> s
 
 
 def check_rows(gateway: Gateway, ask: Ask = _at_once) -> None:
-    """Refuse an Odoo most of whose records are not the ones that are mirrored under their ids.
+    """Refuse an Odoo in which most of the mirrored ids belong to other records.
 
-    For ids that belong to other records now: some after a backup was restored, most in another database.
+    After a backup was restored, some ids belong to other records; in another database, most do.
     """
     known = recorded()
     rows = compare_rows(gateway, ask)
@@ -151,7 +151,7 @@ def _refused(finding: Finding, known: OdooIdentity | None) -> OtherOdoo:
 
 def recorded() -> OdooIdentity | None:
     """The Odoo that is mirrored; None before the first run."""
-    # Without an address it only keeps why an Odoo was refused.
+    # A row without an address only keeps why an Odoo was refused.
     return OdooIdentity.objects.exclude(url="").filter(pk=1).first()
 
 
@@ -170,7 +170,7 @@ def look(
     users = _first_users(gateway, ask)
     if known is not None and same_place and not (uuid and known.uuid):
         agree, differ = _compare(known.users, users)
-        # A user whose id was given to another one after a backup was restored differs as well.
+        # After a backup was restored, an id may have been given to another user, who then differs.
         if agree and not differ:
             return Finding("same", _as_known(known, uuid))
     found = _evidence(gateway, ask, uuid, users)
@@ -178,7 +178,7 @@ def look(
         return Finding("new", found)
     if known is None:
         rows = compare_rows(gateway, ask)
-        # Nothing else speaks for it, so a few are enough to refuse it.
+        # There is no other evidence for it, so a few differences are enough to refuse it.
         if _FEW * rows.differ > rows.agree:
             return Finding("other", found, f"{rows}.")
         return Finding("unrecorded", found)
@@ -188,7 +188,7 @@ def look(
 def _judge(gateway: Gateway, known: OdooIdentity, found: Evidence, ask: Ask) -> Finding:
     agree, differ = _compare(known.users, found.users)
     if differ and not agree:
-        return Finding("other", found, "Its first users were created at another moment.")
+        return Finding("other", found, "Its first users were created at a different moment.")
     rows = compare_rows(gateway, ask)
     if rows.differ > rows.agree:
         return Finding("other", found, f"{rows}.")
@@ -196,32 +196,32 @@ def _judge(gateway: Gateway, known: OdooIdentity, found: Evidence, ask: Ask) -> 
         return Finding(
             "duplicate",
             found,
-            "It was made as a copy of ours: its first users and records were created at the same "
-            "moments, but its database.uuid is another one.",
+            "It is a copy of ours: its first users and records were created at the same moments, but "
+            "its database.uuid is different.",
         )
     if _same_place(known):
-        # Nothing tells them apart but records made after a copy: a restored backup. See undone.py.
+        # It differs only in records made after a copy: a backup was restored. See undone.py.
         return Finding("same", found)
     if known.uuid != found.uuid and not agree and not rows.agree:
-        return Finding("other", found, "Nothing that our user may read is known from ours.")
+        return Finding("other", found, "Nothing that our user may read there matches ours.")
     for stream in all_streams().values():
         back = undone.find(gateway, stream, ask)
         if back is not None:
             return Finding(
                 "older",
                 found,
-                f"It is the same database at another address, but {back} It is an older copy, as "
-                "on a staging server, or was restored from a backup when it moved.",
+                f"It is the same database at another address, but {back} It is an older copy, such as "
+                "a staging server, or a backup was restored when it moved.",
             )
     why = f"Odoo moved from {place(known)} to {place(found)}: it is the same database."
     return Finding("moved", found, why)
 
 
 def refusal(finding: Finding, known: OdooIdentity | None) -> str:
-    """The sentence for a person about an Odoo that is not ours."""
+    """The message about an Odoo that is refused."""
     ours = f"Odoo {named(known)}" if known else "another Odoo"
     return (
-        f"This mirror is a copy of {ours}, but the settings lead to Odoo {named(finding.found)}. "
+        f"This mirror is a copy of {ours}, but the settings point to Odoo {named(finding.found)}. "
         f"{finding.why} Nothing was stored."
     )
 
@@ -230,7 +230,7 @@ def remember(found: Evidence) -> None:
     """Remember ``found`` as the Odoo that is mirrored here."""
     known = recorded()
     uuid = found.uuid or (known.uuid if known else "")
-    # Another user of ours may see others of the first ones.
+    # After a change of our login, we may be allowed to read other users.
     users = {**(known.users if known else {}), **found.users}
     values = {
         "url": found.url,
@@ -246,7 +246,7 @@ def remember(found: Evidence) -> None:
 
 
 def compare_rows(gateway: Gateway, ask: Ask = _at_once) -> Rows:
-    """Compare rows of every stream, spread over its ids, with Odoo's records of the same ids."""
+    """Compare a sample of every stream, spread over its ids, with Odoo's records of the same ids."""
     rows = Rows()
     for stream in all_streams().values():
         sample = dict(_sample(stream.model))
@@ -268,7 +268,7 @@ def compare_rows(gateway: Gateway, ask: Ask = _at_once) -> Rows:
 
 
 def _sample(model: type[MirroredModel]) -> Iterator[tuple[int, str]]:
-    """(id, create_date as Odoo spells it) of present rows that have one, spread over the ids."""
+    """(id, create_date as Odoo spells it) of some present rows that have one, spread over the ids."""
     present = model._default_manager.filter(gone_at=None, create_date__isnull=False)
     ends = model._default_manager.aggregate(first=Min("pk"), last=Max("pk"))
     if ends["first"] is None:
@@ -320,7 +320,7 @@ def _company(gateway: Gateway, ask: Ask) -> str:
 
 
 def _compare(ours: dict[str, str], theirs: dict[str, str]) -> tuple[int, int]:
-    """How many users that both sides saw were created at the same moment, and how many not."""
+    """How many of the users that both sides have were created at the same moment, and how many not."""
     both = ours.keys() & theirs.keys()
     agree = sum(ours[each] == theirs[each] for each in both)
     return agree, len(both) - agree
@@ -337,7 +337,7 @@ def _same_place(known: OdooIdentity) -> bool:
 
 
 def _same_name(one: str, other: str) -> bool:
-    # An API key needs no name where the host serves one database.
+    # With an API key, no name is needed if the host serves one database.
     return not one or not other or one == other
 
 
@@ -347,7 +347,7 @@ def _host(url: str) -> str:
 
 
 def place(odoo: OdooIdentity | Evidence) -> str:
-    """``prod at odoo.example.com``: its database, if the settings name one, and its host."""
+    """``prod at odoo.example.com``: the database, if the settings name one, and the host."""
     return f"{odoo.database} at {_host(odoo.url)}" if odoo.database else _host(odoo.url)
 
 
@@ -363,7 +363,7 @@ def _has_rows() -> bool:
 
 
 def _forget_leftovers() -> None:
-    """Nothing was copied, but an Odoo that was configured before may have left its names."""
+    """Remove what an Odoo that was configured before may have left, although no row was copied."""
     known = recorded()
     if known is None:
         return

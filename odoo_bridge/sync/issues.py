@@ -22,7 +22,7 @@ def open_ids(stream: str) -> set[int]:
 
 def note(stream: str, odoo_id: int, error: BridgeError, record: dict[str, Any]) -> None:
     """Open an issue, or count one more attempt on the open one."""
-    # As Python spells them: a value that no column takes must not break this one too.
+    # In Python's ASCII notation: a value that no column takes must not break this column too.
     shown = {name: redact(ascii(value))[:_SHOWN_CHARACTERS] for name, value in record.items()}
     found = {
         "reason": _storable(str(error)),
@@ -42,14 +42,14 @@ def note(stream: str, odoo_id: int, error: BridgeError, record: dict[str, Any]) 
 
 def resolve(stream: str, ids: Iterable[int]) -> None:
     """Close the open issues of ``ids``, if there are any."""
-    mended = open_ids(stream).intersection(ids)
-    if mended:
-        SyncIssue.objects.filter(stream=stream, odoo_id__in=mended, resolved_at=None).update(
+    resolved = open_ids(stream).intersection(ids)
+    if resolved:
+        SyncIssue.objects.filter(stream=stream, odoo_id__in=resolved, resolved_at=None).update(
             resolved_at=Now()
         )
 
 
 def _storable(text: str) -> str:
-    """``text``, spelled out where no text column takes it: NUL, half a surrogate pair."""
+    """``text``, with escapes for what no text column takes: NUL, half a surrogate pair."""
     spelled = text.encode("utf-8", "backslashreplace").decode()
     return spelled.replace("\x00", "\\x00")

@@ -1,7 +1,7 @@
-"""One window run per stream: a lease in the stream's state row, timed by the database's clock.
+"""One run of a stream at a time: a lease in the stream's state row, timed by the database's clock.
 
-A dead worker's lease runs out. A frozen one that wakes up finds another token in the row, in the
-very transaction that would have stored its page, and is refused.
+The lease of a dead worker expires. A worker that was frozen and wakes up finds another token in the
+row, in the transaction that would have stored its page, and is refused.
 """
 
 import logging
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=90)
 _INTERRUPTED = {
-    "error": "The process that ran it died or stood still; the next run goes on from here.",
+    "error": "The process that ran it died or froze; the next run goes on from here.",
     "error_code": "interrupted",
 }
 
@@ -35,7 +35,7 @@ class LeaseHeld(BridgeError):
 
 
 class LeaseLost(BridgeError):
-    """The run was given up for dead while it stood still; another may have the stream."""
+    """The run was closed as dead while it was frozen; another run may have the stream."""
 
     code = "lease_lost"
 
@@ -55,7 +55,7 @@ class Lease:
         with transaction.atomic():
             state = _locked(stream)
             if state.lease_until is not None and state.lease_until > state.now:
-                raise LeaseHeld(f"{stream}: {state.lease_holder} is at it")
+                raise LeaseHeld(f"Another run ({state.lease_holder}) is already syncing {stream}.")
             state.lease_token += 1
             state.lease_holder = holder_name()
             state.lease_until = state.now + LEASE
@@ -69,11 +69,11 @@ class Lease:
 
     @contextmanager
     def held(self) -> Iterator[SyncState]:
-        """A transaction in which the stream is ours; the state row in it is locked and extended."""
+        """A transaction that holds the lease: it locks the state row, and extends the lease."""
         with transaction.atomic():
             state = _locked(self.stream)
             if state.lease_token != self.token:
-                raise LeaseLost(f"{self.stream}: taken over by {state.lease_holder}")
+                raise LeaseLost(f"{self.stream}: another run ({state.lease_holder}) took over")
             state.lease_until = state.now + LEASE
             yield state
             state.save()
@@ -101,8 +101,8 @@ def release(run: SyncRun) -> None:
 def _locked(stream: str) -> Any:
     """The state row, locked until the transaction ends, with the database's ``now``."""
     if connection.vendor == "postgresql":
-        # A process that freezes inside its transaction, or a machine that drops off the network,
-        # would keep the lock for good: PostgreSQL ends such a session when the lease has run out.
+        # A process that freezes inside its transaction, or a machine that loses its network, would
+        # keep the lock forever: PostgreSQL ends such a session when the lease has expired.
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT set_config('idle_in_transaction_session_timeout', %s, true)",
@@ -113,8 +113,8 @@ def _locked(stream: str) -> Any:
 
 @contextmanager
 def locked_state(run: SyncRun) -> Iterator[SyncState]:
-    """The state row of its stream locked, without a lease: for ``records`` runs, which only add what
-    is newer. A sign of life. Raises LeaseLost if ``run`` was closed as dead."""
+    """A transaction that locks the state row of the stream, without a lease: for ``records`` runs,
+    which only add newer rows. Counts as a heartbeat. Raises LeaseLost if ``run`` was closed as dead."""
     SyncState.objects.get_or_create(stream=run.stream)
     with transaction.atomic():
         state = _locked(run.stream)
@@ -124,14 +124,14 @@ def locked_state(run: SyncRun) -> Iterator[SyncState]:
 
 
 def record_heartbeat(run: SyncRun) -> None:
-    """A sign of life of a run without a lease. Raises LeaseLost if it was closed as dead: what it has
-    read may be hours old."""
+    """Record that a run without a lease is alive. Raises LeaseLost if it was closed as dead: what it
+    has read may be hours old."""
     if not SyncRun.objects.filter(pk=run.pk, status=SyncRun.Status.RUNNING).update(alive_at=Now()):
-        raise LeaseLost(f"{run.stream}: run {run.pk} stood still and was given up for dead")
+        raise LeaseLost(f"{run.stream}: run {run.pk} was frozen, and closed as dead")
 
 
 def close_interrupted() -> int:
-    """Close the runs whose lease ran out, and fence them off. Returns how many."""
+    """Close the runs whose lease expired, and lock them out. Returns how many."""
     closed = 0
     for stream in SyncState.objects.filter(lease_until__lte=Now()).values_list("stream", flat=True):
         with transaction.atomic():
@@ -143,7 +143,7 @@ def close_interrupted() -> int:
             state.lease_until, state.lease_holder = None, ""
             state.save(update_fields=["lease_token", "lease_until", "lease_holder"])
             closed += _interrupt(SyncRun.objects.filter(stream=stream))
-    # A records run, which needs none, or one that was killed before it had its lease.
+    # A records run, which has no lease, or a run that was killed before it took its lease.
     closed += (
         SyncRun.objects.filter(status=SyncRun.Status.RUNNING, lease_token=None)
         .annotate(heard_at=Coalesce("alive_at", "started_at"))

@@ -1,4 +1,4 @@
-"""Rows whose records Odoo no longer shows: asked for once more, then marked gone."""
+"""Rows whose records Odoo no longer shows: it is asked once more, then they are marked gone."""
 
 from collections.abc import Iterable
 

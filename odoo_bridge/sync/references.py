@@ -1,4 +1,4 @@
-"""The small Odoo tables behind ids: read whole, kept in ``Reference``, looked up by the mappers."""
+"""The small Odoo tables that ids refer to: read whole, kept in ``Reference``, used by the mappers."""
 
 import logging
 from collections.abc import Iterable
@@ -16,24 +16,24 @@ from odoo_bridge.sync.faults import is_of_a_row
 
 logger = logging.getLogger(__name__)
 
-# Where a kind keeps its code; decimal places, currency and type are named alike everywhere.
+# The field with a kind's code. Decimal places, currency and type have the same name in every kind.
 _CODE = {
     "res.currency": "name",
     "res.country": "code",
     "res.country.state": "code",
     "account.journal": "code",
 }
-# By kind the records of the whole table; None where we may not read it.
+# Kind -> the records of the whole table; None if our user may not read it.
 Found = dict[str, list[Record] | None]
 _FIELDS = ("name", "code", "active", "decimal_places", "currency_id", "type")
 
 
 class UnknownReference(RecordRejected):
-    """A record names a currency or country that was not there at the last look."""
+    """A record names a currency or country that was not there when the references were read."""
 
 
 class References:
-    """What ``Reference`` says, in memory for the length of a run."""
+    """The codes in ``Reference``, in memory for the length of a run."""
 
     def __init__(self) -> None:
         self._codes: dict[tuple[str, int], str] = {}
@@ -52,7 +52,7 @@ class References:
 
 
 def read(gateway: Gateway, kinds: Iterable[str]) -> Found:
-    """Read the tables ``kinds``, whole."""
+    """Read the whole tables of ``kinds``."""
     found: Found = {}
     for kind in kinds:
         try:
@@ -66,16 +66,16 @@ def read(gateway: Gateway, kinds: Iterable[str]) -> Found:
 
 
 def save(found: Found, since: datetime) -> None:
-    """Keep what was read after ``since``, a moment on the database's clock.
+    """Store what was read after ``since``, a moment on the database's clock.
 
-    One that cannot be kept leaves the last copy of it, if there is one: rows that need its code then
+    If a reference cannot be stored, its last copy stays. If there is none, rows that need its code
     become issues.
     """
     for kind, records in found.items():
         if records is not None:
             rows = (_converted(kind, record) for record in records)
             _save(kind, [row for row in rows if row is not None])
-            # What was stored meanwhile may be newer than the list.
+            # References that were stored meanwhile may be newer than the list.
             vanished = Reference.objects.filter(kind=kind, gone_at=None, stored_at__lt=since)
             vanished.exclude(odoo_id__in=[record["id"] for record in records]).update(
                 gone_at=Now(), stored_at=Now()
@@ -86,7 +86,7 @@ def _converted(kind: str, record: Record) -> Reference | None:
     try:
         return _to_reference(kind, record)
     except Exception as exc:
-        logger.warning("%s %s is not kept: %s", kind, record.get("id"), exc)
+        logger.warning("%s %s cannot be stored: %s", kind, record.get("id"), exc)
         return None
 
 
@@ -107,13 +107,13 @@ def _to_reference(kind: str, record: Record) -> Reference:
 
 
 def _save(kind: str, rows: list[Reference]) -> None:
-    """Write what differs. One that Odoo no longer shows is marked gone: rows may still name it."""
+    """Write the rows that differ. What Odoo no longer shows is marked gone: rows may still name it."""
     kept = ["name", "code", "active", "decimal_places", "currency_id", "type", "gone_at"]
     known = {
         row.odoo_id: tuple(getattr(row, name) for name in kept)
         for row in Reference.objects.filter(kind=kind)
     }
-    # By id: two streams may write the same kind at once, and must meet its rows in one order.
+    # By id: two streams may write the same kind at once, and must lock its rows in the same order.
     rows = sorted(rows, key=lambda row: row.odoo_id)
     different = [
         row for row in rows if known.get(row.odoo_id) != tuple(getattr(row, name) for name in kept)
@@ -122,7 +122,7 @@ def _save(kind: str, rows: list[Reference]) -> None:
 
 
 def _upsert(rows: list[Reference], fields: list[str]) -> None:
-    """Write ``rows``; where the database takes one of them not, all but that one."""
+    """Write ``rows``; if the database refuses some of them, all others."""
     try:
         with transaction.atomic():
             Reference.objects.bulk_create(
@@ -135,7 +135,7 @@ def _upsert(rows: list[Reference], fields: list[str]) -> None:
         if not is_of_a_row(exc):
             raise
         if len(rows) == 1:
-            logger.warning("%s %s is not kept: %s", rows[0].kind, rows[0].odoo_id, exc)
+            logger.warning("%s %s cannot be stored: %s", rows[0].kind, rows[0].odoo_id, exc)
             return
         middle = len(rows) // 2
         _upsert(rows[:middle], fields)

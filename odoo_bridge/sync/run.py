@@ -1,4 +1,4 @@
-"""Runs: how one begins, what each ending means, and what follows from it.
+"""Runs: how a run begins, how it ends, and what follows from it.
 
 A run killed anywhere needs no repair: what it stored is right, the watermark has not moved, and the
 next run finds what is missing by comparing.
@@ -260,7 +260,7 @@ def _hint(run_id: int) -> None:
 
 def run_queued(run_id: int) -> SyncRun | None:
     """Run a queued row, unless another worker already took it or this one must stop."""
-    if stopping.is_told():
+    if stopping.is_requested():
         # Leave it to another worker. Not at once: this one may take messages for a moment longer.
         time.sleep(_LISTENS_SECONDS)
         _hint(run_id)

@@ -146,9 +146,9 @@ class Session:
 
         Safe between any two transactions: what the run found out about other rows is stored.
         """
-        if stopping.is_told():
+        if stopping.is_requested():
             raise stopping.Stopped(
-                f"Its program was told to stop, after {self.row.read_count} of "
+                f"Its program was stopped after {self.row.read_count} of "
                 f"{self.row.planned_count} records."
             )
         _check_deadline(self._deadline)

@@ -1,24 +1,23 @@
 """Our own rows, a slice at a time, so that a run can keep its lease alive however many there are.
 
-A statement over a whole table takes as long as the table is large, and PostgreSQL fills a cursor that
-outlives its transaction before it returns the first row: of tens of millions of rows, longer than a
-lease lasts.
+A statement over a large table takes long, and PostgreSQL fills a cursor that outlives its transaction
+before it returns the first row: with tens of millions of rows, either takes longer than a lease lasts.
 
 The slices are not one snapshot: a ``records`` run, which needs no lease, may store or mark rows
-between two of them. That is safe, because rows are judged one by one, never as a whole:
+between two of them. That is safe, because each row is judged on its own:
 
-- A row that is read and then changed had the stamp that was compared; what changed it read Odoo later
-  than this run's inventory and is the newer copy. If this run reads the record again, the older page is
+- A row that changes after it was listed: the ``records`` run that changed it read Odoo later than this
+  run's inventory, so the row is the newer copy. If this run reads the record too, its older page is
   refused (``store``, ``since``).
-- A row that comes after its slice is not seen, so Odoo's inventory has an id that seems to be missing:
-  it is read once more, which changes nothing.
-- A row that is seen, but made after Odoo's inventory, seems to be absent from Odoo: absent rows are
-  asked for by id before they are marked.
-- A count and sum of ids that no moment had makes a run list all ids for nothing. For them to agree
-  with Odoo's by mistake, rows of the same number and sum of ids would have to come and go unnoticed
-  meanwhile; the next run counts again.
+- A row that is added after its slice was listed: its id is in Odoo's inventory and seems to be missing
+  here. The record is read once more, which changes nothing.
+- A row that is listed, but made after Odoo's inventory: it seems to be absent from Odoo. Odoo is asked
+  for absent rows by id before they are marked.
+- A count and a sum of ids that were true at no moment: the run lists all ids for nothing. They could
+  agree with Odoo's by mistake only if rows with the same count and the same sum of ids were added and
+  removed meanwhile; the next run counts again.
 
-Window runs, which list and mark what is absent, exclude each other by the lease.
+Runs that list and mark absent rows exclude each other by the lease.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,8 +30,8 @@ from django.db.models import Count, Min, Model, QuerySet, Sum
 
 from odoo_bridge.models import MirroredQuerySet, OdooMoment
 
-# Rows of a table that one statement looks at, and rows that one statement returns. Of wide rows on a
-# slow disk each takes seconds, a fraction of a lease.
+# Rows of a table that one statement looks at, and rows that one statement returns. With wide rows on a
+# slow disk either takes seconds, a fraction of a lease.
 LOOKED_AT_ONCE, READ_AT_ONCE = 250_000, 20_000
 # Ids that one query names, to Odoo or to PostgreSQL.
 IDS_PER_QUERY = 10_000
@@ -41,14 +40,15 @@ Between = Callable[[], None]
 
 
 def nothing() -> None:
-    """For readers without a lease."""
+    """For callers without a lease."""
 
 
 def slices(rows: QuerySet[Any], between: Between, size: int | None = None) -> Iterator[Any]:
-    """Yield ``rows`` as query sets by primary key, ascending, each of ``size`` rows of the table.
+    """Yield ``rows`` in slices, by ascending primary key, each of ``size`` rows of the table.
 
-    ``between`` is called after each but the last. Rows of the whole table are counted, not those
-    that pass the filters of ``rows``: of a table with many gone rows a slice would look at too many.
+    ``between`` is called after each slice but the last. ``size`` counts the rows of the whole table,
+    not those that pass the filters of ``rows``: else, in a table with many gone rows, a slice would
+    look at too many.
     """
     size = size or LOOKED_AT_ONCE
     model: type[Model] = rows.model
@@ -63,8 +63,8 @@ def slices(rows: QuerySet[Any], between: Between, size: int | None = None) -> It
 def stamps(rows: MirroredQuerySet, between: Between) -> Iterator[tuple[int, str]]:
     """Ids, ascending, each with its ``write_date`` as Odoo spells it.
 
-    Text, since that is what they are compared with: making a million moments of both sides
-    takes longer than Odoo takes to list them.
+    As text, like the stamps from Odoo: converting a million stamps of both sides to moments takes
+    longer than Odoo takes to list them.
     """
     for part in slices(rows, between, READ_AT_ONCE):
         yield from part.order_by("pk").values_list("pk", OdooMoment("write_date"))
@@ -104,8 +104,8 @@ def parts(ids: Sequence[int]) -> Iterator[list[int]]:
 
 @contextmanager
 def _looked_up_by_index() -> Iterator[None]:
-    """Have PostgreSQL look each row of a slice up in the other table by its index: it might read that
-    whole, for each slice anew."""
+    """Make PostgreSQL look up each row of a slice in the other table by its index. Otherwise it might
+    read the whole other table for each slice."""
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:

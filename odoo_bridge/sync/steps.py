@@ -142,8 +142,8 @@ def copy_and_mark(session: Session, binding: Binding, copier: Copier, plan: Plan
 def prepare_first_copy(session: Session, binding: Binding, odoo_rows: int) -> None:
     """Note which fields the copy has, and set the indexes aside if that saves time.
 
-    A run that is killed after this leaves some rows. The next run goes on with the same fields; if they
-    are others by then, it reads all rows again.
+    If the run is killed after this, the next one continues with the same fields, or reads all rows
+    again if they are different by then.
     """
     with session.locked() as state:
         state.copied_fields = binding.mapper.copies

@@ -1,12 +1,12 @@
-"""A page into its table: created, updated, unchanged.
+"""Store a page in its table: rows are created, updated or unchanged.
 
-Always inside the transaction that locked the stream's state row, so a stream has one writer at a
+Always inside the transaction that locked the stream's state row, so that a stream has one writer at a
 time and its ``change_seq`` follow the order of its commits.
 
-Rows are compared before they are written: an unchanged row is not touched, a row whose stamp
-alone moved keeps its ``change_seq``. A row is not replaced by one with an older stamp if it was
-stored after the run began (``since``): then the older one is a page on its way while a ``records``
-run was faster. Otherwise the older stamp is the truth: Odoo's clock was set back.
+Rows are compared before they are written: an unchanged row is not touched, and a row of which only the
+stamp moved keeps its ``change_seq``. A row that was stored after the run began (``since``) is not
+replaced by one with an older stamp: the older one was on its way while a ``records`` run was faster.
+Otherwise the older stamp is right: Odoo's clock was set back.
 """
 
 import json
@@ -67,24 +67,24 @@ def _copy_and_merge(
     since: datetime,
 ) -> Stored:
     ids = [row[0] for row in rows]
-    say = _statements(model, tuple(columns))
+    statements = _statements(model, tuple(columns))
     # copy() is psycopg's own: its errors become Django's here, like those of execute().
     with connection.wrap_database_errors, connection.cursor() as cursor:
-        cursor.execute(say.neighbours, {"first": min(ids), "last": max(ids)})
+        cursor.execute(statements.neighbours, {"first": min(ids), "last": max(ids)})
         neighbours, now = cursor.fetchone()
         if not neighbours:
-            # Nothing to compare with, so straight into the table: what a first copy is made of.
+            # No row to compare with, so straight into the table: the usual case in a first copy.
             before, state.change_seq = state.change_seq, state.change_seq + len(rows)
             in_order = zip(*sorted(rows, key=itemgetter(0)), strict=True)
             seqs = range(before + 1, state.change_seq + 1)
             names = [*columns, "change_seq", "stored_at"]
             values = [*in_order, list(seqs), [now] * len(rows)]
-            _copy_in(cursor, say.copy_new, model, names, values)
+            _copy_in(cursor, statements.copy_new, model, names, values)
             return Stored(created=len(rows))
-        cursor.execute(say.make_incoming)
-        cursor.execute(say.empty_incoming)
-        _copy_in(cursor, say.copy_incoming, model, columns, zip(*rows, strict=True))
-        cursor.execute(say.merge, {"ids": ids, "seq": state.change_seq, "since": since})
+        cursor.execute(statements.make_incoming)
+        cursor.execute(statements.empty_incoming)
+        _copy_in(cursor, statements.copy_incoming, model, columns, zip(*rows, strict=True))
+        cursor.execute(statements.merge, {"ids": ids, "seq": state.change_seq, "since": since})
         created, updated, restored, changed = cursor.fetchone()
     state.change_seq += changed
     return Stored(created, updated, len(rows) - created - updated, restored)
@@ -93,10 +93,10 @@ def _copy_and_merge(
 def refused_column(
     model: type[MirroredModel], columns: Sequence[str], row: Row, since: datetime
 ) -> str:
-    """Which column of ``row``, which was refused, does not take its value: ``name``, or
-    ``extra.x_color``. The empty string if each value alone is taken.
+    """The column of a refused ``row`` that does not accept its value: ``name``, or ``extra.x_color``.
+    The empty string if each value is accepted on its own.
 
-    Tries halves of them, in savepoints that are undone, with the others empty.
+    Tries half of the columns at a time, with the others empty, in savepoints that are rolled back.
     """
     empty = [row[0], *(_empty(_field(model, name)) for name in columns[1:])]
 
@@ -137,7 +137,7 @@ def refused_column(
 
 
 def _empty(field: "models.Field[Any, Any]") -> Any:
-    """What a column holds where Odoo has nothing."""
+    """What a column holds if Odoo's field is empty."""
     if field.null:
         return None
     if isinstance(field, models.JSONField):
@@ -157,7 +157,7 @@ class _Statements:
 
 @lru_cache(maxsize=16)
 def _statements(model: type[MirroredModel], columns: tuple[str, ...]) -> _Statements:
-    """What is said to PostgreSQL for each page, put together once."""
+    """The SQL statements for each page, built once."""
     names = [sql.Identifier(name) for name in columns]
     ours = [sql.Identifier(name) for name in ("gone_at", "change_seq", "stored_at")]
     content = [sql.Identifier(name) for name in columns if name not in ("odoo_id", "write_date")]
@@ -191,8 +191,7 @@ def _statements(model: type[MirroredModel], columns: tuple[str, ...]) -> _Statem
     )
 
 
-# After a backup of Odoo was restored, an id may come again with another record: that one was made by
-# somebody else.
+# After a backup of Odoo was restored, an id may belong to another record, which somebody else made.
 _KEEP_MAKER = sql.SQL(
     "created_by_id = CASE WHEN {table}.create_date IS NOT DISTINCT FROM EXCLUDED.create_date"
     " THEN {table}.created_by_id END"
@@ -202,7 +201,7 @@ _NEIGHBOURS = sql.SQL(
     " clock_timestamp()"
 )
 
-# The separators ASCII has for this. A value that holds one nevertheless is quoted.
+# ASCII's separators. A value that contains one nevertheless is quoted.
 _DELIMITER, _QUOTE = "\x1f", "\x1e"
 
 
@@ -233,8 +232,8 @@ def _copy_in(
 ) -> None:
     """COPY ``values``, a sequence for each of ``columns``.
 
-    Spelled a column at a time: psycopg's adapters take each value on its own, which costs several
-    times as much.
+    A column at a time: psycopg's adapters convert each value on its own, which costs several times as
+    much.
     """
     fields = [_field(model, name) for name in columns]
     lines = map(_DELIMITER.join, zip(*map(_spelled, fields, values), strict=True))
@@ -247,17 +246,17 @@ def _is_text(field: "models.Field[Any, Any]") -> bool:
 
 
 def _spelled(field: "models.Field[Any, Any]", values: Sequence[Any]) -> Sequence[str]:
-    """``values`` of ``field`` as COPY reads them; ``null`` is NULL but for text."""
+    """``values`` of ``field`` as COPY reads them. ``null`` is NULL, except for text."""
     if _is_text(field):
         return _quoted(values)
     if isinstance(field, models.JSONField):
-        # Most are empty: their text is known.
+        # Most are empty, and their text is known.
         return _quoted([_json(value) if value else _EMPTY_JSON[type(value)] for value in values])
     try:
-        # PostgreSQL reads numbers, booleans and ISO moments as JSON writes them, and one call
-        # writes them all.
+        # PostgreSQL reads numbers, booleans and ISO moments in JSON's notation, and one call writes
+        # them all.
         return orjson.dumps(values).decode()[1:-1].replace('"', "").split(",")
-    except TypeError:  # decimals, and integers that no column takes
+    except TypeError:  # decimals, and integers too large for any column
         return ["null" if value is None else str(value) for value in values]
 
 
@@ -269,7 +268,8 @@ def _json(value: Any) -> str:
 
 
 def _quoted(values: Sequence[str]) -> Sequence[str]:
-    """``values``, in quotes those that hold a mark of COPY's own. Looking at all at once is cheap."""
+    """``values``, with quotes around those that contain a special character of COPY. Checking all of
+    them at once is cheap."""
     together = _DELIMITER.join(values)
     marks = [mark for mark in ("\n", "\r", _QUOTE) if mark in together]
     if together.count(_DELIMITER) != len(values) - 1:
@@ -284,8 +284,8 @@ def _quoted(values: Sequence[str]) -> Sequence[str]:
     ]
 
 
-# The rows in question are fetched by id first: the planner knows nothing of the temporary table,
-# and would read the whole of a large one.
+# The stored rows are fetched by id first: the planner has no statistics of the temporary table, and
+# would read the whole of a large table.
 _MERGE = sql.SQL("""
 WITH stored AS (
     SELECT * FROM {table} WHERE odoo_id = ANY(%(ids)s)
@@ -392,7 +392,7 @@ def _bulk_upsert(
 
 
 def mark_gone(model: type[MirroredModel], ids: Sequence[int], state: SyncState) -> int:
-    """Mark the rows of ``ids`` gone and return how many were not yet. Never deletes."""
+    """Mark the rows of ``ids`` gone, and return how many were present. Never deletes."""
     now = _now()
     rows = list(
         model._default_manager.filter(pk__in=list(ids), gone_at=None)

@@ -23,7 +23,7 @@ Row = Sequence[Any]
 class Records:
     """A page of records, a field at a time: ``records["name"]`` is the list of all their names.
 
-    A field that this Odoo lacks is ``False`` in every record. Whole columns are what makes mapping
+    A field that this Odoo lacks is ``False`` in every record. Working on whole columns makes mapping
     cheap: a loop over one column with one conversion costs a third of a loop over records.
     """
 
@@ -37,7 +37,7 @@ class Records:
         """Raises KeyError for a field that is missing in a record."""
         self.references = references
         self._columns: dict[str, Sequence[Any]] = dict.fromkeys(absent, [False] * len(records))
-        # The id twice: of one key alone itemgetter would make no tuple.
+        # The id twice: with one key itemgetter would not return a tuple.
         taken = zip(*map(itemgetter("id", "id", *fields), records), strict=True)
         self._columns.update(zip(("id", "id", *fields), taken, strict=True))
 
@@ -50,7 +50,7 @@ class Records:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: ``convert`` applied to the first of the Odoo fields ``sources`` that is there."""
+    """One column: ``convert`` applied to the first of the Odoo fields ``sources`` that exists."""
 
     sources: tuple[str, ...]
     convert: Callable[[Any], Any]
@@ -88,14 +88,14 @@ def _everything(_fields: Mapping[str, Any]) -> list[Any]:
 class Stream:
     """``columns``: Django column (``parent_id``, not ``parent``) -> where it comes from.
 
-    ``domain``: from the fields Odoo has to the records that belong to the stream.
+    ``domain``: a function from the fields that Odoo has to the domain of the stream's records.
     ``references``: the kinds of Reference that its rows need or name.
-    ``points_to``: stream -> our columns with its ids. When one of those goes (or is merged away,
-    which rewrites references without a stamp), the rows pointing to it are read again; and by each
-    ``reconcile`` those that point to none that is here.
+    ``points_to``: stream -> our columns with its ids. When one of its rows is gone (or was merged, which
+    rewrites references without a new stamp), the rows that reference it are read again. Each
+    ``reconcile`` also reads the rows that reference a row that is not here.
     ``owns``: stream -> (our column with the ids of its rows, its column with our id). A row of
     that stream that its owner no longer lists is read again.
-    ``revision``: raise it when a column makes something else of the same value: then the next
+    ``revision``: increase it when a column converts the same value differently: then the next
     ``reconcile`` reads every row again.
     """
 
@@ -114,17 +114,18 @@ class Stream:
         return apps.get_model(self.model_label)
 
     def bind(self, available: Mapping[str, Mapping[str, Any]], references: References) -> "Mapper":
-        """Fit the columns to the fields this Odoo has and our user may read."""
+        """Fit the columns to the fields that this Odoo has and our user may read."""
         return Mapper(self, available, references)
 
 
 class Mapper:
     """Turns the records of one Odoo into rows.
 
-    ``fields`` are what to ask Odoo for, ``columns`` the names of a row's values, in order,
-    ``unavailable`` the Odoo fields that leave a column empty. ``copies``: which fields it copies,
-    and how; rows copied by another one are to be read again. ``refused``: extra fields that cannot be
-    copied, ``left_out``: fields that Odoo fails to read in this run, each with the reason.
+    ``fields``: the fields to request from Odoo. ``columns``: the names of a row's values, in order.
+    ``unavailable``: Odoo fields that are missing, so that their column stays empty. ``copies``: which
+    fields it copies, and how; rows that another mapper copied must be read again. ``refused``: extra
+    fields that cannot be copied, ``left_out``: fields that Odoo fails to read in this run, each with
+    the reason.
     """
 
     def __init__(
@@ -198,9 +199,9 @@ class Mapper:
         return self._extra.keys()
 
     def leave_out(self, fields: Mapping[str, str]) -> None:
-        """Do without ``fields``, which Odoo fails to read: field -> why.
+        """Stop copying those of ``fields`` (field -> reason) that are extra fields.
 
-        Extra fields only: a row without one of its columns would not be what Odoo has.
+        Only extra fields: a row without one of its columns would not equal Odoo's record.
         """
         for name, why in fields.items():
             if self._extra.pop(name, None):
@@ -216,8 +217,8 @@ class Mapper:
     def to_rows(self, records: Sequence[Record]) -> list[Row]:
         """Return the values of ``columns`` for each of ``records``.
 
-        Raises RecordRejected if one of them cannot be mapped, whatever is wrong with it; given a
-        record alone, the error names it and the field. UnknownReference is one that may pass.
+        Raises RecordRejected if one of them cannot be mapped, for whatever reason; for a single record,
+        the error names the record and the field. UnknownReference may pass: read the references anew.
         """
         if not records:
             return []
@@ -243,8 +244,8 @@ class Mapper:
         """``res.partner 7: tag_ids (category_id): -1 is not a list of ids``."""
         source = self._sources.get(column, column)
         named = f"{column} ({source})" if source != column else column
-        said = getattr(error, "message", "") or str(error).strip()
-        reason = (said or type(error).__name__).splitlines()[0]
+        message = getattr(error, "message", "") or str(error).strip()
+        reason = (message or type(error).__name__).splitlines()[0]
         return ": ".join(part for part in (record, named, reason) if part)
 
     def to_row(self, record: Record) -> Row:

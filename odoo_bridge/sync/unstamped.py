@@ -1,15 +1,15 @@
-"""Find rows whose references, tags or counters changed in Odoo while the record's stamp stayed.
+"""Find rows whose references, tags or counters changed in Odoo without a new stamp.
 
 Odoo's database empties or rewrites a reference when its target is deleted or merged, drops a tag
 with its relation rows, and Odoo itself counts ``customer_rank`` in SQL up to 18: none of these
 moves ``write_date``. ``reconcile`` therefore compares both sides by digests:
 
-- a many2one or an integer by how many rows have a value and the sum of the values. Where these
+- a many2one or an integer by how many rows have a value, and by the sum of the values. Where these
   differ, the rows are divided into eighths by id until few are left, whose values are compared;
 - a many2many by which ids have which value, a block of rows at a time.
 
-Rows that are read again anyway are left out of the digests. What changes in Odoo between two of
-the questions may look like a difference: then a row is read again that did not need it.
+Rows that are read again anyway are left out of the digests. A change in Odoo between two of the
+questions may look like a difference: then a row is read again without need.
 """
 
 from array import array
@@ -31,9 +31,9 @@ from odoo_bridge.sync import slices
 from odoo_bridge.sync.fetch import Fetcher, read_page
 from odoo_bridge.sync.streams import Mapper, Stream
 
-# So many rows are summed at once, and the ids of so many are grouped at once.
+# How many rows are summed at once, and how many are grouped at once.
 SUMMED_AT_ONCE, GROUPED_AT_ONCE = 250_000, 50_000
-# Where a digest differs: into so many parts, down to so many rows.
+# Where a digest differs, the rows are divided into so many parts, until there are so few.
 _PARTS, _FEW = 8, 1_000
 
 Digest = dict[str, FieldDigest]  # by Odoo's field
@@ -50,7 +50,7 @@ class Tracked:
 
 @dataclass(frozen=True)
 class Block:
-    """Ids from ``first`` to before ``end``; None: as far as there are any."""
+    """Ids from ``first`` up to, but not including, ``end``. None means no limit."""
 
     first: int | None = None
     end: int | None = None
@@ -73,11 +73,10 @@ class Block:
 
 
 def tracked(mapper: Mapper) -> Iterator[Tracked]:
-    """The fields of ``mapper`` that can change without a stamp: all with a column or a relation
-    table in Odoo that holds ids or whole numbers, whichever Odoo or module writes them.
+    """The fields of ``mapper`` that can change without a stamp: all that Odoo keeps as ids or whole
+    numbers in a column or a relation table, whatever Odoo or module writes them.
 
-    A computed field that is not stored cannot be digested, nor can one that each company has its
-    own value of.
+    A computed field that is not stored has no digest, nor has a field with a value per company.
     """
     for column, name, about in mapper.copied():
         kept_in_table = about.get("store") and not about.get("company_dependent")
@@ -86,7 +85,7 @@ def tracked(mapper: Mapper) -> Iterator[Tracked]:
 
 
 class Unstamped:
-    """One comparison of a stream's unstamped fields: begun before the inventory, ended after it."""
+    """One comparison of a stream's unstamped fields. It starts before the inventory, and ends after."""
 
     def __init__(
         self,
@@ -97,7 +96,7 @@ class Unstamped:
         gateway: Gateway,
         fetcher: Fetcher,
     ) -> None:
-        """``rows``: those that are present. Starts asking Odoo for the sums."""
+        """Start to ask Odoo for the sums. ``rows``: the present ones."""
         self._model, self._domain, self._rows = stream.odoo_model, list(domain), rows.order_by()
         self._gateway, self._fetcher = gateway, fetcher
         fields = list(tracked(mapper))
@@ -108,8 +107,8 @@ class Unstamped:
         self._coming: Future[list[Digest]] = fetcher.begin(self._ask_digests)
 
     def different(self, stale: Sequence[int]) -> set[int]:
-        """Ids of rows that differ in an unstamped field. ``stale``: those that are read anyway, and
-        those that are no longer in Odoo."""
+        """Ids of rows that differ in an unstamped field. ``stale``: rows that are read anyway, or that
+        are no longer in Odoo."""
         found: set[int] = set()
         known = self._fetcher.answer(self._coming)
         for block, theirs in zip(self._blocks, known, strict=True):
@@ -131,7 +130,7 @@ class Unstamped:
         digest = self._gateway.digest(self._model, [*self._domain, *more], names)
         for one in fields:
             if one.type == "integer":
-                # Nothing and nought are the same here.
+                # Empty and 0 are the same here.
                 digest[one.field] = digest[one.field]._replace(filled=0)
         return digest
 
@@ -148,11 +147,11 @@ class Unstamped:
         rows = block.rows(self._rows)
         count, ours = _our_digest(rows, fields)
         for part in slices.parts(stale):
-            not_ours, passed_over = _our_digest(rows.filter(pk__in=part), fields)
-            count -= not_ours
-            ours = _without(ours, passed_over)
-            left_out = self._fetcher.ask(self._ask_digest, [("id", "in", part)], fields)
-            theirs = _without(theirs, left_out)
+            stale_count, stale_here = _our_digest(rows.filter(pk__in=part), fields)
+            count -= stale_count
+            ours = _without(ours, stale_here)
+            stale_there = self._fetcher.ask(self._ask_digest, [("id", "in", part)], fields)
+            theirs = _without(theirs, stale_there)
         differing = [one for one in fields if ours[one.field] != theirs[one.field]]
         if not differing or not count:
             return set()
@@ -164,12 +163,12 @@ class Unstamped:
         return found
 
     def _compare(self, block: Block, fields: Sequence[Tracked], stale: Sequence[int]) -> set[int]:
-        passed_over = set(stale)
+        skipped = set(stale)
         columns = [one.column for one in fields]
         ours = {
             row[0]: row[1:]
             for row in block.rows(self._rows).values_list("pk", *columns)
-            if row[0] not in passed_over
+            if row[0] not in skipped
         }
         names = [one.field for one in fields]
         page = self._fetcher.ask(read_page, self._gateway, self._model, sorted(ours), names)
@@ -185,7 +184,7 @@ class Unstamped:
     # Groups -------------------------------------------------------------------------------------
 
     def _differently_grouped(self, one: Tracked) -> set[int]:
-        """Ids whose values of a many2many are others than ours."""
+        """Ids whose values of a many2many differ from ours."""
         blocks = _cut(self._rows, Block(), GROUPED_AT_ONCE, self._fetcher.keep_alive)
 
         def ask() -> Iterator[dict[int, Sequence[int]]]:
@@ -233,13 +232,13 @@ def _differs(one: Tracked, there: Any, here: Any) -> bool:
             return values.integer(there) != (here or 0)
         return values.many2one(there) != here
     except ValueError:
-        return True  # reading the row again says why
+        return True  # reading the row again shows why
 
 
 def _cut(
     rows: MirroredQuerySet, block: Block, size: int, between: Callable[[], None]
 ) -> list[Block]:
-    """Divide ``block`` into blocks of ``size`` of ``rows``; together they have the same limits."""
+    """Divide ``block`` into blocks that each have ``size`` of ``rows``, and cover it together."""
     left = block.rows(rows).order_by("pk").values_list("pk", flat=True)
     later: list[int] = []
     while found := list((left.filter(pk__gte=later[-1]) if later else left)[size : size + 1]):

@@ -1,11 +1,11 @@
 """Whether the mirror equals Odoo: counts, sums, stamps, and every field of a sample or of all rows.
 
-Reads both sides, writes nothing. Shares with the runs only the gateway and the mapping, so a
-mistake of planning or storing shows.
+Reads both sides, writes nothing. It shares only the gateway and the mapping with the runs, so that it
+shows a mistake in planning or storing.
 
-Both sides go on changing meanwhile. What differs at the first look is only suspect: after a moment
-those rows are compared once more, field by field. What Odoo changed after the mirror's watermark is
-not copied yet, which is no difference.
+Both sides change meanwhile. A row that differs in the first comparison is only suspect: after a moment
+it is compared again, field by field. What changed in Odoo after the mirror's watermark is not copied
+yet, and counts as no difference.
 """
 
 import random
@@ -32,16 +32,16 @@ from odoo_bridge.sync.streams import Mapper, Stream
 
 _READ_AT_ONCE = 500
 _SUMMED = ("amount_total", "amount_residual")
-# Between the two looks: a page that was on its way is stored by then.
+# Between the two comparisons: a page that was on its way is stored by then.
 SECOND_LOOK_SECONDS = 3.0
-# More are counted, and not listed.
+# More differences are counted, but not listed.
 LISTED = 1000
 ABSENT = "(no such row)"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One value that differs, as plain text. ``odoo_id`` None: of the stream, not of one row."""
+    """One value that differs, as plain text. ``odoo_id`` is None if it is about the whole stream."""
 
     odoo_id: int | None
     field: str
@@ -51,10 +51,11 @@ class Difference:
 
 @dataclass
 class Verdict:
-    """What was compared and what differs. ``notes``: what is no difference, and good to know.
+    """What was compared and what differs. ``notes``: what is good to know, but no difference.
 
-    ``differences`` are at most LISTED of the ``count``, ``ids`` all rows that differ. ``settled`` is how
-    many rows differed at the first look alone, ``pending`` how many Odoo changed after the watermark.
+    ``differences``: at most LISTED of all ``count``. ``ids``: all rows that differ. ``settled``: how
+    many rows differed in the first comparison only. ``pending``: how many changed in Odoo after the
+    watermark.
     """
 
     stream: str
@@ -88,7 +89,7 @@ def verify(
 ) -> Verdict:
     """Compare one stream with Odoo now: the fields of ``sample`` rows, or of all of them.
 
-    ``between_looks`` is called before what differs is looked at again; it waits a moment unless given.
+    ``between_looks`` is called before the second comparison; without it, that waits a moment.
     """
     return _Comparison(stream, between_looks or _a_moment).run(sample, seed, all_fields)
 
@@ -124,7 +125,7 @@ class _Comparison:
         self._compare_references()
         if verdict.settled:
             verdict.notes.append(
-                f"{verdict.settled} rows changed during the comparison, and are equal"
+                f"{verdict.settled} rows changed during the comparison, and are equal now"
             )
         if verdict.pending:
             verdict.notes.append(
@@ -134,7 +135,7 @@ class _Comparison:
             verdict.notes.append(f"{name} is left out: it {why}")
         return verdict
 
-    # The first look: rows that may differ -----------------------------------------------------------
+    # The first comparison: rows that may differ -----------------------------------------------------
 
     def _compare_stamps(self, sample: int, draw: random.Random) -> list[int]:
         """Suspect the rows with another stamp; return the ids of a sample."""
@@ -145,7 +146,7 @@ class _Comparison:
             nonlocal seen
             for page in self._gateway.stamps(self._model, self._domain):
                 for odoo_id in page.ids:
-                    # Each id with the same chance, and in memory only those that are drawn.
+                    # Each id has the same chance, and only those drawn are in memory.
                     at = seen if seen < sample else draw.randrange(seen + 1)
                     seen += 1
                     if at >= sample:
@@ -162,8 +163,8 @@ class _Comparison:
         return chosen
 
     def _compare_sums(self) -> None:
-        """Per currency and state. Odoo adds floats, so the last digits of its sums are noise; where
-        more differs, each row of the group is looked at."""
+        """Per currency and state. Odoo adds floats, so the last digits of its sums are noise; if more
+        differs, each row of the group is compared."""
         sums = self._gateway.sums(self._model, self._domain, ["currency_id", "state"], _SUMMED)
         theirs = {(many2one(row["currency_id"]), row["state"]): row for row in sums}
         ours = {
@@ -190,7 +191,7 @@ class _Comparison:
         for page in self._gateway.stamps(self._model, self._domain):
             yield from _parts(page.ids)
 
-    # The second look: what differs still ------------------------------------------------------------
+    # The second comparison: what still differs ------------------------------------------------------
 
     def _look_again(self) -> None:
         if not self._suspects:
@@ -214,7 +215,7 @@ class _Comparison:
                         self._verdict.add(odoo_id, each.field, each.there, each.here)
 
     def _stamps_of(self, ids: Sequence[int]) -> dict[int, datetime | None]:
-        """When Odoo says that each of ``ids`` was written last."""
+        """When each of ``ids`` was written last, according to Odoo."""
         if not ids or "write_date" not in self._mapper.columns:
             return {}
         page = read_page(self._gateway, self._model, ids, ["write_date"])
@@ -228,7 +229,7 @@ class _Comparison:
         return found
 
     def _differences(self, ids: Sequence[int]) -> Iterator[Difference]:
-        """Compare every field of ``ids``, which may be there or here or both."""
+        """Compare every field of ``ids``, which may exist in Odoo, here, or both."""
         visible = set(self._gateway.search(self._model, [*self._domain, ("id", "in", list(ids))]))
         page = read_page(self._gateway, self._model, sorted(visible), self._mapper.fields)
         self._mapper.leave_out(page.left_out)
@@ -263,7 +264,7 @@ class _Comparison:
             if there != here:
                 yield Difference(record["id"], name, plain(there), plain(here))
 
-    # What is of no single row -----------------------------------------------------------------------
+    # The stream as a whole --------------------------------------------------------------------------
 
     def _compare_totals(self) -> None:
         verdict = self._verdict
@@ -271,7 +272,7 @@ class _Comparison:
         row = self._present().aggregate(n=Count("pk"), s=Sum("pk"))
         ours = (row["n"], int(row["s"] or 0))
         verdict.compared.insert(0, f"{theirs.rows} rows, sum of ids {theirs.id_sum}")
-        # Rows that came or went since the stamps were compared are of the next comparison.
+        # Rows that were added or removed since the stamps were compared belong to the next comparison.
         if ours != tuple(theirs) and not verdict.ids and not verdict.pending:
             self._wait()
             theirs = self._gateway.totals(self._model, self._domain)
@@ -282,8 +283,8 @@ class _Comparison:
                     verdict.add(None, name, there, here)
 
     def _compare_references(self) -> None:
-        """The names behind ids: small tables, read whole. ``reconcile`` refreshes them, so one that
-        differs is no difference yet."""
+        """The names behind ids: small tables, read whole. ``reconcile`` refreshes them, so an old name
+        is no difference."""
         names, old = 0, 0
         for kind, records in references.read(self._gateway, self._stream.references).items():
             here = dict(Reference.objects.filter(kind=kind).values_list("odoo_id", "name"))
@@ -308,7 +309,7 @@ class _Comparison:
 
 
 def plain(value: Any) -> str:
-    """A value as people write it: ``12.5``, ``2026-02-01 09:30:00``, ``Acme``."""
+    """A value in the usual notation: ``12.5``, ``2026-02-01 09:30:00``, ``Acme``."""
     if value is None or value == "":
         return "(empty)"
     if isinstance(value, Decimal):

@@ -87,7 +87,7 @@ class Command(BridgeCommand):
     def _run(self, **options: Any) -> None:
         with ExitStack() as running:
             self._start(running, **options)
-            if stopping.is_told():
+            if stopping.is_requested():
                 return
             if options["check"]:
                 self._check()
@@ -129,7 +129,7 @@ class Command(BridgeCommand):
         self.address = _serve_web(running, web)
         _start_worker(running)
         good = self._first_copy()
-        if stopping.is_told():
+        if stopping.is_requested():
             return
         if check and not good:
             raise CommandError("The first copy failed.")
@@ -150,7 +150,7 @@ class Command(BridgeCommand):
             console=self.console,
         ) as bars:
             for name in all_streams():
-                if stopping.is_told():
+                if stopping.is_requested():
                     return False
                 bar = bars.add_task(name, total=None)
 
@@ -169,7 +169,7 @@ class Command(BridgeCommand):
                     bars.console.print(
                         f"{name}: {ended.get_status_display()}. {ended.error}", style="red"
                     )
-        if not good and not stopping.is_told():
+        if not good and not stopping.is_requested():
             self.console.print(
                 "Not everything could be copied; the schedule tries again every minute. Run "
                 "manage.py check_odoo to find out what is wrong.",
@@ -220,7 +220,7 @@ class Command(BridgeCommand):
             pk__gt=since, trigger=SyncRun.Trigger.SCHEDULE, kind=SyncRun.Kind.CHANGES
         )
         until = time.monotonic() + CHECK_PATIENCE_SECONDS
-        while time.monotonic() < until and not stopping.is_told():
+        while time.monotonic() < until and not stopping.is_requested():
             failed = due.filter(status=SyncRun.Status.FAILED).first()
             if failed:
                 raise CommandError(f"The scheduled run of {failed.stream} failed: {failed.error}")
@@ -387,5 +387,5 @@ def _start_beat(running: ExitStack) -> None:
 
 
 def _wait_for_stop() -> None:
-    while not stopping.is_told():
+    while not stopping.is_requested():
         time.sleep(0.2)

@@ -66,7 +66,7 @@ class Command(StreamCommand):
         quiet = options["json"] or options["queue"]
         with stopping.by_signals() as signals, self.progress(quiet) as progress:
             for name in names:
-                if stopping.is_told():
+                if stopping.is_requested():
                     break
                 arguments = {
                     "trigger": SyncRun.Trigger.COMMAND,

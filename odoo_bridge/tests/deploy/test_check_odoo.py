@@ -245,7 +245,7 @@ def test_extra_fields_that_do_not_exist_are_a_warning(demo, settings):
     report = check()
     assert report["ready"]
     first, second = report["warnings"]
-    assert "res.partner:x_nothing" in first and "is not there" in first
+    assert "res.partner:x_nothing" in first and "does not exist" in first
     assert "sale.order, which is not copied" in second
 
 

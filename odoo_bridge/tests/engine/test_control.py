@@ -61,7 +61,7 @@ def test_a_cancelled_run_stops_after_the_page_at_hand_and_the_next_goes_on(demo,
 
 
 def test_a_run_is_cancelled_while_it_waits_for_odoo(demo, sixty, ann, monkeypatch):
-    monkeypatch.setattr("odoo_bridge.sync.fetch.ATTEND_SECONDS", 0.05)
+    monkeypatch.setattr("odoo_bridge.sync.fetch.HEARTBEAT_SECONDS", 0.05)
     extend = lease.Lease.extend
 
     def cancel_and_extend(self):
@@ -227,7 +227,7 @@ def test_a_rejected_question_is_not_asked_again_and_marks_nothing(demo, sixty, a
     watermark = SyncState.objects.get(pk="contacts").watermark
     row = sync()
     assert (row.status, row.error_code) == (Status.FAILED, "gone_rejected")
-    assert "ann said that they are not gone" in row.error
+    assert "ann answered that they still exist" in row.error
     assert SyncState.objects.get(pk="contacts").watermark == watermark
     assert gone_ids() == set()
     rule.remove()
@@ -241,7 +241,7 @@ def test_a_rejected_question_can_be_confirmed_after_all(demo, sixty, ann):
     review = sync().gone_review
     reject_gone(review.pk, ann)
     assert carried_out(confirm_gone(review.pk, ann)).gone_count == 30
-    with pytest.raises(gone.NotAsked, match="nothing left"):
+    with pytest.raises(gone.NotAsked, match="Nothing is left"):
         reject_gone(review.pk, ann)
 
 

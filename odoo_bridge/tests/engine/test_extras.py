@@ -76,7 +76,7 @@ def test_a_value_that_cannot_be_kept_is_refused(kind, sent):
 @pytest.mark.parametrize(
     ("about", "plainly", "marked"),
     [
-        (None, "not there", "not there"),
+        (None, "does not exist", "does not exist"),
         (stored("char"), "", ""),
         ({"type": "char", "store": False}, "calculated", ""),
         ({"type": "char"}, "calculated", ""),

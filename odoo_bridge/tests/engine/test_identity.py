@@ -124,7 +124,7 @@ def test_a_mirror_from_before_identities_takes_the_odoo_its_rows_are_of_and_no_o
         other.forbid("ir.config_parameter")
     with served(settings, other):
         for kind in KINDS:
-            assert_refused(sync(kind=kind, ids=[1]), "were created at another moment there")
+            assert_refused(sync(kind=kind, ids=[1]), "were created at a different moment there")
         assert identity.recorded() is None
     synced()
     assert identity.recorded().uuid == (demo.uuid if readable else "")
@@ -141,7 +141,7 @@ def test_databases_of_one_template_are_told_apart_by_what_was_made_after_it(demo
     other.clock.step(timedelta(hours=-3))
     fill(other, [f"Theirs {number}" for number in range(9)])
     with in_its_place(demo, other):
-        assert_refused(sync(), "were created at another moment there")
+        assert_refused(sync(), "were created at a different moment there")
         assert everything() == before
 
 
@@ -262,7 +262,7 @@ def test_odoos_own_duplicate_is_another_odoo(demo, settings):
     [row] = [each for each in duplicate.rows("ir.config_parameter")]
     duplicate.write("ir.config_parameter", [row], value=UUID)
     with served(settings, duplicate):
-        assert_refused(sync(), "made as a copy of ours", UUID[:8], "copy at 127.0.0.1")
+        assert_refused(sync(), "a copy of ours", UUID[:8], "copy at 127.0.0.1")
 
 
 # Odoo restored from a backup -------------------------------------------------------------------------

@@ -19,13 +19,13 @@ MIRRORED = ("contacts_contact", "odoo_bridge_reread")
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Slices of two rows, and a look at the lease between any two steps."""
+    """Slices of two rows, and a heartbeat between any two steps."""
     monkeypatch.setattr(slices, "LOOKED_AT_ONCE", 2)
     monkeypatch.setattr(slices, "READ_AT_ONCE", 2)
     monkeypatch.setattr("odoo_bridge.sync.unstamped.SUMMED_AT_ONCE", 2)
     monkeypatch.setattr("odoo_bridge.sync.unstamped.GROUPED_AT_ONCE", 2)
     monkeypatch.setattr(slices, "IDS_PER_QUERY", 2)
-    monkeypatch.setattr(fetch, "ATTEND_SECONDS", 0)
+    monkeypatch.setattr(fetch, "HEARTBEAT_SECONDS", 0)
 
 
 class Slow:

@@ -204,7 +204,7 @@ def test_a_run_of_any_kind_that_is_stopped_is_queued_again_as_it_was_asked_for(
     assert run_queued(again.pk) is None
     assert SyncRun.objects.get(status=Status.QUEUED) == again
     assert hints.pop() == again.pk
-    stopping.go_on()
+    stopping.reset()
     done = run_queued(again.pk)
     assert done and done.status == Status.SUCCEEDED
     sync_all()
@@ -219,7 +219,7 @@ def test_a_tick_that_reaches_a_worker_about_to_stop_is_left_to_another(
     demo.add("res.partner", name="Acme")
     told()
     tasks.sync_stream("contacts", "full")
-    stopping.go_on()
+    stopping.reset()
     [again] = hints
     done = run_queued(again)
     assert done and (done.kind, done.status) == ("full", Status.SUCCEEDED)
@@ -239,7 +239,7 @@ def test_what_merged_contacts_leave_to_read_is_read_after_a_stop(
     demo.faults.add(Fault("hook", "account.move", "fields_get", run=told))
     sync("contacts")
     assert Contact.objects.get(pk=merged).gone_at
-    stopping.go_on()
+    stopping.reset()
     demo.faults.clear()
     sync_all()
     check()
@@ -258,7 +258,7 @@ def test_a_first_copy_that_is_stopped_leaves_its_indexes_to_the_run_that_goes_on
     monkeypatch.setattr(backfill, "WORTH_IT_ROWS", 1)
     assert sync("contacts", "reconcile", progress=told).status == Status.INTERRUPTED
     assert SyncState.objects.get(pk="contacts").indexes_aside
-    stopping.go_on()
+    stopping.reset()
     assert sync("contacts", "reconcile").status == Status.SUCCEEDED
     assert not SyncState.objects.get(pk="contacts").indexes_aside
     check("contacts")

@@ -99,7 +99,7 @@ def test_a_database_that_odoo_duplicated_is_refused(real_odoo: RealOdoo, setting
             point(settings, copy)
             row = sync("contacts", kind, ids=[1] if kind == "records" else None)
             assert (row.status, row.error_code) == ("failed", "other_odoo")
-            assert "made as a copy of ours" in row.error
+            assert "a copy of ours" in row.error
         assert list(Contact.objects.order_by("pk").values()) == before
 
 
