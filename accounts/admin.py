@@ -1,4 +1,4 @@
-"""Who may look, and who tried to."""
+"""The admin of users, groups and logins."""
 
 from typing import Any
 
@@ -25,10 +25,10 @@ from odoo_bridge.admin.base import ACCESS, BridgeAdmin, ReadOnlyAdmin
 
 for _model in (AccessAttempt, AccessFailureLog, AccessLog, Group):
     admin.site.unregister(_model)
-# Their pages show secrets, with which a reader could make the codes of the user.
+# Their pages show secrets with which a reader could calculate the user's codes.
 admin.site.unregister(TOTPDevice)
 admin.site.unregister(StaticDevice)
-# Their pages show whole refresh tokens: whoever reads one could log in as its user.
+# Their pages show whole refresh tokens, with which a reader could log in as the user.
 admin.site.unregister(OutstandingToken)
 admin.site.unregister(BlacklistedToken)
 
@@ -44,7 +44,7 @@ class WaitingFilter(admin.SimpleListFilter):
         return queryset.filter(_WAITS) if self.value() else queryset
 
 
-# Registered and inactive until approved; or made by hand, and of no group so far.
+# Registered and inactive until approved, or created by staff and not yet in a group.
 _WAITS = Q(awaits_approval=True, is_active=False) | Q(
     is_active=True, is_staff=False, is_superuser=False, groups=None
 )
@@ -52,15 +52,15 @@ _WAITS = Q(awaits_approval=True, is_active=False) | Q(
 
 class AccountForm(UserChangeForm):
     def _get_validation_exclusions(self) -> set[str]:
-        # Shown and not changed, but part of a rule: a verified address is one user's.
+        # The field is read-only, but must be validated: only one user can have a verified address.
         exclude: set[str] = super()._get_validation_exclusions()
         return exclude - {"email_verified"}
 
 
 @admin.register(User)
 class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
-    """Superusers change everything. Others with the permission look after those who use the API:
-    nobody can give themselves, or anybody, more than the groups of the API."""
+    """Superusers can change everything. Others with the permission manage the users of the API, and can
+    grant nobody, themselves included, more than the groups of the API."""
 
     section, icon = ACCESS, "person"
     form, add_form = AccountForm, UserCreationForm
@@ -78,7 +78,7 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
     readonly_fields = ("email_verified",)
     actions = ("approve", "verify_address", "make_link", "revoke_tokens", "remove_second_factor")
     autocomplete_fields = ("scope_companies", "scope_contacts")
-    # Permissions come with groups: one by one nobody could say any more who may do what.
+    # Permissions are granted only through groups; otherwise it would be hard to tell who may do what.
     fieldsets = (
         (
             None,
@@ -91,9 +91,9 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
                 )
             },
         ),
-        ("What they may do", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
-        ("What the API shows", {"fields": ("scope_companies", "scope_contacts")}),
-        ("When", {"fields": (("last_login", "date_joined"),)}),
+        ("Permissions", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        ("API access", {"fields": ("scope_companies", "scope_contacts")}),
+        ("Dates", {"fields": (("last_login", "date_joined"),)}),
     )
     filter_horizontal = ()
 
@@ -151,9 +151,9 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
                 kwargs["queryset"] = Group.objects.filter(name__in=GROUPS)
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
-    # What people do ------------------------------------------------------------------------------
+    # Actions ------------------------------------------------------------------------------
 
-    @admin.action(description="Approve: may read the mirror", permissions=["change"])
+    @admin.action(description="Approve (grant API read access)", permissions=["change"])
     def approve(self, request: HttpRequest, users: QuerySet[User]) -> None:
         readers = Group.objects.get_or_create(name=READERS)[0]
         waiting = [user for user in users.filter(_WAITS) if _looks_after(request.user, user)]
@@ -162,9 +162,12 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
                 user.is_active = True
                 user.save(update_fields=["is_active"])
             user.groups.add(readers)
-            self.log_change(request, user, "Approved: may read the mirror.")
+            self.log_change(request, user, "Approved: granted API read access.")
         names = ", ".join(user.username for user in waiting)
-        messages.success(request, f"Approved: {names}." if names else "Nobody of these waits.")
+        if names:
+            messages.success(request, f"Approved: {names}.")
+        else:
+            messages.info(request, "None of the selected accounts is waiting for approval.")
 
     @admin.action(description="Mark the address as verified", permissions=["change"])
     def verify_address(self, request: HttpRequest, users: QuerySet[User]) -> None:
@@ -188,18 +191,21 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
             self.log_change(request, user, "Made a link to set a new password.")
             messages.success(
                 request,
-                f"Give this link to {user.username} by a safe way. It works once, for {hours} "
+                f"Send this link to {user.username} in a secure way. It works once, for {hours} "
                 f"hours, and is not shown again: {passwords.make_link(user, request)}",
             )
 
-    @admin.action(description="Revoke their tokens: log in again", permissions=["change"])
+    @admin.action(description="Revoke tokens (forces a new login)", permissions=["change"])
     def revoke_tokens(self, request: HttpRequest, users: QuerySet[User]) -> None:
         theirs = [user for user in users if _looks_after(request.user, user)]
         for user in theirs:
             user.end_tokens()
             self.log_change(request, user, "Revoked all tokens.")
-        names = ", ".join(user.username for user in theirs) or "nobody"
-        messages.success(request, f"Revoked: {names}.")
+        names = ", ".join(user.username for user in theirs)
+        if names:
+            messages.success(request, f"Tokens revoked for {names}.")
+        else:
+            messages.error(request, "You cannot revoke the tokens of the selected accounts.")
 
     @admin.action(description="Turn off their two-factor login", permissions=["change"])
     def remove_second_factor(self, request: HttpRequest, users: QuerySet[User]) -> None:
@@ -217,7 +223,7 @@ class AccountAdmin(DjangoUserAdmin, BridgeAdmin):
 
 
 def _may_remove_second_factor(staff: Any, user: User) -> bool:
-    """Managers may, of other staff: nobody gets in by it who does not know the password."""
+    """Managers may do this for other staff too, because logging in still needs the password."""
     return staff.is_superuser or (not user.is_superuser and user.pk != staff.pk)
 
 
@@ -237,7 +243,7 @@ class GroupAdmin(DjangoGroupAdmin, BridgeAdmin):
 
 @admin.register(AccessAttempt)
 class FailedLoginAdmin(AccessAttemptAdmin, BridgeAdmin):
-    """Deleting a row lets its name log in again from its address."""
+    """Deleting a row ends the lockout of its name from its address."""
 
     section, icon = ACCESS, "lock"
     title = "Failed logins"
@@ -251,10 +257,10 @@ class LoginAdmin(AccessLogAdmin, ReadOnlyAdmin):
 
 @admin.register(LogEntry)
 class LogEntryAdmin(ReadOnlyAdmin):
-    """What staff did here: who, when, to what."""
+    """The actions of staff in the admin: who, when, on what."""
 
     section, icon = ACCESS, "history"
-    title = "What staff did"
+    title = "Activity log"
     list_display = ("action_time", "user", "content_type", "object_repr", "get_change_message")
     list_display_links = None
     list_filter = ("action_flag", ("content_type", admin.RelatedOnlyFieldListFilter))

@@ -14,7 +14,7 @@ class AccountsConfig(AppConfig):
         # Before the signal of the nouns, which come after this app, makes their permissions.
         post_migrate.connect(_show_nouns_to_staff, sender=self)
 
-        # Asks for the code of two-factor login as well.
+        # This login page also asks for the code of two-factor login.
         admin.site.login_template = "accounts/admin_login.html"
 
 

@@ -20,11 +20,12 @@ def note_login(
 ) -> None:
     """Add a login to the audit log: a success, or with ``reason`` a failure.
 
-    ``wanted``: what it is for, a token or a session. What was ``typed`` is not kept: people type
-    their password there. Of a failure the account is kept that it means, if there is one.
+    ``wanted`` is what the login is for: a token or a session. The ``typed`` name is not stored, because
+    people sometimes type their password there. A failure stores the account that was meant, if it
+    exists.
     """
     if user is None:
-        # The backend looked, unless the name was locked out before.
+        # The backend has looked the user up, unless the name was locked out before.
         user = request.named_user if hasattr(request, "named_user") else find_user(typed)
     audit.note(
         getattr(request, "_request", request),

@@ -1,4 +1,4 @@
-"""Who asks: the user of an access token, or the one who is logged in with this browser."""
+"""Authentication of API requests: by an access token, or by the session of a browser."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from rest_framework_simplejwt.tokens import Token
 from accounts import second_factor
 from accounts.models import User, with_access
 
-# In access and refresh tokens: the user's ``token_version`` when they were given out.
+# The claim in access and refresh tokens with the user's ``token_version`` at their issue.
 VERSION = "version"
 
 
@@ -24,31 +24,31 @@ class TokenAuthentication(JWTAuthentication):
         try:
             user = with_access(int(claimed))
         except (TypeError, ValueError) as exc:
-            raise InvalidToken("The token names no user.") from exc
+            raise InvalidToken("The token contains no user.") from exc
         if user is None:
             raise AuthenticationFailed("There is no such user.", code="user_not_found")
         if not user.is_active:
             raise AuthenticationFailed("The account is locked.", code="user_inactive")
         if not is_current(validated_token, user):
             raise AuthenticationFailed(
-                "This token was ended: by a new password, or by logging out everywhere.",
+                "This token was revoked, for example by a new password or by logging out everywhere.",
                 code="token_revoked",
             )
         return user
 
 
 class BrowserSession(SessionAuthentication):
-    """The user of the session, as the admin and ``auth/session/login`` begin it.
+    """The user of the session that the admin or ``auth/session/login`` started.
 
-    It ends with what ends tokens: see ``User._get_session_auth_hash``. A locked user has none. Every
-    request that may change something must carry the CSRF token.
+    Whatever ends tokens also ends the session: see ``User._get_session_auth_hash``. A locked user has
+    no session. Every request that may change something must contain the CSRF token.
     """
 
     def authenticate(self, request: Request) -> tuple[User, None] | None:
         found = super().authenticate(request)
         if found is None:
             return None
-        # Not Django's lazy object, and with rights and scope in one query, as for a token.
+        # Replace Django's lazy object: read the user with rights and scope in one query, as for a token.
         user = with_access(found[0].pk)
         if user is None or not user.is_active or second_factor.lacks_code(user, request.session):
             return None
@@ -56,5 +56,5 @@ class BrowserSession(SessionAuthentication):
 
 
 def is_current(token: Token, user: User) -> bool:
-    """Whether all that ended tokens of the user was before this one was given out."""
+    """Whether the user's tokens were not ended after this one was issued."""
     return bool(token.get(VERSION) == user.token_version)

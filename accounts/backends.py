@@ -1,4 +1,4 @@
-"""Log in with the user name or the e-mail address, in any case."""
+"""Login with the user name or the e-mail address, regardless of case."""
 
 from typing import Any
 
@@ -22,13 +22,13 @@ from accounts.names import counted, normal
 def find_user(login: str) -> User | None:
     """The user with this name or, if there is an ``@`` in ``login``, with this e-mail address.
 
-    An address that nobody has verified logs in nobody: anyone can register with any address.
+    An unverified address cannot be used to log in, because anyone can register with any address.
     """
     login = normal(login)
     if not login or "\x00" in login:
         return None
     column = "email" if "@" in login else "username"
-    # The expression of the unique constraints, so that one user at most is found.
+    # The expression of the unique constraints, so that at most one user is found.
     users = User.objects.alias(spelling=Lower(column)).filter(spelling=Lower(Value(login)))
     if column == "email":
         users = users.filter(email_verified=True)
@@ -38,10 +38,10 @@ def find_user(login: str) -> User | None:
 
 
 def lockout_name(request: HttpRequest, credentials: dict[str, Any] | None = None) -> str:
-    """For ``AXES_USERNAME_CALLABLE``: what was typed, whether or not anybody is called that.
+    """For ``AXES_USERNAME_CALLABLE``: the typed name, whether or not such a user exists.
 
-    Not the user it means: a name that is locked out because of failures with an address would say
-    that both belong to one account. Those are added up by ``is_locked_out``.
+    It does not resolve the user: if failures with an address locked out the name, that would reveal that
+    both belong to one account. ``is_locked_out`` adds them up instead.
     """
     typed = (credentials or {}).get("username")
     if typed is None:
@@ -50,7 +50,7 @@ def lockout_name(request: HttpRequest, credentials: dict[str, Any] | None = None
 
 
 def is_locked_out(user: User, request: HttpRequest) -> bool:
-    """Whether this client failed too often for the account, by its name and its address together."""
+    """Whether this client failed too often for the account, counting its name and address together."""
     failures = _failures(user, request).filter(
         attempt_time__gt=timezone.now() - settings.AXES_COOLOFF_TIME
     )
@@ -59,7 +59,7 @@ def is_locked_out(user: User, request: HttpRequest) -> bool:
 
 
 def forget_failures(user: User, request: HttpRequest) -> None:
-    """After the right password."""
+    """Delete the account's failed logins from this client, after the right password."""
     _failures(user, request).delete()
 
 
@@ -70,7 +70,7 @@ def _forget_failures(sender: Any, request: HttpRequest, user: User, **_: Any) ->
 
 
 def _failures(user: User, request: HttpRequest) -> Any:
-    # Not an unverified address, which may be somebody else's: their failures are theirs.
+    # Skip an unverified address: it may belong to somebody else, and so may its failures.
     names = {counted(user.username)}
     if user.email and user.email_verified:
         names.add(counted(user.email))
@@ -87,14 +87,14 @@ class EmailOrUsernameBackend(ModelBackend):
         password: str | None = None,
         **kwargs: Any,
     ) -> User | None:
-        """The user, or None at the price of one hash, whether or not there is such a user."""
+        """The user, or None. Either takes the time of one hash, whether or not the user exists."""
         if not username or password is None or len(password) > LONGEST_PASSWORD:
             return None
         user = find_user(username)
         if request is not None:
-            # For the audit log, which says who could not log in.
+            # For the audit log, which records who could not log in.
             request.named_user = user  # type: ignore[attr-defined]
-        # A nobody, so that an unknown name costs as many queries as a known one.
+        # Use an unsaved user, so that an unknown name takes as many queries as a known one.
         counts_as = user or User(username=username)
         if (request is not None and is_locked_out(counts_as, request)) or user is None:
             make_password(password)

@@ -1,7 +1,7 @@
-"""How passwords are hashed: slow for who guesses, cheap enough not to exhaust this server.
+"""Password hashing: slow for an attacker, but cheap enough not to exhaust this server.
 
-OWASP's parameters for Argon2id. Django's defaults take 100 MB a guess, and each of the web server's
-threads could be hashing at the same time.
+It uses OWASP's parameters for Argon2id. With Django's defaults each hash takes 100 MB, and every thread
+of the web server could be hashing at the same time.
 """
 
 import threading
@@ -12,15 +12,15 @@ from typing import Any
 from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher
 from rest_framework.exceptions import APIException
 
-# Characters. Hashing takes longer the longer a password is, so a longer one is not hashed.
+# In characters. Longer passwords take longer to hash, so those beyond this limit are not hashed.
 LONGEST_PASSWORD = 1024
-# Hashes calculated at the same time by one process, and seconds that others wait for their turn.
+# Hashes that one process calculates at the same time, and the seconds that others wait for a slot.
 AT_ONCE, PATIENCE_SECONDS = 2, 3.0
 RETRY_AFTER_SECONDS = 2
 
 
 class Busy(APIException):
-    """Too many passwords are being checked; the same request may work in a moment. 503."""
+    """503: too many passwords are being checked; the same request may succeed in a moment."""
 
     status_code = 503
     default_code = "busy"
@@ -34,9 +34,9 @@ _held = threading.local()
 
 @contextmanager
 def _slot() -> Iterator[None]:
-    """Raises Busy if the others do not get done in time."""
+    """Raises Busy if no slot becomes free in time."""
     if getattr(_held, "depth", 0):
-        # Some hashers verify by hashing.
+        # Some hashers call encode() in verify().
         yield
         return
     if not _slots.acquire(timeout=PATIENCE_SECONDS):
@@ -50,7 +50,7 @@ def _slot() -> Iterator[None]:
 
 
 class _InTurn:
-    """A few at a time, and nothing enormous."""
+    """Limits the number of parallel hashes and the length of passwords."""
 
     def encode(self, password: str, salt: str, *args: Any) -> str:
         with _slot():
@@ -75,4 +75,4 @@ class Argon2(_InTurn, Argon2PasswordHasher):
 
 
 class PBKDF2(_InTurn, PBKDF2PasswordHasher):
-    """For hashes from elsewhere, replaced at the next login."""
+    """For hashes from other systems; replaced at the next login."""

@@ -1,4 +1,4 @@
-"""Limits for the pages on which people log in: the same as for the routes of the API."""
+"""Rate limits for login pages, the same as for the API's routes, and the check of two-factor login."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,8 +20,8 @@ from odoo_bridge.mirror.words import interval
 
 
 class LoginGuard:
-    """Counts each POST to the views named in ``THROTTLED_PAGES``, and answers with a page when there
-    were too many, or when too many passwords are being checked."""
+    """Counts each POST to the views named in ``THROTTLED_PAGES``. Responds with a page if there were too
+    many, or if too many passwords are being checked."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -47,12 +47,13 @@ class LoginGuard:
 
 
 class SecondFactorGuard:
-    """Keeps sessions that were begun without a code out of the admin, where a code is needed.
+    """Keeps sessions that began without a code out of the admin, if the user needs a code.
 
-    A user who has one logs in again. One who must have it and has none is sent to the set-up page.
+    A user with two-factor login must log in again. A user who must use it and has not set it up is
+    redirected to the set-up page.
     """
 
-    # What a person without a code may reach: the way in, the way out, and the page that sets it up.
+    # The pages that are open without a code: login, logout and the set-up page.
     OPEN = ("admin:login", "admin:logout", "admin:jsi18n", "admin:password_change")
     SET_UP = "admin:two_factor"
 

@@ -1,4 +1,4 @@
-"""Who may look, and at what."""
+"""Users, their groups, and the scope of what they may see."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +12,13 @@ from django.db.models.functions import Lower
 from accounts.names import NameValidator, normal
 from odoo_bridge.models import Reference
 
-# Django groups: what their members may do over the API stands in permissions.py, not in Django
-# permissions, which decide about the admin alone.
+# Django groups. permissions.py defines what their members may do over the API; Django permissions
+# apply only to the admin.
 READERS = "readers"
 OPERATORS = "operators"
 WRITERS = "writers"
 GROUPS = (READERS, OPERATORS, WRITERS)
-# The groups of staff: their Django permissions open the admin. Operators are at home in both.
+# The groups of staff: their Django permissions give access to the admin. Operators have both.
 SUPPORT = "support"
 MANAGERS = "managers"
 STAFF_GROUPS = (SUPPORT, OPERATORS, MANAGERS)
@@ -26,9 +26,9 @@ STAFF_GROUPS = (SUPPORT, OPERATORS, MANAGERS)
 
 @dataclass(frozen=True)
 class Access:
-    """What staff gave a user: group names, and the Odoo ids of the scope.
+    """What a user may do and see: group names, and the Odoo ids of the scope.
 
-    An empty set of ids does not narrow; two that are not empty both hold.
+    An empty set of ids is no limit. If both sets have ids, both limits apply.
     """
 
     groups: frozenset[str]
@@ -51,11 +51,11 @@ class Access:
 
 
 class User(AbstractUser):
-    """A person or a program. Name and e-mail address are unique whatever their case: both log in,
-    and ``Ann`` and ``ann`` must not be two people.
+    """A person or a program. Name and e-mail address are unique regardless of case: both can be used to
+    log in, and ``Ann`` and ``ann`` must not be two people.
 
-    The scope narrows what the API shows, to superusers too. The querysets' ``visible_to`` apply it;
-    the admin goes by Django permissions instead.
+    The scope limits what the API shows, for superusers too. The querysets' ``visible_to`` applies it.
+    The admin uses Django permissions instead.
     """
 
     username = models.CharField(
@@ -70,11 +70,12 @@ class User(AbstractUser):
     email_verified = models.BooleanField(
         "address verified",
         default=True,
-        help_text="The address is known to be this user's: it can be used to log in. Off for accounts "
-        "that registered themselves, until they use a link that was sent there, or staff set it.",
+        help_text="The address is known to belong to this user and can be used to log in. For accounts "
+        "that registered themselves it is off until they use a link that was sent to the address, or "
+        "staff turn it on.",
     )
     awaits_approval = models.BooleanField(
-        default=False, editable=False, help_text="Registered, and not approved by staff so far."
+        default=False, editable=False, help_text="Registered, but not yet approved by staff."
     )
     scope_companies = models.ManyToManyField(
         Reference,
@@ -89,29 +90,29 @@ class User(AbstractUser):
         "contacts.Contact",
         blank=True,
         related_name="+",
-        # The mirror's tables know no constraint, so that nothing stands in the way of a sync.
+        # No database constraint, because nothing may block a sync from changing the mirror's tables.
         db_constraint=False,
         verbose_name="only these contacts",
         help_text="The API shows this user these contacts, all contacts and addresses below them, "
-        "and the invoices of all of these. Empty: all contacts. With companies as well, a row "
-        "must be in both.",
+        "and the invoices of all of these. Empty: all contacts. If companies are set too, a row "
+        "must match both.",
     )
 
     token_version = models.PositiveIntegerField(
         default=0,
         editable=False,
-        help_text="A token carries the one it was given out under, and ends when this one grows.",
+        help_text="Part of each token; increasing it ends all tokens of the user.",
     )
 
-    # What checked the code of a login that is under way; django-otp keeps it in the session.
+    # The device that checked the code of the current login; django-otp stores it in the session.
     otp_device: Any
 
     class Meta(AbstractUser.Meta):
         constraints = [
             models.UniqueConstraint(
                 Lower("email"),
-                # Programs and the first superuser may have none. Anybody can register with any
-                # address: an unverified one must not keep its owner out.
+                # Programs and the first superuser may have no address. Anybody can register with any
+                # address, so an unverified one must not block its real owner.
                 condition=~models.Q(email="") & models.Q(email_verified=True),
                 name="email_once_in_any_case",
                 violation_error_message="Another user has this e-mail address.",
@@ -122,7 +123,7 @@ class User(AbstractUser):
                 violation_error_message="Another user has this name.",
             ),
             models.CheckConstraint(
-                # A name that is another user's address would take their login.
+                # A name that equals another user's address would capture that user's login.
                 condition=~models.Q(username__contains="@"),
                 name="username_is_no_address",
                 violation_error_message="A user name has no @.",
@@ -131,34 +132,35 @@ class User(AbstractUser):
 
     @cached_property
     def access(self) -> Access:
-        """Groups and scope, asked once for each user object: once a request."""
+        """Groups and scope, read once per user object, so once per request."""
         found = with_access(self.pk)
         return found.access if found else Access(frozenset(), frozenset(), frozenset())
 
     def end_tokens(self) -> None:
-        """Nothing that was given out to the user so far opens anything any more."""
+        """Make all tokens and sessions that were issued to the user so far invalid."""
         User.objects.filter(pk=self.pk).update(token_version=F("token_version") + 1)
         self.refresh_from_db(fields=["token_version"])
 
     def clean_fields(self, exclude: Any = None) -> None:
-        # Before anything is compared with other users.
+        # Before the values are compared with those of other users.
         self._normalize()
         super().clean_fields(exclude)
 
     def _normalize(self) -> None:
         for name in ("username", "email"):
-            # Not those that were not read: looking at them would read and write them.
+            # Skip deferred fields: accessing them would read and later write them.
             if name in self.__dict__:
                 setattr(self, name, normal(getattr(self, name)))
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        """What a session carries, and ends when it changes: the password, and what ends tokens."""
+        """A session is valid while this hash is unchanged: it covers the password and the token
+        version."""
         of_password = super()._get_session_auth_hash(secret)  # type: ignore[misc]
-        # As Django has it before anything ended: an upgrade logs nobody out.
+        # Version 0 gives Django's own hash, so that an upgrade logs nobody out.
         return f"{of_password}.{self.token_version}" if self.token_version else of_password
 
     def save(self, **options: Any) -> None:
-        """A new password, and being locked, end the user's tokens."""
+        """Save, and end the user's tokens if the password changes or the account is locked."""
         self._normalize()
         written = options.get("update_fields")
         if self.is_active and self.awaits_approval:
@@ -171,7 +173,7 @@ class User(AbstractUser):
         here = User.objects.filter(pk=self.pk).values_list(*sorted(_ENDING)).first()
         ends = here is not None and (here[0] > self.is_active or here[1] != self.password)
         known = self.token_version
-        # Its own column, not what was read a moment ago: it may have grown since.
+        # Keep the column's current value, which may be higher than the one read before.
         self.token_version = F("token_version")
         try:
             with transaction.atomic():
@@ -183,14 +185,15 @@ class User(AbstractUser):
             self.token_version = known
 
 
-# What ends tokens when it changes.
+# Changes of these fields end tokens.
 _ENDING = {"is_active", "password"}
 
-# The rest of a user is for the pages about users: a password's hash has no business in each request.
-# In the order of the fields.
+# Requests do not need the other fields of a user, least of all the password's hash. In the order of the
+# model's fields.
 _COLUMNS = ("id", "is_superuser", "is_staff", "is_active", "username", "token_version")
-# Written by hand: asked in every request, and Django takes longer to build it than PostgreSQL to
-# answer. The link tables themselves: a contact that is no longer there must go on narrowing.
+# Written by hand, because every request runs it and Django needs longer to build the query than
+# PostgreSQL to execute it. It reads the link tables themselves: a contact that no longer exists must
+# still limit the scope.
 _WITH_ACCESS = f"""
 SELECT {", ".join(f"account.{column}" for column in _COLUMNS)}, given.what, given.name, given.id
 FROM accounts_user account LEFT JOIN (
@@ -214,7 +217,7 @@ WHERE account.id = %s
 def with_access(user_id: int) -> User | None:
     """The user with ``access``, in one query; None if there is no such user.
 
-    Other fields than those that every request needs are asked for when they are looked at.
+    Fields that not every request needs are read when they are accessed.
     """
     with connection.cursor() as cursor:
         cursor.execute(_WITH_ACCESS, [user_id] * 4)

@@ -1,4 +1,4 @@
-"""Names and e-mail addresses: one spelling for all that look the same."""
+"""Normalization of names and e-mail addresses, so that those that look the same are the same."""
 
 import unicodedata
 
@@ -8,19 +8,19 @@ _LONGEST = 255
 
 
 def normal(text: str) -> str:
-    """Unicode's form NFKC, in which names and addresses are stored: full-width letters and the like
-    become the plain ones."""
+    """Unicode form NFKC, in which names and addresses are stored. For example, full-width letters become
+    normal ones."""
     return unicodedata.normalize("NFKC", text)
 
 
 def counted(login: str) -> str:
-    """What is typed to log in, in one spelling whatever its case: failures are counted under this."""
+    """The typed name or address, normalized regardless of case: the key for counting failed logins."""
     return normal(normal(login).casefold())[:_LONGEST]
 
 
 class NameValidator(RegexValidator):
-    """Letters, digits and ``. + - _``. No ``@``, however it is encoded: a name must never be what
-    somebody else types to log in with an e-mail address."""
+    """Letters, digits and ``. + - _``. No ``@`` in any form, because a name must never equal the e-mail
+    address with which another user logs in."""
 
     regex = r"^[\w.+-]+\Z"
     message = "Use letters, digits and . + - _ only."

@@ -1,5 +1,5 @@
-"""Pages on which a person logs in with a code, sets a new password, or sets up two-factor login: below
-the admin's address."""
+"""Pages below the admin's URL for logging in with a code, setting a new password, and setting up
+two-factor login."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from accounts.hashers import LONGEST_PASSWORD
 
 
 class LoginForm(AuthenticationForm):
-    """Name and password; then, from those who use two-factor login, the code."""
+    """Name and password, and for users of two-factor login then the code."""
 
     otp = forms.CharField(label="Code", max_length=32, required=False)
     asks_for_code = False
@@ -45,7 +45,7 @@ class LoginForm(AuthenticationForm):
 
     def _note(self, reason: str = "") -> None:
         given = self.cleaned_data
-        # Without a name or a password nothing was tried.
+        # Without a name or a password it was not a login attempt.
         if given.get("username") and given.get("password"):
             note_login(
                 self.request,
@@ -61,7 +61,7 @@ class LoginForm(AuthenticationForm):
         user: Any = self.get_user()
         if user is None or not second_factor.is_on(user):
             return given
-        # From here on the password is known to be right, and is sent again with the code.
+        # The password is right. The browser sends it again together with the code.
         self.asks_for_code = True
         self.fields["password"].widget.render_value = True
         if not given.get("otp"):
@@ -81,7 +81,7 @@ class CodeForm(forms.Form):
 
 
 class SetUpForm(CodeForm):
-    """The password too: who finds an open session must not lock its owner out."""
+    """Requires the password too, so that a stranger at an open session cannot lock its owner out."""
 
     password = forms.CharField(
         label="Your password",
@@ -135,7 +135,7 @@ def _dress(form: forms.BaseForm, **attrs: str) -> None:
 
 @never_cache
 def ask(request: HttpRequest) -> HttpResponse:
-    """The form for the address. Whatever it is, the next page is the same."""
+    """The form for the e-mail address. The next page is the same for every address."""
     form = AddressForm(request.POST or None)
     if request.method == "POST" and settings.MAIL_ENABLED and form.is_valid():
         passwords.request_link(form.cleaned_data["email"])
@@ -147,7 +147,7 @@ def ask(request: HttpRequest) -> HttpResponse:
 @never_cache
 def done(request: HttpRequest) -> HttpResponse:
     hours = settings.PASSWORD_RESET_TIMEOUT // 3600
-    context = {"title": "Look into your mailbox", "hours": hours}
+    context = {"title": "Check your mailbox", "hours": hours}
     return _page(request, "accounts/password_reset_done.html", context)
 
 
@@ -161,7 +161,7 @@ def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpR
 
 @method_decorator(never_cache, name="dispatch")
 class ConfirmView(views.PasswordResetConfirmView):
-    """Django's, which keeps the token out of the address while the form is filled in."""
+    """Django's view, which keeps the token out of the URL while the form is filled in."""
 
     template_name = "accounts/password_reset_confirm.html"
     form_class = NewPasswordForm
@@ -176,7 +176,7 @@ class ConfirmView(views.PasswordResetConfirmView):
         user: Any = self.user
         token = self.request.session.pop(views.INTERNAL_RESET_SESSION_TOKEN, "")
         if not passwords.use_link(user, token, form.cleaned_data["new_password1"]):
-            # Somebody else used it a moment ago.
+            # Another request used the link a moment ago.
             return HttpResponseRedirect(reverse("admin:admin_password_reset"))
         forget_failures(user, self.request)
         return HttpResponseRedirect(str(self.success_url))
@@ -191,7 +191,7 @@ class ConfirmView(views.PasswordResetConfirmView):
 
 @never_cache
 def two_factor(request: HttpRequest) -> HttpResponse:
-    """Set it up, see that it is on, make new recovery codes, turn it off."""
+    """Set up two-factor login, show its status, create new recovery codes, turn it off."""
     user: Any = request.user
     if second_factor.is_on(user):
         return _is_on(request, user)
@@ -226,7 +226,7 @@ def _turned_on(request: HttpRequest, user: Any, form: SetUpForm) -> list[str] | 
         form.add_error("otp", str(exc))
         return None
     note_change(user, "Turned on two-factor login.")
-    # This session goes on, as one that was begun with a code; the others have ended.
+    # This session continues as one that began with a code; the others have ended.
     update_session_auth_hash(request, user)
     mark_session(request, user.otp_device)
     return codes

@@ -1,7 +1,7 @@
-"""New passwords: by who knows the old one, or by who has a link.
+"""Setting a new password with a link.
 
-A link is good for one use and for ``PASSWORD_RESET_TIMEOUT``. It ends with whatever it is made of: the
-password, the address, the last login, and what ends tokens.
+A link works once, and for ``PASSWORD_RESET_TIMEOUT``. It becomes invalid when anything changes from
+which it is calculated: the password, the address, the last login or the token version.
 """
 
 import logging
@@ -30,11 +30,11 @@ from accounts.names import normal
 
 logger = logging.getLogger(__name__)
 
-# Of the accounts that claim one address, how many get a link; and how often one gets a mail.
+# How many of the accounts that claim one address get a link, and the seconds between two mails to one.
 _MOST_ACCOUNTS, _SECONDS_BETWEEN_MAILS = 5, 120
-# Requests that wait for the mail server. Those beyond are dropped: the mailbox is not worth the memory.
+# Requests that may wait for the mail server. Others are dropped, so that they cannot fill the memory.
 _MOST_WAITING = 100
-# One thread: a slow mail server holds up nothing but other mails.
+# A single thread: a slow mail server delays only other mails.
 _background = ThreadPoolExecutor(1, thread_name_prefix="mail")
 _waiting = threading.BoundedSemaphore(_MOST_WAITING)
 
@@ -48,8 +48,8 @@ class _Links(PasswordResetTokenGenerator):
         return f"{super()._make_hash_value(user, timestamp)}{user.token_version}"
 
 
-# Who uses a link that was mailed can read the mail of that address. One that staff handed over proves
-# nothing about it.
+# Using a mailed link proves that the user can read mail to that address. A link from staff proves
+# nothing about the address.
 _mailed, _handed_over = (
     _Links("accounts.passwords.mailed"),
     _Links("accounts.passwords.handed-over"),
@@ -57,20 +57,20 @@ _mailed, _handed_over = (
 
 
 class AnyLink:
-    """For Django's view: a token of either kind."""
+    """For Django's view: accepts a token of either kind."""
 
     def check_token(self, user: User | None, token: str | None) -> bool:
         return _mailed.check_token(user, token) or _handed_over.check_token(user, token)
 
 
-# Asking for a link --------------------------------------------------------------------------------
+# Requesting a link --------------------------------------------------------------------------------
 
 
 def request_link(email: str) -> None:
     """Mail a link to the accounts with this address, if there are any.
 
-    Returns at once and says nothing: the accounts are looked up in a thread of their own, so that
-    neither the answer nor its duration tells who has an account.
+    Returns at once and without a result. The accounts are looked up in another thread, so that neither
+    the response nor its duration reveals who has an account.
     """
     if not _waiting.acquire(blocking=False):
         logger.warning(
@@ -91,10 +91,10 @@ def _send_links(email: str) -> None:
             if _is_due(user):
                 _send(user)
     except SMTPRecipientsRefused:
-        # Its text is the address; a log is read by more people.
+        # The error's text is the address, and many people can read the log.
         logger.error("A link to set a new password: the mail server refused the recipient")
     except Exception as exc:
-        # Nobody waits for the result.
+        # Log every error, because no caller waits for the result.
         logger.error(
             "A link to set a new password could not be sent: %s: %s", type(exc).__name__, exc
         )
@@ -104,7 +104,7 @@ def _send_links(email: str) -> None:
 
 
 def _with_address(email: str) -> list[User]:
-    """Active accounts that log in with a password, the one whose address is verified first."""
+    """The active accounts with this address and a password, the one with the verified address first."""
     if not email or "\x00" in email:
         return []
     users = (
@@ -130,7 +130,7 @@ def _send(user: User) -> None:
         "hours": settings.PASSWORD_RESET_TIMEOUT // 3600,
         "public_url": settings.PUBLIC_URL,
     }
-    # To the address as it is stored, not as it was typed.
+    # Send to the stored address, not to the typed one.
     EmailMessage(
         subject="Set a new password for odoo-bridge",
         body=render_to_string("accounts/password_mail.txt", context),
@@ -142,7 +142,7 @@ def _send(user: User) -> None:
 
 
 def make_link(user: User, request: HttpRequest | None = None) -> str:
-    """A link for staff to hand over; without ``PUBLIC_URL`` and a request it begins with the path."""
+    """A link for staff to pass on. Without ``PUBLIC_URL`` and a request it is only the path."""
     path = _path(user, _handed_over)
     if settings.PUBLIC_URL or request is None:
         return str(settings.PUBLIC_URL + path)
@@ -155,7 +155,7 @@ def _path(user: User, links: _Links) -> str:
 
 
 def user_of_link(uid: str, token: str) -> User | None:
-    """The active user whose valid link this is."""
+    """The active user to whom this valid link belongs."""
     user = user_of_uid(uid)
     return user if user and AnyLink().check_token(user, token) else None
 
@@ -171,7 +171,7 @@ def user_of_uid(uid: str) -> User | None:
 def use_link(user: User, token: str, password: str) -> bool:
     """Set the new password, which ends the link, all tokens and all sessions.
 
-    False if the link is no longer good: of two requests that come at once one wins.
+    Returns False if the link is no longer valid. Of two requests at the same time, only one succeeds.
     """
     with transaction.atomic():
         fresh = User.objects.select_for_update().filter(pk=user.pk, is_active=True).first()

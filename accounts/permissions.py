@@ -1,4 +1,4 @@
-"""What the groups allow."""
+"""The permissions of the API's groups."""
 
 from typing import Any
 
@@ -23,27 +23,30 @@ class IsReader(_InGroup):
     """May read the mirror."""
 
     group = READERS
-    message = "Your account is not in the group readers yet; ask the staff of this bridge."
+    message = "Your account is not in the group readers; ask the staff of this bridge."
 
 
 class IsOperator(_InGroup):
     """May start syncs and read live from Odoo."""
 
     group = OPERATORS
-    message = "This asks Odoo itself and is for the group operators."
+    message = "This calls Odoo directly; it requires the group operators."
 
 
 class SeesSync(IsReader):
-    """May see where streams stand and what could not be copied: readers and operators."""
+    """May see the status of streams and what could not be copied: readers and operators."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return IsOperator().has_permission(request, view) or super().has_permission(request, view)
 
 
 class SeesRuns(SeesSync):
-    """May read what runs did. They count all rows: with a scope only operators may."""
+    """May read runs. Runs count all rows, so of the users with a scope only operators may read them."""
 
-    message = "Runs tell of all records; your account sees some of them, or is no reader."
+    message = (
+        "Runs are about all records. This requires the group operators, or the group readers "
+        "without a scope."
+    )
 
     def has_permission(self, request: Request, view: Any) -> bool:
         user: Any = request.user
@@ -56,11 +59,11 @@ class IsWriter(_InGroup):
     """May create and post in Odoo."""
 
     group = WRITERS
-    message = "This writes to Odoo and is for the group writers."
+    message = "This writes to Odoo; it requires the group writers."
 
 
 class ReadsOrWritesOdoo(BasePermission):
-    """At one address operators read from Odoo and writers write to it."""
+    """For a URL at which operators read from Odoo and writers write to Odoo."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         needed = IsOperator() if request.method in SAFE_METHODS else IsWriter()

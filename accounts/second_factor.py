@@ -1,7 +1,7 @@
-"""Two-factor login: a code of an authenticator app (TOTP, RFC 6238) after the password.
+"""Two-factor login: a code from an authenticator app (TOTP, RFC 6238) after the password.
 
-A user has at most one app, and recovery codes for the day it is lost. The library counts wrong codes for
-each of them and makes the next attempt wait, twice as long each time; a code is good for one use.
+A user has at most one app, and recovery codes in case it is lost. The library counts wrong codes
+separately for both, and doubles the delay before the next attempt each time. A code works once.
 """
 
 import base64
@@ -28,11 +28,11 @@ class WrongCode(Exception):
     """The code is wrong, or was used before."""
 
     def __init__(self) -> None:
-        super().__init__("This code is wrong, or was used before. Wait for the next one.")
+        super().__init__("This code is wrong or was used before. Wait for the next code.")
 
 
 class TooManyCodes(Exception):
-    """Too many wrong codes: the next attempt must wait. ``seconds`` says how long."""
+    """Too many wrong codes: the next attempt must wait for ``seconds``."""
 
     def __init__(self, seconds: int) -> None:
         self.seconds = seconds
@@ -48,21 +48,21 @@ def is_required(user: User) -> bool:
 
 
 def lacks_code(user: User, session: SessionBase) -> bool:
-    """Whether the session was begun without a code that the user has, or must have."""
+    """Whether the session began without a code although the user uses, or must use, two-factor login."""
     if not user.is_staff or DEVICE_ID_SESSION_KEY in session:
         return False
     return is_required(user) or is_on(user)
 
 
 def check(user: User, code: str) -> None:
-    """Use the code up. A session that ``user`` then logs in to is one begun with a code.
+    """Check the code and mark it as used. A session that then starts counts as begun with a code.
 
     Raises WrongCode or TooManyCodes.
     """
     code = re.sub(r"[\s-]", "", code).lower()
     kind = TOTPDevice if _OF_AN_APP.fullmatch(code) else StaticDevice
-    # The row is locked, so that of two requests with one code one wins. Nothing is raised in here: the
-    # count of wrong codes must be kept.
+    # The row is locked, so that of two requests with the same code only one succeeds. Errors are raised
+    # after the transaction, because the count of wrong codes must be committed.
     with transaction.atomic():
         devices = kind.objects.select_for_update().filter(user_id=user.pk, confirmed=True)
         device = devices.first()
@@ -72,7 +72,7 @@ def check(user: User, code: str) -> None:
         raise TooManyCodes(wait)
     if not good:
         raise WrongCode
-    # django-otp keeps it in the session that is begun.
+    # django-otp stores the device in the new session.
     user.otp_device = device
 
 
@@ -89,32 +89,34 @@ def _wait(device: TOTPDevice | StaticDevice) -> int:
 
 
 def pending(user: User) -> TOTPDevice:
-    """The app that is being set up: its secret stays the same until a code of it is given."""
+    """The app that is being set up. Its secret stays the same until the set-up is confirmed by a
+    code."""
     found = TOTPDevice.objects.filter(user_id=user.pk, confirmed=False).first()
     return found or TOTPDevice.objects.create(user=user, name="app", confirmed=False)
 
 
 def qr_code(device: TOTPDevice) -> str:
-    """The secret as a picture for an app to read: an SVG as the address of an image."""
-    # On white in the dark as well: many cameras read it only so.
+    """The secret as a QR code: an SVG as a data URI."""
+    # Always on white, also in dark mode, because many cameras need that.
     return segno.make(device.config_url, error="m").svg_data_uri(scale=5, border=4, light="#fff")
 
 
 def secret(device: TOTPDevice) -> str:
-    """The secret for typing: base32 in groups of four."""
+    """The secret to type by hand: base32 in groups of four."""
     text = base64.b32encode(device.bin_key).decode().rstrip("=")
     return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
 
 
 def turn_on(user: User, code: str) -> list[str]:
-    """Confirm the pending app by a code of it, and return the recovery codes: shown once.
+    """Confirm the pending app with one of its codes, and return the recovery codes, which are shown
+    once.
 
-    All tokens of the user end: they were given out without a code.
+    All tokens of the user end, because they were issued without a code.
 
     Raises WrongCode or TooManyCodes.
     """
     with transaction.atomic():
-        # The user's row first, so that two requests do not both turn it on.
+        # Lock the user's row first, so that of two requests only one turns it on.
         User.objects.select_for_update().get(pk=user.pk)
         device = TOTPDevice.objects.select_for_update().get(pk=pending(user).pk)
         wait = _wait(device)
@@ -134,7 +136,7 @@ def turn_on(user: User, code: str) -> list[str]:
 
 
 def new_recovery_codes(user: User) -> list[str]:
-    """Codes to log in without the app, each good for one use. The old ones end."""
+    """Create codes to log in without the app. Each works once; the old ones become invalid."""
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user.pk)
         return _new_codes(user)
@@ -153,7 +155,7 @@ def recovery_codes_left(user: User) -> int:
 
 
 def turn_off(users: Iterable[User]) -> None:
-    """Forget app and recovery codes. Tokens and sessions that were begun with a code end."""
+    """Delete the app and the recovery codes, and end the tokens and sessions of each user."""
     for user in users:
         with transaction.atomic():
             TOTPDevice.objects.filter(user_id=user.pk).delete()

@@ -1,4 +1,4 @@
-"""What the auth endpoints take and give."""
+"""The requests and responses of the auth routes."""
 
 from typing import Any, ClassVar
 
@@ -15,7 +15,7 @@ from odoo_bridge.api.strict import StrictBody
 
 
 def _password(**options: Any) -> serializers.CharField:
-    # A limit, because long ones are hashed in full: a cheap way to keep us busy.
+    # Limited, because a password is hashed in full: long ones would be a cheap way to overload us.
     return serializers.CharField(
         write_only=True,
         trim_whitespace=False,
@@ -50,9 +50,11 @@ class RegisteredSerializer(serializers.Serializer):
 
 class CredentialsSerializer(StrictBody):
     username = serializers.CharField(
-        max_length=254, required=False, help_text="The name, or the e-mail address."
+        max_length=254, required=False, help_text="The user name or the e-mail address."
     )
-    email = serializers.CharField(max_length=254, required=False, help_text="Instead of the name.")
+    email = serializers.CharField(
+        max_length=254, required=False, help_text="The e-mail address, instead of `username`."
+    )
     password = _password()
     otp = serializers.CharField(
         max_length=32,
@@ -71,7 +73,7 @@ class CredentialsSerializer(StrictBody):
 
 
 class GrantSerializer(StrictBody):
-    """What RFC 6749 calls an access token request: sections 4.3.2 and 6."""
+    """An OAuth2 access token request (RFC 6749, sections 4.3.2 and 6)."""
 
     grant_type = serializers.ChoiceField(choices=["password", "refresh_token"])
     username = serializers.CharField(
@@ -86,7 +88,7 @@ class GrantSerializer(StrictBody):
         "code.",
     )
     refresh_token = serializers.CharField(max_length=4096, required=False)
-    # Clients send these whether they mean something or not; here they do not.
+    # Many clients always send these; they have no effect here.
     scope = serializers.CharField(max_length=254, required=False, allow_blank=True)
     client_id = serializers.CharField(max_length=254, required=False, allow_blank=True)
     client_secret = serializers.CharField(max_length=254, required=False, allow_blank=True)
@@ -116,24 +118,28 @@ class GrantSerializer(StrictBody):
 
 
 class GrantedSerializer(serializers.Serializer):
-    """RFC 6749, section 5.1."""
+    """An OAuth2 access token response (RFC 6749, section 5.1)."""
 
     access_token = serializers.CharField(help_text="For the header Authorization: Bearer ...")
     token_type = serializers.ChoiceField(choices=["Bearer"])
-    expires_in = serializers.IntegerField(help_text="Seconds.")
-    refresh_token = serializers.CharField(help_text="Good for one use; using it twice logs out.")
+    expires_in = serializers.IntegerField(help_text="Lifetime of the access token in seconds.")
+    refresh_token = serializers.CharField(
+        help_text="Can be used once; a second use ends all tokens of the user."
+    )
 
 
 class GrantRefusedSerializer(serializers.Serializer):
-    """RFC 6749, section 5.2, with our own code and the names of what is wrong."""
+    """An OAuth2 error (RFC 6749, section 5.2), with this API's error code and fields."""
 
-    error = serializers.CharField(help_text="invalid_grant, invalid_request ...")
-    error_description = serializers.CharField(help_text="For people.")
-    code = serializers.CharField(help_text="As everywhere in this API: authentication_failed ...")
+    error = serializers.CharField(
+        help_text="The OAuth2 error code: invalid_grant, invalid_request ..."
+    )
+    error_description = serializers.CharField(help_text="A message for people.")
+    code = serializers.CharField(help_text="This API's error code: authentication_failed ...")
     fields = serializers.DictField(  # type: ignore[assignment]  # the name is the API's
         child=FailureDetailSerializer(many=True),
         required=False,
-        help_text="With the code `invalid`: each wrong key.",
+        help_text="With the code `invalid`: the errors of each wrong key.",
     )
 
 
@@ -143,7 +149,9 @@ class RefreshSerializer(StrictBody):
 
 class TokenPairSerializer(serializers.Serializer):
     access = serializers.CharField(help_text="For the header Authorization: Bearer ...")
-    refresh = serializers.CharField(help_text="Good for one use; using it twice logs out.")
+    refresh = serializers.CharField(
+        help_text="Can be used once; a second use ends all tokens of the user."
+    )
 
 
 class VerifySerializer(StrictBody):
@@ -159,7 +167,7 @@ class VerifiedSerializer(serializers.Serializer):
 class LogoutSerializer(StrictBody):
     refresh = serializers.CharField(max_length=4096)
     everywhere = serializers.BooleanField(
-        default=False, help_text="Also end what the user opened in other places."
+        default=False, help_text="End all tokens of the user, not only this one."
     )
 
 
@@ -169,13 +177,14 @@ class MeSerializer(StrictBody, serializers.ModelSerializer):
         source="access.company_ids",
         child=serializers.IntegerField(),
         read_only=True,
-        help_text="Odoo's companies that the API is narrowed to for this user; empty: all.",
+        help_text="Ids of the Odoo companies to which this user's scope is limited; empty: all.",
     )
     scope_contact_ids = serializers.ListField(
         source="access.contact_ids",
         child=serializers.IntegerField(),
         read_only=True,
-        help_text="The contacts that the API is narrowed to, with all below them; empty: all.",
+        help_text="Ids of the contacts to which this user's scope is limited, together with all "
+        "contacts below them; empty: all.",
     )
 
     class Meta:
@@ -191,7 +200,7 @@ class MeSerializer(StrictBody, serializers.ModelSerializer):
             "scope_contact_ids",
             "date_joined",
         ]
-        # Staff change what logs in and what gives rights.
+        # Only staff change the login names and the rights.
         read_only_fields = ["username", "email", "email_verified", "groups", "date_joined"]
 
 
@@ -213,8 +222,8 @@ class ResetRequestedSerializer(serializers.Serializer):
 
 
 class ConfirmSerializer(StrictBody):
-    uid = serializers.CharField(
-        max_length=64, help_text="From the link: the part before the token."
+    uid = serializers.CharField(max_length=64, help_text="The part of the link before the token.")
+    token = serializers.CharField(
+        max_length=128, help_text="The last part of the link. Works once."
     )
-    token = serializers.CharField(max_length=128, help_text="From the link. Good for one use.")
     new_password = _password()

@@ -1,4 +1,4 @@
-"""Logging in and out with a browser: pages, for the API as it looks there."""
+"""The login and logout pages of the API in a browser."""
 
 from typing import Any, cast
 
@@ -29,7 +29,7 @@ _LONGEST = {"username": 254, "password": LONGEST_PASSWORD}
 
 
 class _Page(TemplatePage):
-    """The template of the view, around what the view or a failure says."""
+    """Renders the view's template with the data of the view or of an error."""
 
     def context(self, request: Request, response: Response, view: Any, data: Any) -> dict[str, Any]:
         return {
@@ -39,7 +39,7 @@ class _Page(TemplatePage):
         }
 
 
-# DRF leaves CSRF to its authentication, and there is none before logging in.
+# DRF checks CSRF in its authentication, which does not happen before a login.
 @method_decorator(csrf_protect, name="dispatch")
 class _PageView(StrictQuery, APIView):
     authentication_classes: list[Any] = []
@@ -56,7 +56,7 @@ class _PageView(StrictQuery, APIView):
 
 @extend_schema(exclude=True)
 class SessionLoginView(_PageView):
-    """Begin a session: the one of the admin, with the same accounts, limits and lockout."""
+    """Start a session, the same one as the admin's, with the same accounts, limits and lockouts."""
 
     template_name = "accounts/login.html"
 
@@ -67,11 +67,11 @@ class SessionLoginView(_PageView):
         return Response({})
 
     def post(self, request: Request) -> HttpResponseBase:
-        # A form, and nothing else is parsed here.
+        # Only forms are parsed here.
         given = cast(QueryDict, request.data)
         typed = {name: given.get(name, "") for name in _LONGEST}
         if not all(0 < len(typed[name]) <= most for name, most in _LONGEST.items()) or (
-            "\x00" in typed["username"]  # PostgreSQL has no texts with it
+            "\x00" in typed["username"]  # PostgreSQL cannot store this character
         ):
             raise AuthenticationFailed("Enter your name or e-mail address, and your password.")
         code = given.get("otp", "")[:32]
@@ -82,7 +82,7 @@ class SessionLoginView(_PageView):
 
 @extend_schema(exclude=True)
 class SessionLogoutView(_PageView):
-    """End the session of this browser. Tokens are ended by ``auth/logout``."""
+    """End the session of this browser. ``auth/logout`` revokes tokens."""
 
     template_name = "accounts/logout.html"
 
@@ -90,14 +90,14 @@ class SessionLogoutView(_PageView):
         return Response({})
 
     def post(self, request: Request) -> HttpResponseBase:
-        # DRF put nobody in the place of the session's user, of whom Django tells its signal.
+        # DRF replaced the session's user by an anonymous one, but Django's signal needs the user.
         request._request.user = get_user(request._request)
         logout(request._request)
         return HttpResponseRedirect(reverse("root"))
 
 
 def _next(request: HttpRequest) -> str:
-    """Where to go on after logging in: an address of this site, the root of the API without one."""
+    """The URL to open after the login: a URL of this site, by default the root of the API."""
     given = request.POST.get("next") or request.GET.get("next", "")
     here = {request.get_host()}
     if url_has_allowed_host_and_scheme(given, here, require_https=request.is_secure()):

@@ -1,4 +1,4 @@
-"""Limits: on guessing, per address; on asking and writing to Odoo, per user."""
+"""Rate limits: on guessing passwords, per client; on live reads and writes, per user."""
 
 from typing import Any
 
@@ -10,17 +10,18 @@ from odoo_bridge.api.throttles import RateThrottle
 
 
 class AuthThrottle(RateThrottle, AnonRateThrottle):
-    """Guessing, per address. The lockout after wrong passwords is kept in the database besides."""
+    """Limits guessing, per client. The lockout after wrong passwords is separate, in the database."""
 
     scope = "anonymous-auth"
 
     def get_cache_key(self, request: Request, view: Any) -> str:
-        # Also of who is logged in: one account must not lift the limit on guessing another's password.
+        # Logged-in users are counted per client too: an account must not lift the limit on guessing the
+        # password of another one.
         return str(self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)})
 
 
 class LiveThrottle(RateThrottle, UserRateThrottle):
-    """Reads that ask Odoo itself."""
+    """Limits live reads from Odoo."""
 
     scope = "live"
 
@@ -29,7 +30,7 @@ class LiveThrottle(RateThrottle, UserRateThrottle):
 
 
 class WriteThrottle(RateThrottle, UserRateThrottle):
-    """Records made or posted in Odoo."""
+    """Limits writes to Odoo."""
 
     scope = "writes"
 

@@ -1,7 +1,7 @@
-"""Refresh tokens are good for one use. Seen twice, one of the two users is a thief.
+"""Refresh tokens can be used once. If one is used twice, one of the two users must have stolen it.
 
-A token that was used stays known as used, so that using it again is noticed. One that logged out is
-forgotten: it opens nothing, and says nothing about thieves.
+A used token stays stored as used, so that a second use is detected. A token that logged out is deleted:
+it is invalid, and using it again does not indicate a theft.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,8 @@ class Verified:
 
 
 class _Signed(RefreshToken):
-    """Signature, type and expiry only: whether it was used is asked with its row locked."""
+    """Checks only signature, type and expiry. Whether it was used is checked later, with its row
+    locked."""
 
     def check_blacklist(self) -> None:
         pass
@@ -40,20 +41,20 @@ class _Signed(RefreshToken):
 
 def issue(user: User) -> TokenPair:
     refresh = RefreshToken.for_user(user)
-    refresh[VERSION] = user.token_version  # and the access token's, which is made of it
+    refresh[VERSION] = user.token_version  # The access token copies this claim.
     return TokenPair(access=str(refresh.access_token), refresh=str(refresh))
 
 
 def rotate(raw: str) -> TokenPair:
     """Exchange a refresh token for a new pair.
 
-    Of several that come at once with the same token one wins. The others count as reuse, which
-    ends every token of the user, the winner's new ones included (RFC 9700, section 4.14).
+    If several requests use the same token at the same time, one succeeds. The others count as reuse,
+    which ends every token of the user, including the newly issued ones (RFC 9700, section 4.14).
 
     Raises InvalidToken (401).
     """
     token = _signed(raw)
-    # Not raised inside: what it ends must be committed.
+    # Raise outside of the transaction, because ending the tokens must be committed.
     with transaction.atomic():
         pair = _rotate_locked(token)
     if pair is None:
@@ -62,13 +63,13 @@ def rotate(raw: str) -> TokenPair:
 
 
 def end(raw: str, *, everywhere: bool = False) -> None:
-    """Log out: the refresh token is good for nothing any more, with ``everywhere`` no token of the
-    user is, access tokens included.
+    """Log out: revoke the refresh token, or with ``everywhere`` all tokens of the user, access tokens
+    included.
 
-    One that was used before ends them all, like reuse; one that logged out or was ended already
-    changes nothing.
+    A token that was used before ends all tokens, like any reuse. A token that logged out or was revoked
+    before changes nothing.
 
-    Raises InvalidToken (401) for what is no refresh token of ours.
+    Raises InvalidToken (401) if it is not a refresh token of this bridge.
     """
     token = _signed(raw)
     with transaction.atomic():
@@ -81,7 +82,7 @@ def end(raw: str, *, everywhere: bool = False) -> None:
 
 
 def verify(raw: str) -> Verified:
-    """What a token is, access or refresh, if it is good for anything now. Raises InvalidToken (401)."""
+    """The type, user and expiry of a valid token. Raises InvalidToken (401) for an invalid one."""
     try:
         token = UntypedToken(raw)  # type: ignore[arg-type]  # the stubs say Token
     except TokenError as exc:
@@ -103,10 +104,10 @@ def _signed(raw: str) -> RefreshToken:
 
 
 def _locked(token: RefreshToken) -> tuple[OutstandingToken | None, User | None]:
-    """The token's row and its user, or None for those that are no longer there.
+    """The token's row and its user, or None for each that no longer exists.
 
-    The user is locked first of all: a refresh of another token that runs beside a revocation
-    either is done before it or comes after it.
+    The user is locked first, so that a revocation and a refresh of another token at the same time run
+    one after the other.
     """
     user = User.objects.select_for_update(no_key=True).filter(
         pk__in=OutstandingToken.objects.filter(jti=token["jti"]).values("user_id")

@@ -1,4 +1,4 @@
-"""Rules for new passwords beside Django's own."""
+"""Rules for new passwords, in addition to Django's own."""
 
 from django.core.exceptions import ValidationError
 
@@ -6,7 +6,7 @@ from accounts.hashers import LONGEST_PASSWORD
 
 
 class MaximumLengthValidator:
-    """For ``AUTH_PASSWORD_VALIDATORS``: a password that could not be used to log in is refused."""
+    """For ``AUTH_PASSWORD_VALIDATORS``: refuses a password that is too long to log in with."""
 
     def validate(self, password: str, user: object = None) -> None:
         if len(password) > LONGEST_PASSWORD:

@@ -1,4 +1,4 @@
-"""Registration, tokens, and the user's own account."""
+"""Registration, tokens, passwords, and the user's own account."""
 
 from typing import Any
 
@@ -72,14 +72,14 @@ class CodesRefused(Throttled):
 
 
 def checked(serializer: type[Serializer], request: Request, **context: Any) -> dict[str, Any]:
-    """The body of the request, checked by ``serializer``. Raises ValidationError."""
+    """The validated body of the request. Raises ValidationError."""
     body = serializer(data=request.data, context=context)
     body.is_valid(raise_exception=True)
     return dict(body.validated_data)
 
 
 class CredentialsView(StrictQuery, APIView):
-    # Its requests and responses hold passwords or tokens: guessing is limited, nothing is cached.
+    # Requests and responses contain passwords or tokens: guessing is limited, and nothing is cached.
     throttle_classes = [AuthThrottle]
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Response:
@@ -89,7 +89,7 @@ class CredentialsView(StrictQuery, APIView):
 
 
 class AnonymousView(CredentialsView):
-    # No authentication: a bearer token must neither be needed nor lift the limit on guessing.
+    # No authentication: a bearer token must not be needed, and must not lift the limit on guessing.
     authentication_classes: list[Any] = []
     permission_classes = [AllowAny]
 
@@ -99,10 +99,11 @@ class AnonymousView(CredentialsView):
 
 
 class RegisterView(AnonymousView):
-    """Whether the name or the address is taken is not told: the answer is the same."""
+    """Create an account."""
 
     @extend_schema(
-        summary="Make an account",
+        summary="Create an account",
+        description="The response never reveals whether a username or e-mail is taken.",
         request=RegisterSerializer,
         responses={
             202: RegisteredSerializer,
@@ -115,19 +116,19 @@ class RegisterView(AnonymousView):
         given = checked(RegisterSerializer, request)
         _make_account(**given)
         detail = (
-            "Unless the name is taken, the account can be used now. Log in with the user name."
+            "If the name was free, you can log in with it now."
             if settings.REGISTRATION == "open"
-            else "Unless the name or address is taken, the account waits for staff to approve it."
+            else "If the name and the address were free, the account now waits for staff to approve it."
         )
         return Response({"detail": detail}, status=202)
 
 
 def _make_account(username: str, email: str, password: str) -> None:
-    """Make an account, unless it is known: then nothing happens, at the same price.
+    """Create an account, unless the name or address is taken: then do nothing, in the same time.
 
-    Nobody must learn here who has an account, neither from the answer nor by logging in afterwards.
-    Where accounts wait for approval they are inactive. Where they do not, an account is made for any
-    address, and the address means nothing until it is verified.
+    Neither the response nor a later login must reveal who has an account. If accounts wait for approval,
+    they are inactive. If they do not, an account is created for any address, but the address has no
+    effect until it is verified.
     """
     is_open = settings.REGISTRATION == "open"
     known = Q(username__iexact=normal(username))
@@ -149,7 +150,7 @@ def _make_account(username: str, email: str, password: str) -> None:
             if is_open:
                 user.groups.add(Group.objects.get_or_create(name=READERS)[0])
     except IntegrityError:
-        # Somebody else took the name a moment ago.
+        # Another request took the name a moment ago.
         return
 
 
@@ -158,13 +159,14 @@ def _either(name: str, *serializers: type[Serializer]) -> PolymorphicProxySerial
 
 
 class TokenView(AnonymousView):
-    """Log in. JSON is answered like everywhere in this API; a form is an OAuth2 token request and is
-    answered, also when it fails, in the words of RFC 6749."""
+    """Log in with JSON, or as an OAuth2 token endpoint with a form."""
 
     parser_classes = [Json, FormParser]
 
     @extend_schema(
         summary="Log in",
+        description="A JSON request gets this API's usual responses and errors. A form is an OAuth2 "
+        "token request (RFC 6749), and its response or error has the OAuth2 format.",
         request={
             "application/json": CredentialsSerializer,
             "application/x-www-form-urlencoded": GrantSerializer,
@@ -195,10 +197,10 @@ class TokenView(AnonymousView):
 def log_in(
     request: Request, typed: str, password: str, code: str = "", wanted: str = "token"
 ) -> User:
-    """The user, whose password is right, and the code too if they use two-factor login.
+    """Return the user if the password is right, and the code too if the user uses two-factor login.
 
-    Django's ``login`` then marks the session as one that was begun with a code. The audit log has
-    it, for the token or session that was ``wanted``.
+    Django's ``login`` then marks the session as begun with a code. The audit log stores the login, with
+    the token or session that was ``wanted``.
 
     Raises AuthenticationFailed (401), LockedOut or CodesRefused (429).
     """
@@ -210,7 +212,7 @@ def log_in(
         note_login(request, typed, **given, reason=str(exc.get_codes()))
         raise
     note_login(request, typed, user, **given)
-    # Not the login signal, which would start a session for every token.
+    # Not with the login signal, which would start a session for every token.
     update_last_login(User, user)
     return user
 
@@ -219,13 +221,13 @@ def _check_code(user: User, code: str) -> None:
     if not second_factor.is_on(user):
         if second_factor.is_required(user):
             raise AuthenticationFailed(
-                "Staff must use two-factor login here: set it up in the admin first.",
+                "Staff must use two-factor login: set it up in the admin first.",
                 code="otp_setup_required",
             )
         return
     if not code:
         raise AuthenticationFailed(
-            "Send otp as well: the code of your authenticator app, or a recovery code.",
+            "Also send otp: the code from your authenticator app, or a recovery code.",
             code="otp_required",
         )
     try:
@@ -268,8 +270,8 @@ def _granted(request: Request) -> dict[str, Any]:
 
 
 def _say_as_oauth(response: Response) -> None:
-    """Put what our own shape says into that of RFC 6749, section 5.2, which allows for more: our own
-    code, and the names of what is wrong."""
+    """Convert this API's error to the format of RFC 6749, section 5.2, which allows additional keys: our
+    error code and the fields."""
     error = response.data["error"]
     said = error["message"]
     for name, wrong in error.get("fields", {}).items():
@@ -280,7 +282,7 @@ def _say_as_oauth(response: Response) -> None:
     if grant_type.get("code") == "invalid_choice":
         code = "unsupported_grant_type"
     if response.status_code == 401:
-        # For OAuth2 a 401 would mean that the program has not said who it is.
+        # In OAuth2 a 401 would mean that the client has not authenticated.
         response.status_code = 400
         del response["WWW-Authenticate"]
     own = {name: value for name, value in error.items() if name != "message"}
@@ -290,12 +292,15 @@ def _say_as_oauth(response: Response) -> None:
 class RefreshView(AnonymousView):
     @extend_schema(
         summary="Exchange a refresh token for a new pair",
-        description="A refresh token is good for one use. Used a second time it logs the user out "
-        "everywhere: two programs must not share one.",
+        description="A refresh token can be used once. A second use ends all tokens of the user, so two "
+        "programs must not share a refresh token.",
         request=RefreshSerializer,
         responses={
             200: TokenPairSerializer,
-            401: OpenApiResponse(description="Used before, expired, revoked or not ours."),
+            401: OpenApiResponse(
+                description="The token was used before, has expired, was revoked, or is not from this "
+                "bridge."
+            ),
         },
     )
     def post(self, request: Request) -> Response:
@@ -306,11 +311,12 @@ class RefreshView(AnonymousView):
 
 class VerifyView(AnonymousView):
     @extend_schema(
-        summary="Ask whether a token is good, whose it is and until when",
+        summary="Check a token",
+        description="Returns the type, user and expiry of a valid token.",
         request=VerifySerializer,
         responses={
             200: VerifiedSerializer,
-            401: OpenApiResponse(description="It opens nothing any more, or never did."),
+            401: OpenApiResponse(description="The token is not valid, or no longer valid."),
         },
     )
     def post(self, request: Request) -> Response:
@@ -321,14 +327,16 @@ class VerifyView(AnonymousView):
 class LogoutView(AnonymousView):
     @extend_schema(
         summary="Log out",
-        description="Ends a refresh token; its access token runs out by itself, in minutes. With "
-        "`everywhere` all tokens of the user end at once. "
-        "Having logged out before is no error. A token that was exchanged for another one already "
-        "ends all of the user's, as using it would.",
+        description="Revokes a refresh token; its access token expires within minutes. With "
+        "`everywhere` all tokens of the user end at once. Logging out twice is not an error. A token "
+        "that was already exchanged for another one ends all tokens of the user, as using it again "
+        "would.",
         request=LogoutSerializer,
         responses={
             204: None,
-            401: OpenApiResponse(description="Expired, or no refresh token of ours."),
+            401: OpenApiResponse(
+                description="The token has expired, or is not a refresh token of this bridge."
+            ),
         },
     )
     def post(self, request: Request) -> Response:
@@ -338,11 +346,18 @@ class LogoutView(AnonymousView):
 
 
 @extend_schema_view(
-    get=extend_schema(summary="The user's own account"),
-    patch=extend_schema(summary="Change the user's own account"),
+    get=extend_schema(
+        summary="Get your account",
+        description="The groups and the scope determine what the account may do and see; staff change "
+        "them in the admin.",
+    ),
+    patch=extend_schema(
+        summary="Change your account",
+        description="Only the first and the last name can be changed.",
+    ),
 )
 class MeView(StrictQuery, generics.RetrieveUpdateAPIView):
-    """Groups and scope say what the account may see and do; staff change them in the admin."""
+    """The user's own account."""
 
     serializer_class = MeSerializer
     permission_classes = [IsAuthenticated]
@@ -350,7 +365,7 @@ class MeView(StrictQuery, generics.RetrieveUpdateAPIView):
 
     def get_object(self) -> Any:
         user: Any = self.request.user
-        # What other requests do not need, in one query.
+        # Read the fields that other requests do not need, in one query.
         user.refresh_from_db(
             fields=["email", "email_verified", "first_name", "last_name", "date_joined"]
         )
@@ -360,7 +375,7 @@ class MeView(StrictQuery, generics.RetrieveUpdateAPIView):
 class MailNotConfigured(APIException):
     status_code = 409
     default_code = "email_not_configured"
-    default_detail = "This bridge sends no e-mail. Ask an administrator for a link."
+    default_detail = "This bridge does not send e-mail. Ask an administrator for a link."
 
 
 class PasswordView(CredentialsView):
@@ -368,8 +383,8 @@ class PasswordView(CredentialsView):
 
     @extend_schema(
         summary="Change the password",
-        description="Ends all tokens of the user, those of this request included, and all other "
-        "sessions. Wrong passwords count like those of a login.",
+        description="Ends all tokens of the user, including the one of this request, and all other "
+        "sessions. Wrong passwords count as failed logins.",
         request=PasswordSerializer,
         responses={204: None},
     )
@@ -395,13 +410,13 @@ class PasswordView(CredentialsView):
 
 class ResetView(AnonymousView):
     @extend_schema(
-        summary="Ask for a link to set a new password",
-        description="The answer is the same whether or not there is an account with this address, and "
-        "takes as long. Mails to one account are at least two minutes apart.",
+        summary="Request a link to set a new password",
+        description="The response and its duration are the same whether or not an account has this "
+        "address. An account gets at most one mail in two minutes.",
         request=ResetSerializer,
         responses={
             202: ResetRequestedSerializer,
-            409: OpenApiResponse(description="No e-mail is configured: ask an administrator."),
+            409: OpenApiResponse(description="E-mail is not configured: ask an administrator."),
         },
     )
     def post(self, request: Request) -> Response:
@@ -416,7 +431,7 @@ class ResetView(AnonymousView):
 class ConfirmView(AnonymousView):
     @extend_schema(
         summary="Set a new password with a link",
-        description="The link, from an e-mail or from an administrator, ends in "
+        description="The link from the e-mail or from an administrator ends with "
         "`/password_reset/{uid}/{token}/`. It works once. All tokens and sessions of the user end.",
         request=ConfirmSerializer,
         responses={204: None},
@@ -427,7 +442,9 @@ class ConfirmView(AnonymousView):
         if user:
             check_new_password(given["new_password"], user)
         if not user or not passwords.use_link(user, given["token"], given["new_password"]):
-            wrong = ErrorDetail("The link is not valid, was used, or is too old.", code="bad_link")
+            wrong = ErrorDetail(
+                "The link is not valid, was used before, or has expired.", code="bad_link"
+            )
             raise ValidationError({"token": [wrong]})
         forget_failures(user, request)
         return Response(status=204)

@@ -52,7 +52,10 @@ def test_waiting_registrations_are_found_and_approved(manager):
     assert "Approved: wanda." in answer.content.decode()
     assert [g.name for g in waiting.groups.all()] == [READERS]
     entry = LogEntry.objects.get()
-    assert (entry.user.username, entry.change_message) == ("mia", "Approved: may read the mirror.")
+    assert (entry.user.username, entry.change_message) == (
+        "mia",
+        "Approved: granted API read access.",
+    )
 
 
 def test_a_registration_is_inactive_until_it_is_approved(manager):
@@ -108,7 +111,10 @@ def test_staff_verify_an_address_once(manager):
 
 def test_a_locked_account_is_not_approved(manager):
     locked = UserFactory(is_active=False)
-    assert "Nobody of these waits." in act(manager, "approve", locked).content.decode()
+    assert (
+        "None of the selected accounts is waiting for approval."
+        in act(manager, "approve", locked).content.decode()
+    )
     assert not locked.groups.exists()
 
 
@@ -195,7 +201,7 @@ def test_the_log_of_the_admin_is_read_by_managers_and_written_by_nobody(client, 
     act(manager, "approve", UserFactory(username="wanda"))
     log = reverse("admin:admin_logentry_changelist")
     page = manager.get(log)
-    assert "Approved: may read the mirror." in page.content.decode()
+    assert "Approved: granted API read access." in page.content.decode()
     entry = LogEntry.objects.get()
     delete = reverse("admin:admin_logentry_delete", args=[entry.pk])
     assert manager.post(delete, {"post": "yes"}).status_code == 403

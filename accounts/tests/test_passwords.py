@@ -269,7 +269,7 @@ def test_more_requests_than_the_mail_server_can_take_are_dropped(monkeypatch, ca
 def test_without_a_mail_server_the_route_and_the_page_say_so(settings):
     answer = post("password/reset", email="ann@example.com")
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "email_not_configured")
-    assert "sends no e-mail" in Client().get(ASK).content.decode()
+    assert "does not send e-mail" in Client().get(ASK).content.decode()
 
 
 def _another_password(user):

@@ -1,4 +1,4 @@
-"""What the bridge keeps in its database, by family."""
+"""The database models of the bridge, by family."""
 
 from odoo_bridge.models.audit import AuditEntry
 from odoo_bridge.models.mirrored import (

@@ -1,4 +1,4 @@
-"""Who logged in, and who exported what."""
+"""The audit log: who logged in, and who exported what."""
 
 from django.conf import settings
 from django.db import models
@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 
 class AuditEntry(models.Model):
-    """A login that was tried, or an export that was sent: who, when, from where, what. Never a
+    """An attempted login or a sent export: who, when, from where, what. It never contains a
     password, a code, a token or a key."""
 
     class Event(models.TextChoices):
@@ -16,7 +16,7 @@ class AuditEntry(models.Model):
     at = models.DateTimeField("at (UTC)", db_default=Now(), editable=False)
     event = models.CharField(max_length=16, choices=Event)
     succeeded = models.BooleanField(
-        null=True, help_text="Of an export: whether it was sent to its end; empty before that."
+        null=True, help_text="For an export: whether it was sent completely; empty until it ends."
     )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
@@ -24,17 +24,17 @@ class AuditEntry(models.Model):
     username = models.CharField(
         max_length=150,
         blank=True,
-        help_text="Kept when the user is deleted. Empty when a login named no account.",
+        help_text="Kept when the user is deleted. Empty if a login named no existing account.",
     )
     address = models.CharField(max_length=45, help_text="The client's IP address.")
     route = models.CharField(max_length=200, help_text="The path of the request.")
     rows = models.BigIntegerField(
-        null=True, help_text="Of an export: rows written; empty while it is being sent."
+        null=True, help_text="For an export: the number of rows sent; empty while it is being sent."
     )
     detail = models.JSONField(
         default=dict,
-        help_text="Of a login: how, for a token or a session, why it failed. Of an export: format "
-        "and filters.",
+        help_text="For a login: the method, whether it was for a token or a session, and why it "
+        "failed. For an export: format and filters.",
     )
 
     class Meta:
@@ -44,4 +44,4 @@ class AuditEntry(models.Model):
         verbose_name_plural = "audit entries"
 
     def __str__(self) -> str:
-        return f"{self.event} by {self.username or 'nobody we know'}"
+        return f"{self.event} by {self.username or 'an unknown user'}"

@@ -1,4 +1,4 @@
-"""Columns of mirrored rows: numbers that lose no digit, and JSON that is read quickly."""
+"""Model fields of mirrored rows: numbers that keep every digit, and JSON that is read quickly."""
 
 from decimal import Context, Decimal
 from typing import Any
@@ -8,35 +8,35 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Sum
 
-# A float has at most 309 digits before the point and, as its shortest spelling, 340 after it.
+# A float's shortest representation has at most 309 digits before the point and 340 after it.
 WHOLE_DIGITS, FRACTION_DIGITS = 309, 340
-# For arithmetic with such numbers: enough digits for any sum to be exact.
+# For arithmetic with such numbers: precise enough for any sum to be exact.
 EXACT = Context(prec=2 * (WHOLE_DIGITS + FRACTION_DIGITS))
 
 
 class ExactDecimalField(models.DecimalField):
-    """A number with every digit it came with, ``Decimal`` in Python.
+    """A number with all of its digits, ``Decimal`` in Python.
 
     PostgreSQL: ``numeric`` without a scale. SQLite has no such type. There the column is ``REAL``,
-    which holds exactly what a float holds, and Odoo sends floats: they come back by their shortest
-    spelling. Storing a number that no float equals raises ValueError.
+    which has the precision of a float, and Odoo sends floats: they are read back through their
+    shortest representation. Storing a number that is not exactly a float raises ValueError.
     """
 
     def check(self, **options: Any) -> Any:
-        # Not DecimalField's own, which demands a number of digits.
+        # Skip DecimalField's own check, which requires a number of digits.
         return models.Field.check(self, **options)
 
     def get_internal_type(self) -> str:
-        # Not DecimalField: for that SQLite's backend rounds to 15 digits.
+        # Not "DecimalField", because SQLite's backend rounds that to 15 digits.
         return "ExactDecimalField"
 
     def to_python(self, value: Any) -> Decimal | None:
-        # By its shortest spelling: DecimalField would need a number of digits to round to.
+        # Use the float's shortest representation: DecimalField would round to a number of digits.
         number: Decimal | None = super().to_python(
             repr(value) if value.__class__ is float else value
         )
         if number and not -FRACTION_DIGITS <= number.adjusted() <= WHOLE_DIGITS:
-            raise ValidationError(f"{number:.3e} is beyond what a float can be", code="invalid")
+            raise ValidationError(f"{number:.3e} is beyond the range of a float", code="invalid")
         return number
 
     def db_type(self, connection: Any) -> str:
@@ -63,20 +63,21 @@ class ExactDecimalField(models.DecimalField):
 
 
 class MoneyField(ExactDecimalField):
-    """An amount in the currency of its row (``currency_id``); ``company``: in that of its company."""
+    """An amount in the currency of its row (``currency_id``), or with ``company`` in that of its
+    company."""
 
     def __init__(self, *args: Any, company: bool = False, **options: Any) -> None:
         self.company = company
         super().__init__(*args, **options)
 
     def deconstruct(self) -> Any:
-        # The same column: what the number means is nothing for a migration.
+        # The column is the same: the meaning of the number does not concern migrations.
         name, _path, values, options = super().deconstruct()
         return name, "odoo_bridge.models.fields.ExactDecimalField", values, options
 
 
 class ExactSum(Sum):
-    """The sum of an ``ExactDecimalField``, exact on SQLite too, which would add floats."""
+    """The sum of an ``ExactDecimalField``. It is exact on SQLite too, whose own SUM adds floats."""
 
     def __init__(self, *expressions: Any, **options: Any) -> None:
         super().__init__(*expressions, output_field=ExactDecimalField(), **options)
@@ -86,7 +87,7 @@ class ExactSum(Sum):
 
 
 class _ExactSum:
-    """The SQL function ``exact_sum``: a number as text, NULL of no numbers."""
+    """The SQL function ``exact_sum``: the sum as text, NULL if there are no numbers."""
 
     def __init__(self) -> None:
         self._sum: Decimal | None = None
@@ -108,7 +109,7 @@ def add_exact_sum(connection: Any, **_signal: Any) -> None:
 
 class _Json(models.JSONField):
     def deconstruct(self) -> Any:
-        # The same column: reading it otherwise is nothing for a migration.
+        # The column is the same: how it is read does not concern migrations.
         name, _path, values, options = super().deconstruct()
         return name, "django.db.models.JSONField", values, options
 
@@ -121,13 +122,13 @@ class ReferenceField(models.BigIntegerField):
         super().__init__(null=null, **options)
 
     def deconstruct(self) -> Any:
-        # The same column: what the id stands for is nothing for a migration.
+        # The column is the same: the meaning of the id does not concern migrations.
         name, _path, values, options = super().deconstruct()
         return name, "django.db.models.BigIntegerField", values, options
 
 
 class IdsField(_Json):
-    """A list of Odoo's ids, of references if it has a ``kind``."""
+    """A list of Odoo's ids; with a ``kind``, ids of references of that kind."""
 
     def __init__(self, kind: str = "", **options: Any) -> None:
         self.kind = kind
@@ -138,7 +139,7 @@ class IdsField(_Json):
 
 
 class ExtraField(_Json):
-    """Values by name: mostly none. Whole numbers of any size stay whole, which orjson would round."""
+    """Values by name, mostly empty. Integers of any size are kept; orjson would round large ones."""
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         return {} if value == "{}" else super().from_db_value(value, expression, connection)

@@ -1,6 +1,7 @@
-"""Indexes that a list answers from, and the expressions they hold.
+"""Indexes for lists and searches, and their expressions.
 
-A query uses an index on an expression only if it says the same expression: both come from here.
+A query uses an index on an expression only if the query contains the same expression, so both are
+defined here.
 """
 
 import json
@@ -12,23 +13,23 @@ from django.db.models import BooleanField, F, Func, Lookup, QuerySet, TextField,
 from django.db.models.functions import Left, Upper
 from django.db.models.lookups import IContains
 
-# A btree refuses entries over 2,704 bytes, and with it the row: Odoo's texts have no limit. 200
-# characters are at most 800 bytes.
+# A btree index refuses entries over 2,704 bytes, and then the row cannot be stored; Odoo's texts have no
+# limit. 200 characters have at most 800 bytes.
 KEY_LENGTH = 200
 
 
 def start_of(column: str) -> Left:
-    """What texts are ordered by."""
+    """The expression by which texts are ordered."""
     return Left(column, KEY_LENGTH)
 
 
 def folded(text: Any) -> Upper:
-    """What texts are looked up by, whatever their case."""
+    """The expression by which texts are looked up, ignoring case."""
     return Upper(Left(text, KEY_LENGTH))
 
 
 class Words(Func):
-    """All that ``columns`` say, as one text; each word of it has a blank before it."""
+    """The texts of ``columns`` as one text, in which a space precedes every word."""
 
     template = "(%(expressions)s)"
     arg_joiner = " || "
@@ -39,16 +40,15 @@ class Words(Func):
 
 
 def has_word(word: str, *columns: str) -> Lookup:
-    """A condition: the Words of ``columns`` have ``word`` in them, in capitals or not.
+    """A condition: the Words of ``columns`` contain ``word``, ignoring case.
 
-    One or two letters must begin a word. An index of trigrams knows no shorter parts.
+    One or two letters must begin a word, because a trigram index cannot find shorter parts.
     """
     return IContains(Words(*columns), f" {word}" if len(word) < 3 else word)
 
 
 def guess_rows(rows: QuerySet) -> int:
-    """How many ``rows`` PostgreSQL expects from its statistics, without looking. 0 from a database
-    that does not say."""
+    """PostgreSQL's estimate of the number of ``rows``, from its statistics. 0 on other databases."""
     if connections[rows.db].vendor != "postgresql":
         return 0
     plan = json.loads(rows.explain(format="json"))
@@ -56,7 +56,7 @@ def guess_rows(rows: QuerySet) -> int:
 
 
 class HasId(Func):
-    """A condition: the list of ids in ``column`` has ``odoo_id`` in it."""
+    """A condition: the list of ids in ``column`` contains ``odoo_id``."""
 
     output_field = BooleanField()
 
@@ -75,7 +75,7 @@ class HasId(Func):
 
 
 class Gin(GinIndex):
-    """A GIN index; none on a database that knows no GIN, where the same queries read the table."""
+    """A GIN index. Databases without GIN get no index; there the same queries scan the table."""
 
     def create_sql(self, model: Any, schema_editor: Any, *args: Any, **kwargs: Any) -> Any:
         if not _on_postgresql(schema_editor):
@@ -89,14 +89,14 @@ class Gin(GinIndex):
 
 
 def by_parts(name: str, *columns: str) -> Gin:
-    """Finds any part of the Words of the same columns, by its trigrams."""
+    """A trigram index that finds any part of the Words of the same columns."""
     return Gin(OpClass(Upper(Words(*columns)), name="gin_trgm_ops"), name=name)
 
 
 class AddIndex(migrations.AddIndex):
-    """Add an index while others write the table, where the database can do that.
+    """Add an index without blocking writes to the table, if the database can do that.
 
-    Cut off, PostgreSQL leaves an index that is not valid and stands in the way: the next try
+    If this is interrupted, PostgreSQL leaves an invalid index with the same name. So the next attempt
     drops it first.
     """
 
@@ -111,7 +111,7 @@ class AddIndex(migrations.AddIndex):
 
 
 class RemoveIndex(migrations.RemoveIndex):
-    """Remove an index without waiting for whoever reads the table, where the database can."""
+    """Remove an index without blocking readers of the table, if the database can do that."""
 
     atomic = False
 

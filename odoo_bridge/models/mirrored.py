@@ -1,4 +1,4 @@
-"""Rows that are copies of Odoo's records: what all of them have, and the names that ids stand for."""
+"""The base of mirrored rows, and the references that give ids their names."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
@@ -13,7 +13,7 @@ from odoo_bridge.models.indexes import has_word
 
 
 class OdooMoment(Func):
-    """A moment as Odoo spells it: ``2026-02-01 09:30:00``, naive UTC; the empty string for NULL."""
+    """A moment in Odoo's format: ``2026-02-01 09:30:00``, naive UTC; the empty string for NULL."""
 
     output_field = models.TextField()
 
@@ -28,8 +28,8 @@ class OdooMoment(Func):
 
 
 class MirroredQuerySet(models.QuerySet[Any]):
-    # The user whose scope narrows these rows; None where no scope does. What the rows show of other
-    # rows (the name of an invoice's contact), and what a search looks at, is narrowed by it too.
+    # The user whose scope limits these rows, or None. The scope also limits what the rows show of other
+    # rows (the name of an invoice's contact), and what a search looks at.
     viewer: Any = None
     # The columns that a search looks at.
     searched: ClassVar[tuple[str, ...]] = ()
@@ -40,49 +40,50 @@ class MirroredQuerySet(models.QuerySet[Any]):
         return clone
 
     def present(self) -> Self:
-        """Rows whose record Odoo still shows, archived ones included."""
+        """Rows whose record still exists in Odoo, archived ones included."""
         return self.filter(gone_at=None)
 
     def search(self, text: str, or_id: int | None = None) -> Self:
-        """The rows that have each word of ``text``, or begin a word with it if it is short; and the
-        one whose id is ``or_id``.
+        """The rows that contain every word of ``text`` (a short word must begin a word), and the
+        row with the id ``or_id``.
 
-        Ten words at most: a handful is enough to find something, each one more costs.
+        Only the first ten words are used: a handful suffices to find a row, and each one costs time.
         """
         return self.with_words(text.split()[:10], or_id)
 
     def with_words(self, words: Sequence[str], or_id: int | None = None) -> Self:
-        """The rows that have each of ``words`` in what is ``searched``, or the id ``or_id``."""
+        """The rows that contain each of ``words`` in the ``searched`` columns or have the id
+        ``or_id``."""
         if not self.searched:
             return self.filter(pk=or_id)
         this = Q() if or_id is None else Q(pk=or_id)
         return self.filter(*(Q(has_word(word, *self.searched)) | this for word in words))
 
     def visible_to(self, user: Any) -> Self:
-        """The rows in the user's scope: all of them if there is none, and none for nobody."""
+        """The rows in the user's scope: all rows without a scope, no rows for an anonymous user."""
         if not user.is_authenticated:
             return self.none()
         rows = self.within(user.access) if user.access.is_scoped else self
         return rows.as_seen_by(user)
 
     def as_seen_by(self, user: Any) -> Self:
-        """The same rows; what they show of others is narrowed by the user's scope."""
+        """The same rows, but the user's scope limits what they show of other rows."""
         rows = self.all()
         rows.viewer = user
         return rows
 
     @property
     def scope(self) -> Any:
-        """The ``access`` that narrows these rows, None where no scope does."""
+        """The ``access`` whose scope limits these rows, or None."""
         access = self.viewer and self.viewer.access
         return access if access and access.is_scoped else None
 
     def within(self, access: Any) -> Self:
         """The rows in the scope of ``access``.
 
-        Of its companies, or of no company, which all companies share; of its contacts and what is
-        below these. A model that names no company, or no contact, has no row in such a scope: a noun
-        whose rows are to be seen all the same says so in its own ``within``.
+        These are the rows of its companies or of no company, which all companies share, and the rows of
+        its contacts and of all contacts below them. A model without a company, or without a contact, has
+        no row in such a scope, unless the noun defines its own ``within``.
         """
         rows, columns = self, {one.attname for one in self.model._meta.concrete_fields}
         if access.company_ids:
@@ -101,12 +102,13 @@ class MirroredModel(models.Model):
     )
     extra = ExtraField(default=dict, blank=True, help_text="The ODOO_EXTRA_FIELDS.")
     gone_at = models.DateTimeField(
-        null=True, help_text="When Odoo was first seen not to show the record."
+        null=True, help_text="When a run first found the record missing in Odoo."
     )
     change_seq = models.BigIntegerField(
-        db_index=True, help_text="Grows with each change of content: the order of the changes feed."
+        db_index=True,
+        help_text="Increases with each change of content: the order of the changes feed.",
     )
-    stored_at = models.DateTimeField(help_text="When the row was last written here.")
+    stored_at = models.DateTimeField(help_text="When the row was last updated here.")
 
     objects = MirroredQuerySet.as_manager()
 
@@ -117,7 +119,7 @@ class MirroredModel(models.Model):
 def mirrored_key(to: str, related_name: str, **options: Any) -> models.ForeignKey:
     """A reference to a row of another noun, or of the same one (``self``).
 
-    A row may arrive before the row that it names, and outlive it: Odoo's id is kept either way.
+    A row may arrive before the row that it references, and outlive it. Odoo's id is kept in both cases.
     """
     return models.ForeignKey(
         to,
@@ -130,18 +132,18 @@ def mirrored_key(to: str, related_name: str, **options: Any) -> models.ForeignKe
 
 
 def created_here() -> models.ForeignKey:
-    """The user who made the record through this bridge. No stream has this column, so no sync
-    touches it: it outlives every copy, and the record's going and coming back."""
+    """The user who created the record through this bridge. No stream has this column, so no sync changes
+    it, even if the record is gone for a while and then restored."""
     return models.ForeignKey(
         settings.AUTH_USER_MODEL,
         null=True,
         blank=True,
         editable=False,
-        # Almost all rows have none: made_here_index leaves those out.
+        # Almost all rows have none; made_here_index skips those.
         db_index=False,
         on_delete=models.SET_NULL,
         related_name="+",
-        help_text="Who made the record through this bridge's API; empty for all others.",
+        help_text="Who created the record through this bridge's API; empty for all other records.",
     )
 
 
@@ -171,18 +173,18 @@ class Reference(models.Model):
     odoo_id = models.BigIntegerField()
     name = models.TextField(blank=True)
     code = models.TextField(
-        blank=True, help_text="ISO code, journal code; empty where there is none."
+        blank=True, help_text="ISO code or journal code; empty if there is none."
     )
     active = models.BooleanField(default=True)
-    decimal_places = models.PositiveSmallIntegerField(null=True, help_text="Of a currency.")
-    currency_id = models.BigIntegerField(null=True, help_text="Of a company.")
-    type = models.TextField(blank=True, help_text="Of a journal: sale, purchase, bank ...")
+    decimal_places = models.PositiveSmallIntegerField(null=True, help_text="For a currency.")
+    currency_id = models.BigIntegerField(null=True, help_text="For a company.")
+    type = models.TextField(blank=True, help_text="For a journal: sale, purchase, bank ...")
     gone_at = models.DateTimeField(
         null=True,
-        help_text="When a run found that Odoo no longer shows it. Its name is not served.",
+        help_text="When a run found it missing in Odoo. Its name is no longer shown.",
     )
     stored_at = models.DateTimeField(
-        db_default=Now(), help_text="When the row was last written here."
+        db_default=Now(), help_text="When the row was last updated here."
     )
 
     class Meta:

@@ -1,4 +1,4 @@
-"""What each run did, which records it could not copy, and what it asked a person."""
+"""Runs, records that could not be copied, and reviews of vanished rows."""
 
 from typing import Self
 
@@ -10,7 +10,7 @@ from odoo_bridge.odoo.remedies import remedy
 
 
 class SyncRun(models.Model):
-    """One execution of a stream: what it was asked, what it did, how it ended."""
+    """One execution of a stream: what was requested, what it did, how it ended."""
 
     class Kind(models.TextChoices):
         CHANGES = "changes"
@@ -37,9 +37,9 @@ class SyncRun(models.Model):
         INTERRUPTED = "interrupted"
 
     class Phase(models.TextChoices):
-        INVENTORY = "inventory", "asking Odoo what there is"
+        INVENTORY = "inventory", "listing Odoo's records"
         READING = "reading", "reading and storing"
-        GONE = "gone", "looking for what is gone"
+        GONE = "gone", "checking for deleted records"
         INDEXES = "indexes", "building indexes"
 
     stream = models.CharField(max_length=64)
@@ -58,7 +58,7 @@ class SyncRun(models.Model):
     alive_at = models.DateTimeField(
         null=True,
         editable=False,
-        help_text="The last sign of life of a run that needs no lease, on the database's clock.",
+        help_text="The last heartbeat of a run without a lease, on the database's clock.",
     )
     queued_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
@@ -78,7 +78,7 @@ class SyncRun(models.Model):
     odoo_calls = models.PositiveIntegerField(default=0)
     odoo_seconds = models.FloatField(default=0, help_text="Summed over the connections.")
     phase = models.CharField(
-        max_length=16, choices=Phase, blank=True, help_text="The last one it was in."
+        max_length=16, choices=Phase, blank=True, help_text="The current or last phase."
     )
     phase_seconds = models.JSONField(
         default=dict,
@@ -87,10 +87,10 @@ class SyncRun(models.Model):
     )
     left_out_fields = models.JSONField(
         default=dict,
-        # Workers of the version before insert rows beside those of this one.
+        # During a deployment, workers of the previous version insert rows too.
         db_default=models.Value({}, models.JSONField()),
         blank=True,
-        help_text="ODOO_EXTRA_FIELDS that it did not copy, each with the reason.",
+        help_text="Fields in ODOO_EXTRA_FIELDS that were not copied, each with the reason.",
     )
     cancel_requested_at = models.DateTimeField(null=True)
     cancelled_by = models.ForeignKey(
@@ -102,16 +102,16 @@ class SyncRun(models.Model):
         blank=True,
         on_delete=models.SET_NULL,
         related_name="runs",
-        help_text="The question this run asks, or whose answer it carries out.",
+        help_text="The review that this run requested, or whose decision it carries out.",
     )
-    error = models.TextField(blank=True, help_text="Why it failed, was skipped, or waits.")
+    error = models.TextField(blank=True, help_text="Why the run failed, was skipped, or waits.")
     error_code = models.CharField(max_length=32, blank=True, help_text="The kind of error.")
     note = models.TextField(
         blank=True,
         default="",
-        # Workers of the version before insert runs beside those of this one.
+        # During a deployment, workers of the previous version insert runs too.
         db_default="",
-        help_text="What it noticed about Odoo: moved, or restored from a backup.",
+        help_text="A finding about Odoo: it moved, or was restored from a backup.",
     )
 
     class Meta:
@@ -123,7 +123,7 @@ class SyncRun(models.Model):
         ]
         permissions = [
             ("run_sync", "Can start, cancel and retry runs"),
-            ("confirm_gone", "Can say whether rows that vanished are gone"),
+            ("confirm_gone", "Can confirm or reject vanished rows"),
         ]
         verbose_name = "run"
 
@@ -132,48 +132,50 @@ class SyncRun(models.Model):
 
     @property
     def is_open(self) -> bool:
-        """It waits or runs; everything else is an ending."""
+        """Whether the run is queued or running."""
         return self.status in (self.Status.QUEUED, self.Status.RUNNING)
 
     @property
     def remedy(self) -> str:
-        """What a person can do about the error; empty when there is nothing to do."""
+        """What a person can do about the error; empty if there is no error."""
         return remedy(self.error_code)
 
 
 class GoneReviewQuerySet(models.QuerySet["GoneReview"]):
     def in_force(self) -> Self:
-        """Asked, or answered and not yet settled: at most one per stream."""
+        """Open, or answered and not yet carried out: at most one per stream."""
         return self.filter(status__in=GoneReview.IN_FORCE)
 
 
 class GoneReview(models.Model):
-    """So many rows vanished from Odoo at once that a person must say whether they are gone.
+    """So many rows vanished from Odoo at once that a person must decide whether they are gone.
 
-    ``ids`` never change: who answers, answers about the rows they looked at.
+    ``ids`` never change, so that a decision is about exactly the rows that the person saw.
     """
 
     class Status(models.TextChoices):
         OPEN = "open"
         CONFIRMED = "confirmed"
         REJECTED = "rejected"
-        # A later run found more; that one's question stands instead.
+        # A later run found more rows, and its review replaces this one.
         REPLACED = "replaced"
-        # Nothing is left of it: marked gone, or seen in Odoo again.
-        SETTLED = "settled"
+        # Nothing is left to do: all rows were marked gone, or seen in Odoo again.
+        SETTLED = "settled", "closed"
 
     IN_FORCE = (Status.OPEN, Status.CONFIRMED, Status.REJECTED)
 
     stream = models.CharField(max_length=64)
     status = models.CharField(max_length=16, choices=Status, default=Status.OPEN)
-    ids = models.JSONField(help_text="The rows that Odoo did not show, ascending.")
-    gone_count = models.PositiveIntegerField("rows", help_text="How many ids there are.")
-    present_count = models.PositiveIntegerField("of", help_text="Rows here when it was asked.")
+    ids = models.JSONField(help_text="The ids of the rows missing in Odoo, ascending.")
+    gone_count = models.PositiveIntegerField("rows", help_text="The number of ids.")
+    present_count = models.PositiveIntegerField("of", help_text="The number of rows here then.")
     recent_count = models.PositiveIntegerField(
-        default=0, help_text="Rows marked gone unasked in the 24 hours before."
+        default=0, help_text="Rows marked gone without confirmation in the 24 hours before."
     )
     asked_at = models.DateTimeField(db_default=Now())
-    last_asked_at = models.DateTimeField(db_default=Now(), help_text="By the latest run.")
+    last_asked_at = models.DateTimeField(
+        db_default=Now(), help_text="When a run last found these rows missing."
+    )
     answered_at = models.DateTimeField(null=True)
     answered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -190,24 +192,27 @@ class GoneReview(models.Model):
                 name="one_gone_review_in_force_per_stream",
             )
         ]
-        verbose_name = "question about vanished rows"
+        verbose_name = "review of vanished rows"
         verbose_name_plural = "vanished rows"
 
     def __str__(self) -> str:
-        return f"{self.gone_count} {self.stream} that vanished (#{self.pk})"
+        return f"{self.gone_count} vanished {self.stream.replace('_', ' ')} (#{self.pk})"
 
 
 class SyncIssue(models.Model):
-    """A record that could not be copied, with the reason. Tried again by every run."""
+    """A record that could not be copied, with the reason. Every run tries it again."""
 
     stream = models.CharField(max_length=64)
     odoo_id = models.BigIntegerField()
     reason = models.TextField()
     column = models.CharField(
-        max_length=64, blank=True, help_text="The column that did not take its value, if it is one."
+        max_length=64,
+        blank=True,
+        help_text="The column that cannot hold the value, if that is the reason.",
     )
     record = models.JSONField(
-        default=dict, help_text="What Odoo sent, if it sent anything, as Python spells it."
+        default=dict,
+        help_text="The record as Odoo sent it, in Python's notation; empty if it sent none.",
     )
     attempts = models.PositiveIntegerField(default=1)
     first_seen_at = models.DateTimeField()

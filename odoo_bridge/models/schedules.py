@@ -1,4 +1,4 @@
-"""When a task runs, and the sign that it does."""
+"""Schedules, and the heartbeat of the workers."""
 
 from django.db import models
 from django_celery_beat.models import PeriodicTask
@@ -7,7 +7,7 @@ from odoo_bridge.models.runs import SyncRun
 
 
 class Heartbeat(models.Model):
-    """When a worker last carried out the sweep: the sign that ticks arrive."""
+    """When a worker last carried out the sweep, which shows that ticks arrive."""
 
     name = models.CharField(max_length=16, primary_key=True)
     seen_at = models.DateTimeField(help_text="On the database's clock.")
@@ -18,15 +18,15 @@ class Heartbeat(models.Model):
 
 
 class Schedule(PeriodicTask):
-    """A schedule as staff see it: one of our tasks, and when it runs. The rows are beat's."""
+    """A schedule in the admin: one of our tasks, and when it runs. The rows belong to beat."""
 
-    # The latest run of its stream and kind, where a page has looked it up.
+    # The latest run of its stream and kind, set by pages that need it.
     latest: SyncRun | None = None
 
     class Meta:
         proxy = True
         default_permissions = ("change", "view")
-        ordering = ["pk"]  # as they were seeded: by stream, the bridge's own last
+        ordering = ["pk"]  # The order in which they were seeded: by stream, the bridge's own last.
         verbose_name = "schedule"
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""``manage.py rescue_login NAME``: let an administrator in again who is locked out."""
+"""``rescue_login``: restore the access of a locked-out administrator."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             "--second-factor", action="store_true", help="turn off two-factor login"
         )
         parser.add_argument(
-            "--password-link", action="store_true", help="print a link, good for one use"
+            "--password-link", action="store_true", help="print a link that works once"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no user {options['name']!r}.")
         if not user.is_active:
             raise CommandError(
-                f"The account {user.username} is locked: an administrator unlocks it."
+                f"The account {user.username} is locked; an administrator can unlock it."
             )
         names = {counted(name) for name in (user.username, user.email) if name}
         count, _rows = AccessAttempt.objects.filter(username__in=names).delete()
@@ -46,5 +46,5 @@ class Command(BaseCommand):
             )
         if options["password_link"]:
             hours = settings.PASSWORD_RESET_TIMEOUT // 3600
-            self.stdout.write(f"Link to set a new password, for {hours} hours and one use:")
+            self.stdout.write(f"Link to set a new password; it works once, for {hours} hours:")
             self.stdout.write(passwords.make_link(user))

@@ -1,5 +1,5 @@
-// The search fields that Select2 makes for companies and contacts have no name of their own: each
-// gets the label of its field, whenever Select2 gets round to making it.
+// The search fields that Select2 creates for companies and contacts have no accessible name. Each gets the
+// label of its field as soon as Select2 has created it.
 "use strict";
 
 const nameTheSearchFields = () => {

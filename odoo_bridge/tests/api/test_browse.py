@@ -365,7 +365,7 @@ def test_an_unapproved_user_is_told_why_there_is_nothing():
     client = browser(UserFactory())
     page = client.get("/api/contacts")
     assert page.status_code == 403
-    assert "not in the group readers yet" in text(page)
+    assert "not in the group readers" in text(page)
     root = text(client.get("/api"))
     assert 'href="/api/auth/me"' in root
     assert 'href="/api/contacts"' not in root
