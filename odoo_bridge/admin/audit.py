@@ -25,7 +25,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).order_by("-pk")
 
-    @display(description="who", ordering="username")
+    @display(description="user", ordering="username")
     def who(self, entry: AuditEntry) -> str:
         return entry.username or "(no such account)"
 

@@ -1,4 +1,4 @@
-"""What all pages of the admin share."""
+"""The base of all pages of the admin."""
 
 from typing import Any
 
@@ -16,21 +16,22 @@ from unfold.views import ChangeList
 from odoo_bridge.models.indexes import guess_rows
 
 RECORDS, SYNC, ACCESS = "Records", "Sync", "Access"
-# Up to here a count is exact; counting on costs more than the page it is shown on.
+# Counts are exact up to here; counting further costs more than the page itself.
 COUNTED_EXACTLY = 10_000
 GOOD, WARNING, BAD, INFO, QUIET = "good", "warning", "bad", "info", "quiet"
 
 
 def badge(text: Any, tone: str = QUIET) -> SafeString:
-    """A word on a coloured ground. The word says it too: not everybody sees the colour."""
+    """A word on a coloured background. The word alone must be clear, because not everybody sees
+    colours."""
     return format_html('<span class="ob-badge ob-{}">{}</span>', tone, text)
 
 
 class LargeTablePaginator(Paginator):
-    """Counts a large result as the database's planner does, without looking at its rows.
+    """Uses the estimate of the database's planner for the count of a large result.
 
-    Of such a result only the first pages can be turned to: each later one would take the database
-    longer, and nobody reads that far. A filter, a search or another order leads there.
+    Only the first pages of such a result can be opened: each later page would take the database longer,
+    and nobody reads that far. A filter, a search or another order leads to the other rows.
     """
 
     template_name = "odoo_bridge/pagination.html"
@@ -55,7 +56,7 @@ class LargeTablePaginator(Paginator):
 
 class BridgeList(ChangeList):
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[Any]:
-        """What has no value stands last, in both directions: dates above all."""
+        """Rows without a value come last in both directions, which matters most for dates."""
         return [self._absent_last(term) for term in super().get_ordering(request, queryset)]
 
     def _absent_last(self, term: Any) -> Any:
@@ -65,29 +66,29 @@ class BridgeList(ChangeList):
             return term
         if not term.startswith("-"):
             return F(name).asc(nulls_last=True)
-        # The index has them first. Without any of them it gives the same order; with them sorting
-        # the table is the price.
+        # The index has rows without a value first. If there are none, it gives the right order;
+        # otherwise the table must be sorted.
         if self.root_queryset.order_by().filter(**{name: None}).exists():
             return F(name).desc(nulls_last=True)
         return term
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        # The number of results stands below the list; unfold would repeat it, unrounded, above.
+        # The number of results is shown below the list; unfold would repeat it above, not rounded.
         self.full_result_count = self.result_count
 
     def get_filters(self, request: HttpRequest) -> Any:
         try:
             return super().get_filters(request)
         except (OverflowError, ValueError) as exc:
-            # A year beyond the calendar. Django answers this one with the unfiltered list.
+            # A year beyond the calendar. For this error Django shows the unfiltered list.
             raise IncorrectLookupParameters(exc) from exc
 
 
 class BridgeAdmin(ModelAdmin):
-    """A page of the admin. ``section`` puts it into the navigation under ``title``; without one it
-    is reached only through other pages. ``icon`` is a name of Material Symbols; the pages of a section
-    stand in the order of ``rank``."""
+    """A page of the admin. ``section`` adds it to the navigation under ``title``; without a section only
+    other pages link to it. ``icon`` is a name of Material Symbols. The pages of a section are ordered
+    by ``rank``."""
 
     section: str | None = None
     title = ""
@@ -106,7 +107,7 @@ class BridgeAdmin(ModelAdmin):
 
 
 class ReadOnlyAdmin(BridgeAdmin):
-    """Looking only: what is here is decided in Odoo, or by the runs."""
+    """A read-only page: only Odoo or runs change these rows."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -119,10 +120,10 @@ class ReadOnlyAdmin(BridgeAdmin):
 
 
 class DetailedAdmin(ReadOnlyAdmin):
-    """Its page of a row shows more than fields, by a template of its own."""
+    """A read-only page with its own template, which shows more than the row's fields."""
 
     def about(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """What the template of the page of ``row`` is given beside its fields."""
+        """The template's context for the page of ``row``, in addition to its fields."""
         raise NotImplementedError
 
     def change_view(

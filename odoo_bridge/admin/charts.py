@@ -1,6 +1,6 @@
 """Charts of the overview: those of the nouns, then those that ``settings.DASHBOARD_CHARTS`` names.
 
-Each process calculates a chart at most once a minute, however many people look.
+Each process calculates a chart at most once a minute, however many people open the page.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,8 +36,8 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """``shape``: bar, stacked or line. ``links``: where each label leads. ``summary`` says in words
-    what the picture shows, for those who do not see it."""
+    """``shape``: bar, stacked or line. ``links``: the link of each label. ``summary`` describes the
+    chart in words, for people who cannot see it."""
 
     title: str
     shape: str
@@ -54,7 +54,7 @@ class Chart:
 
     @property
     def data(self) -> dict[str, Any]:
-        """What the browser draws it from."""
+        """The data for charts.js."""
         whole = asdict(self)
         return {name: whole[name] for name in ("shape", "labels", "series", "unit", "links")}
 
@@ -63,7 +63,7 @@ Make = Callable[[], Chart]
 
 
 def chart(permission: str) -> Callable[[Make], Make]:
-    """A function that makes a chart for those with ``permission``."""
+    """Decorates a function that returns a chart, for users with ``permission``."""
 
     def decorate(make: Make) -> Make:
         make.permission = permission  # type: ignore[attr-defined]
@@ -73,7 +73,7 @@ def chart(permission: str) -> Callable[[Make], Make]:
 
 
 def charts_for(request: HttpRequest) -> list[Chart]:
-    """The charts this person may see."""
+    """The charts that this user may see."""
     found: list[Any] = []
     for path in all_charts():
         make = import_string(path)
@@ -89,7 +89,7 @@ def all_charts() -> list[str]:
 
 
 def _kept(key: str, make: Make) -> Any:
-    # In this process's memory: what other programs can write must not end up on the page.
+    # Cached in this process's memory, so that no other program can write what the page shows.
     return caches["charts"].get_or_set(key, make, KEPT_SECONDS)
 
 
@@ -116,7 +116,7 @@ def changed_rows() -> Chart:
     kinds = {
         "created": ("New", "good"),
         "updated": ("Changed", "primary"),
-        "restored": ("Back again", "info"),
+        "restored": ("Restored", "info"),
         "gone": ("Gone", "bad"),
     }
     sums: dict[datetime, Any] = {

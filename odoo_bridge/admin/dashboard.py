@@ -1,4 +1,4 @@
-"""The overview: is the mirror fresh and right, and does anything need a person?"""
+"""The overview: whether the mirror is fresh and correct, and whether a person must act."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, WARNING
 from odoo_bridge.admin.charts import charts_for
-from odoo_bridge.admin.runs import lasted
+from odoo_bridge.admin.runs import KIND_WORDS, lasted
 from odoo_bridge.admin.statuses import TONES
 from odoo_bridge.api.health import STALE_SECONDS
 from odoo_bridge.checks import COLLECT_THEM, NO_STATIC_FILES, static_files_are_there
@@ -29,14 +30,14 @@ from odoo_bridge.sync import identity
 from odoo_bridge.sync.streams import Stream, all_streams
 
 Kind, Status = SyncRun.Kind, SyncRun.Status
-# Seconds between two looks of the page: while a run is under way, and otherwise.
+# Seconds between two refreshes of the page: during a run, and otherwise.
 BUSY_SECONDS, IDLE_SECONDS = 2, 15
 _DAY = 86_400
-# Time enough to make a new key and to put it in place.
+# Enough time to create a new key and to install it.
 KEY_WARNING = timedelta(days=14)
 _ENDS = {
     Status.SUCCEEDED_WITH_ISSUES: "succeeded with issues",
-    Status.NEEDS_CONFIRMATION: "waits for an answer",
+    Status.NEEDS_CONFIRMATION: "needs confirmation",
     Status.CANCELLED: "was cancelled",
     Status.INTERRUPTED: "was interrupted",
 }
@@ -44,7 +45,7 @@ _ENDS = {
 
 @dataclass(frozen=True)
 class Banner:
-    """Something that needs a person, what to do about it, and where."""
+    """A problem that a person must solve, with the remedy and a link."""
 
     tone: str
     text: str
@@ -55,7 +56,7 @@ class Banner:
 
 @dataclass(frozen=True)
 class Card:
-    """How one stream stands."""
+    """The status of one stream."""
 
     name: str
     status: StreamStatus
@@ -71,7 +72,7 @@ class Card:
 
     @property
     def percent(self) -> int | None:
-        """How far the run under way is; None before it knows how much there is to read."""
+        """The progress of the current run; None until the number of records is known."""
         run = self.status.current_run
         if run is None or not run.planned_count or run.phase == SyncRun.Phase.INVENTORY:
             return None
@@ -79,14 +80,14 @@ class Card:
 
 
 def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What the first page of the admin shows, for unfold's ``DASHBOARD_CALLBACK``."""
+    """The context of the admin's first page, for unfold's ``DASHBOARD_CALLBACK``."""
     return context | _now(request)
 
 
 def live(request: HttpRequest) -> HttpResponse:
-    """The part of the overview that the page asks for again and again.
+    """The part of the overview that the page refreshes regularly.
 
-    ``?busy=1``: a run was under way at the last look. When it has ended the charts are told.
+    ``?busy=1``: a run was in progress at the last refresh. When it has ended, the charts are refreshed.
     """
     context = _now(request)
     response = render(request, "odoo_bridge/overview_live.html", context)
@@ -153,8 +154,8 @@ def _card(status: StreamStatus, now: datetime) -> Card:
         age="" if age is None else duration(age),
         records_url=_list_of(all_streams()[name]),
         last_words=(
-            f"{last.kind} {ends} {duration((now - last.finished_at).total_seconds())} ago,"
-            f" took {lasted(last, now)}"
+            f"{capfirst(KIND_WORDS[Kind(last.kind)])} {ends} "
+            f"{duration((now - last.finished_at).total_seconds())} ago ({lasted(last, now)})"
             if last and last.finished_at
             else "none yet"
         ),
@@ -166,22 +167,23 @@ def _card(status: StreamStatus, now: datetime) -> Card:
 
 
 def _in_words(status: StreamStatus, now: datetime) -> str:
-    """``changes in 40 s``: the earliest run that a schedule will start."""
+    """``Check for changes in 40 s``: the next run that a schedule will start."""
     if not status.next_runs:
         return "paused"
     kind, at = min(status.next_runs.items(), key=lambda planned: planned[1])
-    return f"{kind} in {duration((at - now).total_seconds())}" if at > now else f"{kind}, due now"
+    words = capfirst(KIND_WORDS[Kind(kind)])
+    return f"{words} in {duration((at - now).total_seconds())}" if at > now else f"{words}, due now"
 
 
 def _list_of(stream: Stream) -> str:
-    """The list of the stream's records; empty for lines, which have none of their own."""
+    """The URL of the list of the stream's records; empty for lines, which have no list."""
     meta = stream.model._meta
     if not admin.site.is_registered(stream.model):
         return ""
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
 
 
-# What needs a person ---------------------------------------------------------------------------------
+# Banners ---------------------------------------------------------------------------------
 
 
 def _banners(cards: Sequence[Card], now: datetime) -> list[Banner]:
@@ -202,16 +204,16 @@ def _questions() -> list[Banner]:
             BAD,
             f"{review.gone_count:,} of {review.present_count:,} {review.stream.replace('_', ' ')} "
             "vanished from Odoo. None was marked gone.",
-            "Look which, then confirm or reject.",
+            "Review them, then confirm or reject.",
             reverse("admin:odoo_bridge_gonereview_change", args=[review.pk]),
-            "Look at them",
+            "Review",
         )
         for review in GoneReview.objects.filter(status=GoneReview.Status.OPEN).defer("ids")
     ]
 
 
 def _failures(cards: Sequence[Card]) -> list[Banner]:
-    """One banner for all streams that failed for the same reason: mostly it is Odoo that is down."""
+    """One banner for all streams that failed for the same reason, usually because Odoo is down."""
     failed: dict[str, list[tuple[str, SyncRun]]] = {}
     for card in cards:
         run = card.status.last_run
@@ -264,6 +266,6 @@ def _one_process() -> list[Banner]:
         Banner(
             INFO,
             "One-process mode: web, worker and beat share one process, for trying the bridge out.",
-            "To run it for real, see the README.",
+            "To run it in production, see the README.",
         )
     ]

@@ -1,4 +1,4 @@
-"""What the columns of a noun are to people: a label, and a value by what the column is."""
+"""Labels and formatted values of a noun's columns, derived from the type of the column."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,14 +25,14 @@ def label(column: str) -> str:
 
 
 def fact(noun: Noun, row: Any, name: str, names: Names) -> Any:
-    """The value of a column as people read it; the empty text where there is none."""
+    """The formatted value of a column; an empty text if there is none."""
     column, value = noun.columns[name], getattr(row, name)
     if value is None or value == "":
         return ""
     if isinstance(column, models.ForeignKey):
         return link_to_related(row, column.name)
     if isinstance(column, ReferenceField):
-        return names.name(column.kind, value) or f"{value} in Odoo"
+        return names.name(column.kind, value) or f"Odoo id {value}"
     if isinstance(column, IdsField):
         return _ids(column, value, names)
     if isinstance(column, ExactDecimalField):
@@ -45,8 +45,8 @@ def fact(noun: Noun, row: Any, name: str, names: Names) -> Any:
 
 
 def _ids(column: IdsField, ids: list[int], names: Names) -> Any:
-    # By name, as Odoo shows them.
-    shown = sorted(names.name(column.kind, one) or f"{one} in Odoo" for one in ids[:_IDS_SHOWN])
+    # Ordered by name, as in Odoo.
+    shown = sorted(names.name(column.kind, one) or f"Odoo id {one}" for one in ids[:_IDS_SHOWN])
     if len(ids) > _IDS_SHOWN:
         shown.append(f"and {len(ids) - _IDS_SHOWN:,} more")
     return in_a_row(badge(text, QUIET) for text in shown)
@@ -72,7 +72,7 @@ def shown(noun: Noun, name: str) -> Callable[[Any], Any]:
 
 
 def sections(noun: Noun, row: Any, names: Names) -> list[Section]:
-    """All columns of the row: what it is, its amounts and numbers, and what it belongs to."""
+    """All columns of the row in three sections: its own facts, numbers, and references."""
     parts: dict[str, list[tuple[str, Any]]] = {
         capfirst(noun.singular): [],
         "Numbers": [],
@@ -82,7 +82,7 @@ def sections(noun: Noun, row: Any, names: Names) -> list[Section]:
     for name in noun.stream.columns:
         column = noun.columns[name]
         if name in ("create_date", "write_date"):
-            continue  # The history has them.
+            continue  # The history shows them.
         if isinstance(column, models.ForeignKey | ReferenceField | IdsField):
             others.append((label(name), fact(noun, row, name, names)))
         elif isinstance(column, ExactDecimalField):

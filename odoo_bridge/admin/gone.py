@@ -1,4 +1,4 @@
-"""Questions about rows that vanished from Odoo: which, by name, and the answer."""
+"""Reviews of rows that vanished from Odoo: the rows by name, and the decision."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,12 +40,12 @@ class GoneReviewAdmin(DetailedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[GoneReview]:
         return super().get_queryset(request).select_related("answered_by").defer("ids")
 
-    @display(description="question", ordering="id")
+    @display(description="rows", ordering="id")
     def question(self, review: GoneReview) -> str:
         stream = review.stream.replace("_", " ")
         return f"{review.gone_count:,} of {review.present_count:,} {stream} vanished"
 
-    @display(description="answer", label=LABELS, ordering="status")
+    @display(description="status", label=LABELS, ordering="status")
     def outcome(self, review: GoneReview) -> tuple[str, str]:
         return review.status, review.get_status_display()
 
@@ -71,19 +71,21 @@ class GoneReviewAdmin(DetailedAdmin):
 
     @needs(CONFIRM_GONE)
     def confirm(self, request: HttpRequest, review_id: int) -> HttpResponse:
-        """Queue the run that marks them, and go and watch it."""
-        run = self._answer(request, review_id, "Confirmed: they are gone.", control.confirm_gone)
+        """Queue the run that marks the rows, and open its page."""
+        run = self._answer(
+            request, review_id, "Confirmed: the rows are deleted.", control.confirm_gone
+        )
         if run is None:
             return self._back(review_id)
         return HttpResponseRedirect(reverse("admin:odoo_bridge_syncrun_change", args=[run.pk]))
 
     @needs(CONFIRM_GONE)
     def reject(self, request: HttpRequest, review_id: int) -> HttpResponse:
-        if self._answer(request, review_id, "Rejected: they are not gone.", control.reject_gone):
+        if self._answer(request, review_id, "Rejected: the rows still exist.", control.reject_gone):
             messages.success(
                 request,
-                "Nothing is marked gone. Give the Odoo user of the bridge the rights it had: the "
-                "next run that sees these rows settles the question.",
+                "Nothing is marked gone. Give the bridge's Odoo user back the rights that it had: the "
+                "next run that sees these rows closes this review.",
             )
         return self._back(review_id)
 
@@ -105,7 +107,7 @@ class GoneReviewAdmin(DetailedAdmin):
 
 
 def _rows(review: GoneReview, page: Page[int]) -> list[dict[str, Any]]:
-    """The rows of ``page`` by name. They are still here: nothing is ever deleted."""
+    """The rows of ``page`` by name. They are still stored here: no row is ever deleted."""
     stream = all_streams()[review.stream]
     model: type[MirroredModel] = stream.model
     state = SyncState.objects.filter(stream=stream.name).only("odoo_version").first()

@@ -1,4 +1,4 @@
-"""Issues: the records that could not be copied, with the reason and what Odoo sent."""
+"""Issues: records that could not be copied, with the reason and the values that Odoo sent."""
 
 from typing import Any
 
@@ -22,8 +22,8 @@ from odoo_bridge.sync.streams import Column, Stream, all_streams
 
 _TYPES: list[tuple[type[models.Field], str]] = [
     (models.BooleanField, "true or false"),
-    (models.DateTimeField, "a moment, like 2026-02-01 09:30:00"),
-    (models.DateField, "a date, like 2026-02-01"),
+    (models.DateTimeField, "a date and time such as 2026-02-01 09:30:00"),
+    (models.DateField, "a date such as 2026-02-01"),
     (models.JSONField, "a list of ids"),
     (models.ForeignKey, "the id of a record"),
     (models.IntegerField, "a whole number"),
@@ -32,7 +32,7 @@ _TYPES: list[tuple[type[models.Field], str]] = [
 
 
 class OpenFilter(admin.SimpleListFilter):
-    """Open ones unless somebody asks for the others: those are what needs a person."""
+    """Shows open issues by default, because those need a person."""
 
     title = "state"
     parameter_name = "state"
@@ -88,7 +88,7 @@ class SyncIssueAdmin(DetailedAdmin):
 
     @needs(RUN_SYNC)
     def retry(self, request: HttpRequest, issue_id: int) -> HttpResponse:
-        """Queue a run of this record, and go and watch it."""
+        """Queue a run of this record, and open its page."""
         issue = get_object_or_404(SyncIssue, pk=issue_id)
         (run,) = self._retry(request, [issue])
         return HttpResponseRedirect(_address(run))
@@ -100,7 +100,7 @@ class SyncIssueAdmin(DetailedAdmin):
             messages.success(
                 request,
                 format_html(
-                    '{} of {} are read again by <a href="{}">{}</a>.',
+                    'Queued: {} of {} will be read again by <a href="{}">{}</a>.',
                     f"{ids} record{'' if ids == 1 else 's'}",
                     run.stream,
                     _address(run),
@@ -114,13 +114,13 @@ class SyncIssueAdmin(DetailedAdmin):
     def _retry(self, request: HttpRequest, issues: list[SyncIssue]) -> list[SyncRun]:
         runs = control.retry(issues, request.user)
         for issue in issues:
-            self.log_change(request, issue, "Asked for another try.")
+            self.log_change(request, issue, "Requested a retry.")
         return runs
 
 
 def side_by_side(issue: SyncIssue) -> list[dict[str, Any]]:
-    """Each Odoo field of the record with what came and what its column takes; the one that was
-    refused first."""
+    """Each Odoo field of the record with its value and what its column accepts. The refused field comes
+    first."""
     stream = all_streams().get(issue.stream)
     takes = _takes(stream) if stream else {}
     rows = []
@@ -140,12 +140,12 @@ def side_by_side(issue: SyncIssue) -> list[dict[str, Any]]:
 
 
 def _takes(stream: Stream) -> dict[str, tuple[str, str]]:
-    """Odoo field -> (our column, what it takes, in words)."""
+    """Odoo field -> (our column, what it accepts, in words)."""
     fields = {field.attname: field for field in stream.model._meta.concrete_fields}
     found: dict[str, tuple[str, str]] = {}
     for name, column in stream.columns.items():
         for source in column.sources if isinstance(column, Column) else column.sources[:1]:
-            # A column that copies the field says more of it than one that is computed from it.
+            # Prefer the column that copies the field to one that is calculated from it.
             if isinstance(column, Column) or source not in found:
                 found[source] = (name, _in_words(name, fields[name]))
     return found
@@ -158,7 +158,7 @@ def _in_words(name: str, field: models.Field) -> str:
 
 
 def in_odoo(stream_name: str, odoo_id: int) -> str:
-    """The record's page in Odoo; empty for a stream that is mirrored no longer."""
+    """The URL of the record's page in Odoo; empty if the stream is no longer mirrored."""
     stream = all_streams().get(stream_name)
     if stream is None:
         return ""

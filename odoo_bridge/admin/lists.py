@@ -1,4 +1,4 @@
-"""Lists of records of any length: filters that never look at every row, and dates to choose from."""
+"""Lists of records of any length: filters that never scan all rows, and a choice of dates."""
 
 import calendar
 import datetime
@@ -21,7 +21,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class RecordList(BridgeList):
-    """A page of a list. Each row gets ``names``: what the ids in it are called, one query a page."""
+    """A page of a list. Each row gets ``names``, the names behind its ids, with one query per page."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -32,7 +32,8 @@ class RecordList(BridgeList):
             row.names = self.names
 
     def periods(self) -> dict[str, Any]:
-        """The years, months or days to choose from, as links; ``back`` leads to all of them."""
+        """The years, months or days to choose from, as links; ``back`` is the link to the level
+        above."""
         year, month, chosen = (self._chosen(part) for part in ("year", "month", "day"))
         if not year:
             return self._years()
@@ -55,7 +56,7 @@ class RecordList(BridgeList):
         }
 
     def _years(self) -> dict[str, Any]:
-        """The latest years that rows have, and a link to the earlier ones."""
+        """The latest years in the rows, and a link to the earlier ones."""
         field = str(self.date_hierarchy)
         before = str(self.params.get(f"{field}__lt", ""))
         years = years_of(self.model, field, before if _DAY.fullmatch(before) else None)
@@ -63,7 +64,7 @@ class RecordList(BridgeList):
             return {"back": self._period("All dates")} if before else {}
         shown = years[:YEARS_SHOWN]
         choices = [
-            # Django calculates the end of a year, and there is no year after this one.
+            # Django calculates the start of the next year, which does not exist here.
             self._period(str(year), gte="9999-01-01")
             if year == datetime.MAXYEAR
             else self._period(str(year), year=year)
@@ -78,7 +79,7 @@ class RecordList(BridgeList):
         try:
             return super().get_filters(request)
         except (OverflowError, ValueError) as exc:
-            # Django calculates beyond the last day there is.
+            # Django calculates a date beyond the last day of the calendar.
             raise IncorrectLookupParameters(exc) from exc
 
     def _chosen(self, part: str) -> int | None:
@@ -95,10 +96,10 @@ class RecordList(BridgeList):
 
 
 def years_of(model: type[Model], field: str, before: str | None = None) -> list[int]:
-    """The years that ``field`` has, latest first, one more than a page shows at most.
+    """The years in ``field``, latest first, at most one more than a page shows.
 
-    From one date to the next year's in the index: one query however large the table is, and one
-    odd date hides nothing. ``before``: only dates before this day, as ``2014-01-01``.
+    One query jumps from year to year in the index, however large the table is, so a single wrong date
+    hides no other year. ``before``: only dates before this day, such as ``2014-01-01``.
     """
     quote = connection.ops.quote_name
     columns = {known.name: str(known.column) for known in model._meta.concrete_fields}
@@ -121,9 +122,10 @@ def years_of(model: type[Model], field: str, before: str | None = None) -> list[
 
 
 class Choice(DropdownFilter):
-    """A filter with choices known beforehand: never ``SELECT DISTINCT`` over a large table.
+    """A filter with fixed choices, which never runs ``SELECT DISTINCT`` over a large table.
 
-    ``choices_of`` are (value in the address, words); ``conditions`` what each value asks for.
+    ``choices_of`` are pairs of the value in the URL and its label; ``conditions`` has the condition of
+    each value.
     """
 
     choices_of: ClassVar[Sequence[tuple[str, str]]] = ()
@@ -170,7 +172,7 @@ class ByReference(DropdownFilter):
     by_code: ClassVar[bool] = False
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        # What all filters of the page offer, in one query.
+        # Read the choices of all filters of the page in one query.
         if not hasattr(request, "_offered"):
             filters = [one for one in model_admin.list_filter if isinstance(one, type)]
             kinds = {one.kind for one in filters if issubclass(one, ByReference)}

@@ -1,4 +1,4 @@
-"""The navigation: the pages by what people do with them."""
+"""The navigation: the pages, grouped by purpose."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def stylesheet(request: HttpRequest) -> str:
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """The sections with the pages this person may see, for unfold's ``SIDEBAR``."""
+    """The sections with the pages that this user may see, for unfold's ``SIDEBAR``."""
     overview = {"title": "Overview", "icon": "monitoring", "link": reverse("admin:index")}
     return [
         {"items": [overview]},

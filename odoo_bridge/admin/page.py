@@ -1,4 +1,4 @@
-"""The page of one record: its facts, and the tables of what belongs to it."""
+"""The parts of a record's page: sections with facts, and panels with related rows."""
 
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ from odoo_bridge.mirror.names import Names
 
 @dataclass(frozen=True)
 class Section:
-    """Facts under a heading, (label, value); those without a value are left out."""
+    """Facts under a heading, as (label, value); facts without a value are skipped."""
 
     title: str
     facts: Sequence[tuple[str, Any]]
@@ -42,14 +42,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """A table of what belongs to the record. ``numbers``: which columns are set to the right."""
+    """A table of rows that belong to the record. ``numbers``: the right-aligned columns."""
 
     title: str
     headers: Sequence[str]
     lines: Sequence[Line]
     numbers: frozenset[int] = frozenset()
     note: str | SafeString = ""
-    link: tuple[str, str] | None = None  # address and words
+    link: tuple[str, str] | None = None  # URL and text
 
     @property
     def rows(self) -> Iterator[tuple[Line, list[tuple[Any, str, bool]]]]:
@@ -64,7 +64,7 @@ class Panel:
             )
 
 
-# (request, row, names) -> what to show of it, None for nothing.
+# (request, row, names) -> the panel, or None for no panel.
 PanelOf = Callable[[HttpRequest, Any, Names], Panel | None]
 
 
@@ -115,7 +115,7 @@ def day(value: datetime.date | None) -> str:
 
 
 def marks(row: Any) -> list[SafeString]:
-    """What must not be overlooked about a copy."""
+    """The badges that every page of a row must show."""
     found = []
     if row.gone_at:
         found.append(badge("gone from Odoo", BAD))

@@ -1,4 +1,4 @@
-"""Buttons that do something: a POST with its token, a permission, a line in the admin's log."""
+"""Buttons with an effect: they need a POST with a CSRF token and a permission, and are logged."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,8 +17,8 @@ View = Callable[..., HttpResponse]
 
 
 def needs(permission: str) -> Callable[[View], View]:
-    """A method of an admin that acts for those with ``permission``, by POST alone: a link that
-    somebody was talked into following must do nothing."""
+    """Decorates a method of an admin: it needs ``permission`` and a POST, so that following a link never
+    has an effect."""
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -35,7 +35,7 @@ def needs(permission: str) -> Callable[[View], View]:
 
 
 def route(page: BridgeAdmin, address: str, view: View) -> URLPattern:
-    """``address`` of ``page`` answered by its method ``view``, under the name the method has."""
+    """The URL pattern ``address`` of ``page`` for its method ``view``, named after the method."""
     options = page.opts
     name = f"{options.app_label}_{options.model_name}_{view.__name__}"
     return path(address, page.admin_site.admin_view(view), name=name)

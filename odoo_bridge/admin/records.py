@@ -1,7 +1,7 @@
-"""What the admins of mirrored rows share: lists of any length, and a page as people read it.
+"""The base of the admins of mirrored rows: lists of any length, and a readable page per row.
 
-A page says what the row is (badges), what is in it (sections), what belongs to it (panels) and what
-became of the copy (its history). Nothing on it can be edited: it is decided in Odoo.
+A page shows badges, the row's own values (sections), related rows (panels) and the history of the copy.
+It is read-only, because the records are edited in Odoo.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,16 +34,16 @@ from odoo_bridge.odoo.links import record_url
 from odoo_bridge.sync.run import request as request_run
 from odoo_bridge.sync.streams import Stream
 
-# A records run is for a handful; for more there is "reconcile".
+# A records run is meant for a few records; for more there is "reconcile".
 REFRESHED_AT_ONCE = 1000
 
 
-# What other apps show on the page of a record, by its model.
+# Panels of other apps on the page of a record, by its model.
 _added: dict[type[MirroredModel], list[PanelOf]] = {}
 
 
 def panel_on(model: type[MirroredModel]) -> Callable[[PanelOf], PanelOf]:
-    """Show what the function returns on the pages of ``model``, which is another app's."""
+    """Decorates a function whose panel is shown on the pages of ``model``, a model of another app."""
 
     def added(panel: PanelOf) -> PanelOf:
         _added.setdefault(model, []).append(panel)
@@ -55,10 +55,9 @@ def panel_on(model: type[MirroredModel]) -> Callable[[PanelOf], PanelOf]:
 class RecordAdmin(ReadOnlyAdmin):
     """The admin of one mirrored model.
 
-    ``noun``: what is shown. A name of one of its columns in ``list_display`` is shown as people read
-    it; ``sections`` are all columns unless a subclass chooses. ``panels``: what belongs to a record;
-    other apps add theirs with ``panel_on``. Rows are searched as the API searches them, and an export
-    holds the API's rows.
+    ``noun``: the mirrored model. ``list_display`` may name its columns, which are then formatted.
+    ``sections`` show all columns unless a subclass chooses. ``panels`` show related rows; other apps add
+    panels with ``panel_on``. Search and export work as in the API.
     """
 
     section = RECORDS
@@ -67,20 +66,20 @@ class RecordAdmin(ReadOnlyAdmin):
     list_display: Sequence[Any] = ("record", "changed_at")
     list_display_links: Sequence[Any] | None = ("record",)
     list_filter: Sequence[Any] = (InOdoo,)
-    # What changed last stands first, by an index.
+    # The latest change first; there is an index for this order.
     ordering: Sequence[Any] | None = ("-write_date", "-odoo_id")
     sortable_by: Sequence[Any] | None = ("changed_at",)
-    # Any: it makes Django show the box.
+    # Any value makes Django show the search box.
     search_fields = ("odoo_id",)
     panels: ClassVar[Sequence[PanelOf]] = ()
 
     change_form_template = "odoo_bridge/record.html"
     change_list_template = "odoo_bridge/records.html"
     actions = ("refresh_from_odoo", "export_csv", "export_xlsx")
-    # The page shows none of Django's fields; its form needs one all the same.
+    # The page shows none of Django's fields, but its form needs at least one.
     fields = ("odoo_id",)
 
-    # What a subclass says of its rows ------------------------------------------------------------
+    # What a subclass may override ------------------------------------------------------------
 
     def heading(self, row: Any) -> str:
         return str(row)
@@ -147,15 +146,15 @@ class RecordAdmin(ReadOnlyAdmin):
         if len(chosen) > REFRESHED_AT_ONCE:
             self.message_user(
                 request,
-                f"That are more than {REFRESHED_AT_ONCE:,} records. For so many start a reconcile "
-                "under Runs: it compares every row and reads what differs.",
+                f"That is more than {REFRESHED_AT_ONCE:,} records. For so many, start a sync under Runs "
+                "that checks every timestamp: it reads the records that differ.",
                 messages.WARNING,
             )
             return
         self._refresh(request, chosen)
 
     def _refresh(self, request: HttpRequest, rows: Sequence[MirroredModel]) -> None:
-        """Queue ``records`` runs for ``rows`` and for the rows of other streams they own."""
+        """Queue ``records`` runs for ``rows`` and for the rows that they own in other streams."""
         wanted = {self.stream.name: [row.pk for row in rows]}
         for name, (listed, _owner) in self.stream.owns.items():
             wanted[name] = sorted({odoo_id for row in rows for odoo_id in getattr(row, listed)})
@@ -174,7 +173,7 @@ class RecordAdmin(ReadOnlyAdmin):
             user_id=int(request.user.pk or 0),
             queryset=rows,
             action_flag=CHANGE,
-            change_message=f"Asked Odoo for it again: run {', '.join(f'#{run.pk}' for run in runs)}.",
+            change_message=f"Requested a refresh: run {', '.join(f'#{run.pk}' for run in runs)}.",
         )
         links = format_html_join(
             " and ",
@@ -183,7 +182,7 @@ class RecordAdmin(ReadOnlyAdmin):
         )
         self.message_user(
             request,
-            format_html("Queued: {} will read {} again from Odoo.", links, _how_many(self, rows)),
+            format_html("Queued: {} will read {} from Odoo again.", links, _how_many(self, rows)),
             messages.SUCCESS,
         )
 

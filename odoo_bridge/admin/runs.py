@@ -1,4 +1,4 @@
-"""Runs: what each one was asked, what it is doing, what it did, how it ended."""
+"""Runs: what was requested, the progress, the result and the outcome."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,20 +25,27 @@ from odoo_bridge.sync.streams import all_streams
 
 Status = SyncRun.Status
 KINDS = {
-    SyncRun.Kind.CHANGES: "what changed",
-    SyncRun.Kind.RECONCILE: "compare every row's stamp",
-    SyncRun.Kind.FULL: "read every row again",
+    SyncRun.Kind.CHANGES: "Changes only",
+    SyncRun.Kind.RECONCILE: "Check every timestamp",
+    SyncRun.Kind.FULL: "Re-read everything",
 }
-# What a run did, in the order and with the names its bar shows it.
+# The same in a sentence.
+KIND_WORDS = {
+    SyncRun.Kind.CHANGES: "check for changes",
+    SyncRun.Kind.RECONCILE: "check of every timestamp",
+    SyncRun.Kind.FULL: "re-read of everything",
+    SyncRun.Kind.RECORDS: "read of single records",
+}
+# The counts of a run, in the order of its bar.
 DID = ("created", "updated", "restored", "gone", "issue", "unchanged")
 BAR_WIDTH = 96
 _SHOWN_ISSUES = 20
 
 
 class DidFilter(admin.SimpleListFilter):
-    """Most runs find nothing to do; these are the others."""
+    """Separates the runs that changed something from the many that found nothing to do."""
 
-    title = "outcome in Odoo's rows"
+    title = "changes"
     parameter_name = "did"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -56,7 +63,7 @@ class DidFilter(admin.SimpleListFilter):
 
 
 class StreamFilter(admin.SimpleListFilter):
-    """The streams there are; not those of the runs, which means reading all of them."""
+    """Offers the registered streams, because collecting those of all runs would scan the table."""
 
     title = parameter_name = "stream"
 
@@ -68,7 +75,7 @@ class StreamFilter(admin.SimpleListFilter):
 
 
 class SinceFilter(admin.SimpleListFilter):
-    title, parameter_name = "began in", "hours"
+    title, parameter_name = "started in", "hours"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("1", "the last hour"), ("24", "the last day"), ("168", "the last week")]
@@ -112,7 +119,7 @@ class SyncRunAdmin(DetailedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
         runs = super().get_queryset(request).select_related("requested_by")
-        # Of a confirmed question they may be many thousand.
+        # A confirmed review may have many thousands of ids.
         return runs.defer("requested_ids")
 
     # The list ------------------------------------------------------------------------------------
@@ -125,11 +132,11 @@ class SyncRunAdmin(DetailedAdmin):
     def outcome(self, run: SyncRun) -> tuple[str, str]:
         return run.status, run.get_status_display()
 
-    @display(description="asked at (UTC)")
+    @display(description="requested (UTC)")
     def asked(self, run: SyncRun) -> str:
         return to_the_second(run.queued_at)
 
-    @display(description="began (UTC)", ordering="started_at")
+    @display(description="started (UTC)", ordering="started_at")
     def began(self, run: SyncRun) -> str:
         return to_the_second(run.started_at)
 
@@ -137,7 +144,7 @@ class SyncRunAdmin(DetailedAdmin):
     def ended(self, run: SyncRun) -> str:
         return to_the_second(run.finished_at)
 
-    @display(description="lasted")
+    @display(description="duration")
     def lasted(self, run: SyncRun) -> str:
         return lasted(run, timezone.now())
 
@@ -145,7 +152,7 @@ class SyncRunAdmin(DetailedAdmin):
     def did(self, run: SyncRun) -> SafeString:
         return bar(run)
 
-    @display(description="asked by", ordering="trigger")
+    @display(description="started by", ordering="trigger")
     def asked_by(self, run: SyncRun) -> str:
         who = f" ({run.requested_by})" if run.requested_by else ""
         return f"{run.get_trigger_display()}{who}"
@@ -166,7 +173,7 @@ class SyncRunAdmin(DetailedAdmin):
 
     # One run -------------------------------------------------------------------------------------
 
-    @display(description="ids asked for")
+    @display(description="requested ids")
     def ids_asked_for(self, run: SyncRun) -> str:
         ids = run.requested_ids
         more = f" and {len(ids) - 20} more" if len(ids) > 20 else ""
@@ -180,7 +187,7 @@ class SyncRunAdmin(DetailedAdmin):
 
     @display(description="Odoo")
     def odoo(self, run: SyncRun) -> str:
-        return f"{run.odoo_calls} calls, {run.odoo_seconds:.1f} s of answers"
+        return f"{run.odoo_calls} calls, {run.odoo_seconds:.1f} s in total"
 
     def about(self, request: HttpRequest, run: SyncRun) -> dict[str, Any]:
         issues = _issues_of(run)[: _SHOWN_ISSUES + 1]
@@ -197,7 +204,7 @@ class SyncRunAdmin(DetailedAdmin):
             "subtitle": str(run),
         }
 
-    # What people do ------------------------------------------------------------------------------
+    # Actions ------------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
         return [
@@ -209,28 +216,28 @@ class SyncRunAdmin(DetailedAdmin):
 
     @needs(RUN_SYNC)
     def start(self, request: HttpRequest) -> HttpResponse:
-        """Queue a run, and go and watch it."""
+        """Queue a run, and open its page."""
         stream, kind = request.POST.get("stream", ""), request.POST.get("kind", "")
         if stream not in all_streams() or kind not in KINDS:
-            messages.error(request, "Choose a stream and what to do.")
+            messages.error(request, "Choose what to sync, and how.")
             return HttpResponseRedirect(self._address("changelist"))
         run = request_run(stream, kind, trigger=SyncRun.Trigger.ADMIN, requested_by=request.user)
-        self.log_addition(request, run, f"Asked for {stream}: {kind}.")
+        self.log_addition(request, run, f"Requested {stream}: {kind}.")
         return HttpResponseRedirect(self._address("change", run.pk))
 
     @needs(RUN_SYNC)
     def cancel(self, request: HttpRequest, run_id: int) -> HttpResponse:
         run = get_object_or_404(SyncRun, pk=run_id)
         if self._cancel(request, run):
-            messages.success(request, f"{run} stops after the page it is at.")
+            messages.success(request, "Stopping: the run will end after the current page.")
         else:
-            messages.info(request, f"{run} had ended, or was being stopped already.")
+            messages.info(request, f"{run} has already ended or is already stopping.")
         return HttpResponseRedirect(self._address("change", run_id))
 
     @admin.action(description="Cancel selected runs", permissions=["run"])
     def cancel_selected(self, request: HttpRequest, runs: QuerySet[SyncRun]) -> None:
         stopped = sum(self._cancel(request, run) for run in runs)
-        messages.success(request, f"{stopped} of {len(runs)} were waiting or running, and stop.")
+        messages.success(request, f"Stopping {stopped} of {len(runs)} runs; the others had ended.")
 
     def has_run_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(RUN_SYNC)
@@ -242,7 +249,7 @@ class SyncRunAdmin(DetailedAdmin):
         return stops
 
     def progress(self, request: HttpRequest, run_id: int) -> JsonResponse:
-        """What the page of a run that is under way asks every second."""
+        """The progress, which the page of a running run requests every second."""
         if not self.has_view_permission(request):
             return JsonResponse({}, status=403)
         run = get_object_or_404(SyncRun.objects.defer("requested_ids"), pk=run_id)
@@ -257,7 +264,7 @@ def to_the_second(moment: datetime | None) -> str:
 
 
 def lasted(run: SyncRun, now: datetime) -> str:
-    """``0.4 s``, ``12 s``, ``3 min 4 s``; so far, for a run that is under way."""
+    """``0.4 s``, ``12 s``, ``3 min 4 s``: the duration, or for a running run the duration so far."""
     if run.started_at is None:
         return "-"
     return duration(((run.finished_at or now) - run.started_at).total_seconds(), exact=True)
@@ -268,14 +275,14 @@ def progress_of(run: SyncRun, now: datetime) -> dict[str, Any]:
     if run.status == Status.QUEUED:
         doing = "waiting for a worker"
     elif run.cancel_requested_at and run.is_open:
-        doing = "stopping after the page at hand"
+        doing = "stopping after the current page"
     else:
         doing = run.get_phase_display() if run.is_open else run.get_status_display()
     return {
         "open": run.is_open,
         "doing": doing,
         "read": run.read_count,
-        # Before the inventory is there nobody knows how much there is to read.
+        # The number of records is unknown until the inventory is complete.
         "planned": run.planned_count if run.phase != SyncRun.Phase.INVENTORY else None,
         "lasted": lasted(run, now),
         "did": {name: getattr(run, f"{name}_count") for name in DID},
@@ -283,20 +290,20 @@ def progress_of(run: SyncRun, now: datetime) -> dict[str, Any]:
 
 
 def bar(run: SyncRun) -> SafeString:
-    """The counts of ``run`` as a small bar with its words."""
+    """The counts of ``run`` as a small bar with a text."""
     counts = {name: getattr(run, f"{name}_count") for name in DID}
     total = sum(counts.values())
     if not total:
         return format_html('<span class="ob-quiet">{}</span>', "nothing")
     words = ", ".join(
-        f"{count:,} {'issues' if name == 'issue' else name}"
+        f"{count:,} {'issues' if name == 'issue' and count != 1 else name}"
         for name, count in counts.items()
         if count
     )
     parts, x = [], 0.0
     for name, count in counts.items():
         if count:
-            # One row of a million can still be seen.
+            # Even one row in a million is visible.
             width = max(2.0, BAR_WIDTH * count / total)
             parts.append((name, f"{x:.1f}", f"{width:.1f}"))
             x += width
@@ -315,7 +322,7 @@ def bar(run: SyncRun) -> SafeString:
 
 
 def _issues_of(run: SyncRun) -> QuerySet[SyncIssue]:
-    """The issues that ``run`` met: those of its stream last met while it ran."""
+    """The issues that ``run`` found: those of its stream that were last seen during the run."""
     if not (run.issue_count and run.started_at):
         return SyncIssue.objects.none()
     met = SyncIssue.objects.filter(stream=run.stream, last_seen_at__gte=run.started_at)

@@ -1,4 +1,4 @@
-"""Schedules: which of our tasks runs when. Staff choose the when; the tasks are ours."""
+"""Schedules: when each of the bridge's tasks runs. Staff can change the time, not the task."""
 
 from datetime import time
 from typing import Any
@@ -34,7 +34,7 @@ from odoo_bridge.models import Schedule, SyncRun, SyncState
 from odoo_bridge.operations import schedules
 from odoo_bridge.operations.schedules import DAY, HOUR, LONGEST_SECONDS, MINUTE, SHORTEST_SECONDS
 
-# Beat's own forms take any task with any arguments, and share an interval between tasks.
+# Beat's own forms accept any task with any arguments, and share intervals between tasks.
 for _model in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
     admin.site.unregister(_model)
 
@@ -48,11 +48,11 @@ class ScheduleForm(forms.ModelForm):
         label="Running",
         required=False,
         widget=UnfoldBooleanSwitchWidget,
-        help_text="Off: paused until somebody switches it on again.",
+        help_text="When off, this schedule is paused.",
     )
     how = forms.ChoiceField(
         label="When",
-        choices=[(EVERY, "again and again"), (DAILY, "once a day")],
+        choices=[(EVERY, "Every ..."), (DAILY, "Daily at ...")],
         widget=UnfoldAdminSelectWidget,
     )
     every = forms.IntegerField(
@@ -79,9 +79,9 @@ class ScheduleForm(forms.ModelForm):
         entered = super().clean() or {}
         if entered.get("how") == DAILY:
             if entered.get("at") is None and "at" not in self.errors:
-                self.add_error("at", "Say at what time.")
+                self.add_error("at", "Enter a time.")
         elif entered.get("every") is None and "every" not in self.errors:
-            self.add_error("every", "Say how often.")
+            self.add_error("every", "Enter a number.")
         elif "every" in entered and "unit" in entered:
             seconds = entered["every"] * entered["unit"]
             if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
@@ -90,7 +90,7 @@ class ScheduleForm(forms.ModelForm):
 
     @property
     def when(self) -> int | time:
-        """Seconds between two runs, or the time of the day (UTC)."""
+        """Seconds between two runs, or the time of day (UTC)."""
         entered = self.cleaned_data
         if entered["how"] == DAILY:
             at: time = entered["at"]
@@ -99,7 +99,7 @@ class ScheduleForm(forms.ModelForm):
 
 
 _OUT_OF_RANGE = ValidationError(
-    f"From {interval(SHORTEST_SECONDS)} to {interval(LONGEST_SECONDS)}."
+    f"Enter an interval from {interval(SHORTEST_SECONDS)} to {interval(LONGEST_SECONDS)}."
 )
 
 
@@ -153,7 +153,7 @@ class ScheduleAdmin(BridgeAdmin):
 
     # What is shown -------------------------------------------------------------------------------
 
-    @display(description="what", ordering="name")
+    @display(description="task", ordering="name")
     def what(self, task: Schedule) -> str:
         return schedules.in_words(task)
 
@@ -170,7 +170,7 @@ class ScheduleAdmin(BridgeAdmin):
         now = timezone.now()
         due = schedules.next_run(task, now)
         if due is None:
-            return "never, it is paused"
+            return "paused"
         left = round((due - now).total_seconds())
         if left <= 0:
             return "now"
@@ -195,10 +195,10 @@ class ScheduleAdmin(BridgeAdmin):
         found = schedules.warnings(task, _seconds(task.latest))
         return format_html('<span class="ob-caution">{}</span>', " ".join(found)) if found else ""
 
-    # What people do ------------------------------------------------------------------------------
+    # Actions ------------------------------------------------------------------------------
 
     def save_model(self, request: HttpRequest, obj: Schedule, form: Any, change: bool) -> None:
-        """By columns, never the whole row: beat writes its last tick into it meanwhile."""
+        """Save single columns, never the whole row, because beat writes its last tick into it."""
         if "enabled" in form.changed_data:
             (schedules.resume if obj.enabled else schedules.pause)(obj)
         if set(form.changed_data) - {"enabled"}:
@@ -252,7 +252,7 @@ def _with_latest_runs(tasks: list[Schedule]) -> list[Schedule]:
 
 
 def _seconds(run: SyncRun | None) -> float | None:
-    """How long ``run`` took, if it went through."""
+    """How long ``run`` took, if it succeeded."""
     if run is None or run.status not in ENDED_WELL or not (run.started_at and run.finished_at):
         return None
     return (run.finished_at - run.started_at).total_seconds()

@@ -1,4 +1,4 @@
-"""The colour of each status, on every page the same."""
+"""The colour of each status, the same on every page."""
 
 from odoo_bridge.admin.base import BAD, GOOD, INFO, QUIET, WARNING
 from odoo_bridge.models import GoneReview, OdooWrite, SyncRun

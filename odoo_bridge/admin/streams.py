@@ -1,4 +1,4 @@
-"""Streams: where each one stands."""
+"""Streams: the status of each one."""
 
 from django.contrib import admin
 

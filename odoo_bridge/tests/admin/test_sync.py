@@ -144,7 +144,7 @@ def test_every_role_reads_every_page_of_the_sync(client, role, page):
 @pytest.mark.parametrize("role", [SUPPORT, OPERATORS])
 def test_those_who_may_not_act_are_shown_no_button(client, role):
     client.force_login(staff_of(role))
-    assert "They are gone" not in text(client.get(address("gonereview_change", a_review().pk)))
+    assert "as deleted" not in text(client.get(address("gonereview_change", a_review().pk)))
     run = SyncRunFactory(status=Status.RUNNING)
     shown = "Cancel this run" in text(client.get(address("syncrun_change", run.pk)))
     assert shown is (role == OPERATORS)
@@ -164,7 +164,7 @@ def test_starting_a_run_queues_it_and_shows_it(manager):
         "admin",
     )
     assert run.requested_by.username == "mia"
-    assert said("Asked for invoices: full.") == [("mia",)]
+    assert said("Requested invoices: full.") == [("mia",)]
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_the_rows_that_vanished_are_shown_by_name(manager):
     page = text(manager.get(address("gonereview_change", a_review().pk)))
     for n in (1, 2, 3):
         assert f"Contact {n}" in page
-    assert "mark these 3" in page
+    assert "Mark 3 as deleted" in page
 
 
 def test_confirming_queues_the_run_that_marks_them(manager):
@@ -297,7 +297,7 @@ def test_confirming_queues_the_run_that_marks_them(manager):
     run = SyncRun.objects.get()
     assert answer.url == address("syncrun_change", run.pk)
     assert (run.kind, run.confirm_gone, run.requested_ids) == ("records", True, [1, 2, 3])
-    assert said("Confirmed: they are gone.") == [("mia",)]
+    assert said("Confirmed: the rows are deleted.") == [("mia",)]
 
 
 def test_rejecting_is_logged_and_can_still_be_confirmed(manager):
@@ -305,16 +305,16 @@ def test_rejecting_is_logged_and_can_still_be_confirmed(manager):
     manager.post(address("gonereview_reject", review.pk))
     review.refresh_from_db()
     assert (review.status, review.answered_by.username) == ("rejected", "mia")
-    assert said("Rejected: they are not gone.") == [("mia",)]
+    assert said("Rejected: the rows still exist.") == [("mia",)]
     page = text(manager.get(address("gonereview_change", review.pk)))
-    assert "mark these 3" in page
-    assert "keep them" not in page
+    assert "Mark 3 as deleted" in page
+    assert "Keep all" not in page
 
 
 @pytest.mark.parametrize("status", ["replaced", "settled", "confirmed"])
 def test_a_question_that_is_over_takes_no_answer(manager, status):
     review = a_review(status=status)
-    assert "They are gone" not in text(manager.get(address("gonereview_change", review.pk)))
+    assert "as deleted" not in text(manager.get(address("gonereview_change", review.pk)))
     manager.post(address("gonereview_confirm", review.pk))
     assert not SyncRun.objects.exists()
     assert not LogEntry.objects.exists()
@@ -382,7 +382,7 @@ def test_retrying_one_or_many_queues_runs_of_those_records(manager):
     assert asked["contacts"] == sorted([first.odoo_id, second.odoo_id])
     assert asked["invoices"] == [other.odoo_id]
     assert SyncIssue.objects.count() == 3
-    assert len(said("Asked for another try.")) == 4
+    assert len(said("Requested a retry.")) == 4
 
 
 # Schedules -----------------------------------------------------------------------------------------
@@ -454,11 +454,11 @@ def test_a_schedule_can_run_once_a_day(manager, changes):
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        ({"every": "1"}, "From 5 seconds to 31 days"),
-        ({"every": "60", "unit": "86400"}, "From 5 seconds to 31 days"),
-        ({"every": ""}, "Say how often"),
-        ({"how": "daily", "at": ""}, "Say at what time"),
-        ({"every": "9" * 30}, "From 5 seconds to 31 days"),
+        ({"every": "1"}, "from 5 seconds to 31 days"),
+        ({"every": "60", "unit": "86400"}, "from 5 seconds to 31 days"),
+        ({"every": ""}, "Enter a number"),
+        ({"how": "daily", "at": ""}, "Enter a time"),
+        ({"every": "9" * 30}, "from 5 seconds to 31 days"),
     ],
 )
 def test_an_impossible_interval_is_refused_in_words(manager, changes, form, words):
@@ -470,7 +470,7 @@ def test_an_impossible_interval_is_refused_in_words(manager, changes, form, word
 def test_an_unwise_interval_is_taken_with_a_warning(manager, changes):
     enter(manager, changes, every="5")
     page = text(manager.get(address("schedule_changelist")))
-    assert "Every 5 seconds is very often" in page
+    assert "Every 5 seconds is very frequent" in page
 
 
 def test_pausing_and_resuming_are_logged(manager, changes):

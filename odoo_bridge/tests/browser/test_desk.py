@@ -62,7 +62,7 @@ def test_staff_read_the_overview_and_follow_a_figure(page: Any, two_days: None, 
     look(page, "overview")
     contacts = page.get_by_role("region", name="Contacts", exact=True)
     assert "Fresh" in contacts.inner_text()
-    assert "equal" in contacts.inner_text()
+    assert "in Odoo" in contacts.inner_text()
     page.locator("#ob-charts canvas").nth(3).wait_for()
     drawn = page.evaluate(
         """() => [...document.querySelectorAll("#ob-charts canvas")].map(canvas =>

@@ -72,8 +72,8 @@ def test_staff_start_a_run_and_watch_it_end(
     look(page, "runs")
     assert page.locator("#result_list .field-run").count() == len(all_streams())
     slowly(demo_odoo, settings)
-    page.get_by_label("Stream").select_option("contacts")
-    page.get_by_label("Do", exact=True).select_option("full")
+    page.get_by_label("What", exact=True).select_option("contacts")
+    page.get_by_label("How", exact=True).select_option("full")
     press(page, "Start")
     page.get_by_text("reading and storing").wait_for(timeout=PATIENCE)
     read = page.locator("[data-read]")
@@ -90,7 +90,7 @@ def test_staff_cancel_a_run(
 ) -> None:
     slowly(demo_odoo, settings)
     page.goto(f"{site}/admin/odoo_bridge/syncrun/")
-    page.get_by_label("Do", exact=True).select_option("full")
+    page.get_by_label("How", exact=True).select_option("full")
     press(page, "Start")
     page.wait_for_function("+document.querySelector('[data-read]').textContent > 0")
     press(page, "Cancel this run")
@@ -104,14 +104,14 @@ def test_staff_change_an_interval_and_beat_obeys_within_ten_seconds(
 ) -> None:
     page.goto(f"{site}/admin/odoo_bridge/schedule/")
     look(page, "schedules")
-    page.get_by_role("link", name="contacts: compare every row's stamp").click()
+    page.get_by_role("link", name="contacts: check every timestamp").click()
     look(page, "schedule")
     assert not page.locator("#id_at").is_visible()
     page.locator("#id_every").fill("5")
     page.locator("#id_unit").select_option("1")
     started = monotonic()
     press(page, "Save")
-    assert page.get_by_text("Every 5 seconds is very often").count() > 0
+    assert page.get_by_text("Every 5 seconds is very frequent").count() > 0
     scheduled = SyncRun.objects.filter(trigger="schedule", stream="contacts", kind="reconcile")
     while not scheduled.exists():
         assert monotonic() - started < 10
@@ -130,7 +130,7 @@ def test_staff_confirm_rows_that_are_gone(
     assert page.get_by_label("Rows").locator("tbody tr").count() == 30
     name = str(Contact.objects.get(pk=doomed[0]))
     assert page.get_by_label("Rows").get_by_role("link", name=name, exact=True).count() > 0
-    press(page, "They are gone: mark these 30")
+    press(page, "Mark 30 as deleted")
     outcome(page, "Succeeded").wait_for(timeout=PATIENCE)
     assert set(Contact.objects.exclude(gone_at=None).values_list("pk", flat=True)) == set(doomed)
 
