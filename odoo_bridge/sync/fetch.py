@@ -172,7 +172,7 @@ def read_page(
         lost = set(requested) - set(gateway.fields(model)) - {"id"}
         if lost:
             raise OdooUnavailable(
-                f"{model} lost the fields {', '.join(sorted(lost))} while it was read; "
+                f"{model} lost {', '.join(sorted(lost))} while it was read; "
                 "the next run does not request them"
             ) from exc
         found = _unreadable(gateway, model, ids, requested)

@@ -196,9 +196,9 @@ class Session:
 def opened(
     row: SyncRun, follow_ups: FollowUps, progress: Progress | None, deadline: float | None
 ) -> Iterator[Session]:
-    """Take the lease, connect to Odoo, and let the threads go at the end.
+    """Take the lease and connect to Odoo; end the session's threads after the block.
 
-    Not the lease: the run still has to write how it ended. See ``run.carry_out``. Raises LeaseHeld.
+    The lease outlives the block: ``run.carry_out`` first records how the run ended. Raises LeaseHeld.
     """
     lease = None if row.kind == Kind.RECORDS else Lease.take(row.stream, row)
     gateway = connect() if deadline is None else _connected_before(deadline)
