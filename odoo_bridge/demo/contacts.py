@@ -9,13 +9,14 @@ from odoo_bridge.demo.errors import user_error, validation_error
 
 if TYPE_CHECKING:
     from odoo_bridge.demo.records import Environment
+    from odoo_bridge.demo.views import View
 
 ADDRESS = ("street", "street2", "zip", "city", "state_id", "country_id")
 COMMERCIAL = ("vat", "company_registry")
 TYPES_WITHOUT_NAME = ("invoice", "delivery", "other")
 
 
-def label_field(env: Environment) -> str:
+def label_field(env: View) -> str:
     """The stored field that holds "Company, Person"."""
     return "complete_name" if env.major >= 17 else "display_name"
 

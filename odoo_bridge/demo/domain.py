@@ -16,7 +16,7 @@ from odoo_bridge.demo.errors import OdooError, type_error, value_error
 from odoo_bridge.demo.schema import Field
 
 if TYPE_CHECKING:
-    from odoo_bridge.demo.records import Environment
+    from odoo_bridge.demo.views import View
 
 Test = Callable[[Row], bool]
 
@@ -64,7 +64,7 @@ def wanted_ids(domain: Any) -> Collection[int] | None:
     return found
 
 
-def compile_domain(env: Environment, model: str, domain: Any) -> Test:
+def compile_domain(env: View, model: str, domain: Any) -> Test:
     """Return the test a row of ``model`` must pass. Raises Odoo's error for a wrong domain."""
     old = env.major < 19
     if not isinstance(domain, list | tuple):
@@ -116,7 +116,7 @@ def _either(first: Test, second: Test) -> Test:
     return lambda row: first(row) or second(row)
 
 
-def _leaf(env: Environment, model: str, item: Any) -> Test:
+def _leaf(env: View, model: str, item: Any) -> Test:
     old = env.major < 19
     if not isinstance(item, list | tuple) or len(item) != 3:
         if not old:
@@ -149,7 +149,7 @@ def _leaf(env: Environment, model: str, item: Any) -> Test:
     return _plain(env.getter(model, field.name), field, operator, value, empty_is_unset=not old)
 
 
-def _path(env: Environment, model: str, field: Field, rest: str, operator: str, value: Any) -> Test:
+def _path(env: View, model: str, field: Field, rest: str, operator: str, value: Any) -> Test:
     """A condition on the record a many2one points to; a row that points nowhere never matches."""
     if not field.relation:
         if env.major < 19:
@@ -174,7 +174,7 @@ def _path(env: Environment, model: str, field: Field, rest: str, operator: str, 
     return lambda row: any(matches(each) for each in get(row))
 
 
-def _child_of(env: Environment, model: str, field: Field, value: Any) -> Test:
+def _child_of(env: View, model: str, field: Field, value: Any) -> Test:
     top = field.relation or model
     family = set(value if isinstance(value, list | tuple) else [value])
     fresh = family
@@ -186,7 +186,7 @@ def _child_of(env: Environment, model: str, field: Field, value: Any) -> Test:
     return lambda row: row[name] in family and row[name] is not False
 
 
-def _relation(env: Environment, model: str, field: Field, operator: str, value: Any) -> Test:
+def _relation(env: View, model: str, field: Field, operator: str, value: Any) -> Test:
     get = env.getter(model, field.name)
     negative = operator in ("!=", "not in") or operator.startswith("not ")
     if operator in COMPARISONS:
@@ -210,7 +210,7 @@ def _relation(env: Environment, model: str, field: Field, operator: str, value: 
     return _negation(test) if negative else test
 
 
-def _named(env: Environment, model: str, operator: str, name: str) -> set[int]:
+def _named(env: View, model: str, operator: str, name: str) -> set[int]:
     """The records whose label fits: Odoo lets a condition name a record instead of its id."""
     # "=like" without wildcards is "=".
     fits = _like(operator.removeprefix("not ") if operator in LIKES else "=like", name)

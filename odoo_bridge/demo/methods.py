@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from odoo_bridge.demo import groups, imports, invoices
+from odoo_bridge.demo import groups, imports, posting
 from odoo_bridge.demo.database import Row
 from odoo_bridge.demo.errors import OdooError, access_error, http_error, type_error, value_error
 from odoo_bridge.demo.records import ADMIN, Environment
@@ -200,7 +200,7 @@ class Records:
         return answer
 
     def action_post(self) -> Any:
-        invoices.post(self.env, self.ids)
+        posting.post(self.env, self.ids)
         if self.env.major < 16:
             # A recordset, which these versions cannot put into JSON but as its text.
             shown = ", ".join(map(str, self.ids)) + ("," if len(self.ids) == 1 else "")
@@ -208,10 +208,10 @@ class Records:
         return False
 
     def button_draft(self) -> None:
-        invoices.to_draft(self.env, self.ids)
+        posting.to_draft(self.env, self.ids)
 
     def button_cancel(self) -> None:
-        invoices.cancel(self.env, self.ids)
+        posting.cancel(self.env, self.ids)
 
 
 class OldRecords(Records):

@@ -9,14 +9,15 @@ from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from odoo_bridge.demo import base, contacts, invoices, methods
+from odoo_bridge.demo import base, contacts, methods, posting
 from odoo_bridge.demo.database import Backup, Clock, Database, Row, Transaction
 from odoo_bridge.demo.domain import parse_moment
 from odoo_bridge.demo.errors import OdooError, access_error
 from odoo_bridge.demo.faults import Faults
-from odoo_bridge.demo.records import Environment, Rules
+from odoo_bridge.demo.records import Environment
 from odoo_bridge.demo.schema import models_of
 from odoo_bridge.demo.server import Server
+from odoo_bridge.demo.views import Rules
 
 
 @dataclass(frozen=True)
@@ -103,22 +104,22 @@ class Changes:
         with self._stamped(values):
             made = self.env.create("account.move", values, id)
             if post:
-                invoices.post(self.env, [made])
+                posting.post(self.env, [made])
         return made
 
     def post(self, ids: Iterable[int]) -> None:
         with self._lock:
-            invoices.post(self.env, ids)
+            posting.post(self.env, ids)
 
     def cancel(self, ids: Iterable[int]) -> None:
         with self._lock:
-            invoices.cancel(self.env, ids)
+            posting.cancel(self.env, ids)
 
     def pay(self, ids: Iterable[int], amount: float | None = None) -> None:
         """Pay each invoice, in its currency; without an amount, all that is due."""
         with self._lock:
             for each in ids:
-                invoices.pay(self.env, each, amount)
+                posting.pay(self.env, each, amount)
 
     def merge(self, sources: Iterable[int], into: int) -> None:
         """Merge contacts: what pointed to the sources points to ``into``, without a new stamp."""
