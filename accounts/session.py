@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 from accounts.hashers import LONGEST_PASSWORD
 from accounts.throttles import AuthThrottle
 from accounts.views import log_in
-from odoo_bridge.api.browse.page import TemplatePage
+from odoo_bridge.api.browse.frame import TemplatePage
 from odoo_bridge.api.strict import StrictQuery
 
 _BACKEND = "accounts.backends.EmailOrUsernameBackend"

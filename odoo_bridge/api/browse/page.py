@@ -10,20 +10,17 @@ from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from django.contrib.auth import get_user
 from django.db import DatabaseError
 from django.db.models import ForeignKey
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.middleware.csrf import get_token
+from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.urls import reverse
-from django.utils.cache import add_never_cache_headers, patch_vary_headers
-from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import SafeString
-from rest_framework.renderers import BaseRenderer, BrowsableAPIRenderer
+from rest_framework.renderers import BrowsableAPIRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from odoo_bridge.api.browse.frame import TemplatePage, not_to_be_kept, shell
 from odoo_bridge.api.browse.operations import Field, Operation, below, operations, template_of
 from odoo_bridge.api.browse.shown import shown
 from odoo_bridge.api.renderers import Json
@@ -36,37 +33,6 @@ _SIZES = (25, 100, 1000)
 USUAL_SIZE, MAX_SIZE = 100, 1000
 # What only a client that keeps the answer can use.
 _HIDDEN_HEADERS = {"content-type", "content-length"}
-
-
-class TemplatePage(BaseRenderer):
-    """A response as a page: a template, inside the frame that all pages have."""
-
-    media_type = "text/html"
-    format = "html"
-
-    def template_for(self, view: Any) -> str:
-        return str(view.template_name)
-
-    def context(self, request: Request, response: Response, view: Any, data: Any) -> dict[str, Any]:
-        """What the template is given beside the frame: what the view returned, or a failure."""
-        return dict(data or {})
-
-    def render(
-        self,
-        data: Any,
-        accepted_media_type: str | None = None,
-        renderer_context: Mapping[str, Any] | None = None,
-    ) -> str:
-        asked = renderer_context or {}
-        request, response, view = asked["request"], asked["response"], asked["view"]
-        not_to_be_kept(response)
-        frame = shell(request._request, person(request))
-        context = self.context(request, response, view, data)
-        page: str = loader.get_template(self.template_for(view)).render({**frame, **context})
-        if response.status_code == 204:
-            # Browsers show nothing for it, not even the page.
-            response.status_code = 200
-        return page
 
 
 class Page(TemplatePage, BrowsableAPIRenderer):
@@ -85,22 +51,6 @@ class Page(TemplatePage, BrowsableAPIRenderer):
         return _context(request, response, view, data)
 
 
-def not_to_be_kept(response: HttpResponseBase) -> None:
-    """A page shows who is logged in and what they may see: no cache may keep it, for anybody."""
-    add_never_cache_headers(response)
-    patch_vary_headers(response, ["Accept", "Authorization", "Cookie"])
-
-
-def shell(request: HttpRequest, user: Any = None) -> dict[str, Any]:
-    """What is around every page: who is logged in, and where else to go. Asks no database."""
-    return {
-        "person": user,
-        # Only pages with a form that needs it make the cookie.
-        "csrf_token": SimpleLazyObject(lambda: get_token(request)),
-        "here": request.get_full_path(),
-    }
-
-
 def failure(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
     """The page of an address without a view, or with one that broke. Asks no database."""
     answer = HttpResponse(status=status)
@@ -115,21 +65,6 @@ def failure(request: HttpRequest, status: int, code: str, message: str) -> HttpR
     )
     not_to_be_kept(answer)
     return answer
-
-
-def person(request: Request) -> Any:
-    """Who is logged in, also where the view does not ask; None for nobody."""
-    if not hasattr(request, "_user"):
-        # The database failed when the view asked it, and would again: nobody, for this page.
-        request._not_authenticated()  # type: ignore[attr-defined]
-        return None
-    user = request.user
-    if not user.is_authenticated:
-        try:
-            user = get_user(request._request)
-        except DatabaseError:
-            return None
-    return user if user.is_authenticated else None
 
 
 # The parts of a page ------------------------------------------------------------------------------
