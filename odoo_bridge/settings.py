@@ -8,10 +8,10 @@ reported in one message at the end of this file, which stops the start.
 from datetime import timedelta
 from pathlib import Path
 
-from csp.constants import NONCE, NONE, SELF
 from django.urls import reverse_lazy
 
 from odoo_bridge import __version__
+from odoo_bridge.runtime import csp
 from odoo_bridge.runtime.environment import Environment, next_database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -398,21 +398,7 @@ UNFOLD = {
     "SIDEBAR": {"navigation": "odoo_bridge.admin.navigation.sidebar"},
 }
 
-# Pages load only files from this server, and run only scripts and styles that are files of this server
-# or have the nonce of the response. The exceptions for the admin are in csp.py.
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF, NONCE],
-        "style-src": [SELF, NONCE],
-        "img-src": [SELF, "data:"],
-        "font-src": [SELF],
-        "connect-src": [SELF],
-        "form-action": [SELF],
-        "base-uri": [NONE],
-        "frame-ancestors": [NONE],
-    },
-}
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": csp.EVERYWHERE}
 
 # The charts that the overview draws below those of the nouns, in this order: functions decorated with
 # odoo_bridge.admin.charts.chart.
