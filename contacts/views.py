@@ -25,7 +25,7 @@ ContactViewSet = view_of(CONTACTS, ContactFilters)
 
 
 class OdooVersionSerializer(serializers.Serializer):
-    version = serializers.CharField(help_text="As Odoo spells it: 19.0, saas~18.4")
+    version = serializers.CharField(help_text="Odoo's version text: 19.0, saas~18.4")
     major = serializers.IntegerField()
 
 
@@ -60,7 +60,7 @@ class LiveContactsView(WriteView):
         return live_list(live.MODEL, live.FIELDS, live.searched(request.user), scope, query)
 
     @extend_schema(
-        summary="Make a contact in Odoo",
+        summary="Create a contact in Odoo",
         parameters=[KEY_PARAMETER],
         request=creating.NewContactSerializer,
         responses={201: row_serializer(CONTACTS), **WRITE_ERRORS},

@@ -212,7 +212,7 @@ class LiveInvoicesView(WriteView):
         return live_list(live.MODEL, live.FIELDS, live.searched(request.user), scope, query)
 
     @extend_schema(
-        summary="Make an invoice in Odoo",
+        summary="Create an invoice in Odoo",
         description="A draft, or with `post` a posted invoice. The totals are read back from Odoo and "
         "compared with quantities and prices (and with `amount_total`) before it is posted.",
         parameters=[KEY_PARAMETER],

@@ -1,1 +1,1 @@
-"""The REST API: what its routes share. The routes of a noun are with the noun."""
+"""The REST API: the common parts of all routes. A noun's own routes are in its folder."""

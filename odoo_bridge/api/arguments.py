@@ -1,4 +1,4 @@
-"""Values in requests to Odoo itself: ids, codes, companies; and what the user may name."""
+"""Validation of values in live requests: ids, codes, companies, and the user's scope."""
 
 import time
 from collections.abc import Collection
@@ -19,7 +19,7 @@ from odoo_bridge.odoo.errors import OdooUnavailable
 from odoo_bridge.sync import references
 from odoo_bridge.writing.requests import OPEN
 
-# A handful of words is enough to find something; each one more makes the query dearer.
+# A few words are enough to find a record, and each one makes the query slower.
 MAX_WORDS = 10
 
 
@@ -36,7 +36,9 @@ class Several(serializers.CharField):
             raise ValidationError(f"At most {MAX_WORDS} values.", "max_length")
         for word in words:
             if self.choices and word not in self.choices:
-                raise ValidationError(f"Must be of {', '.join(self.choices)}.", "invalid_choice")
+                raise ValidationError(
+                    f"Must be one of {', '.join(self.choices)}.", "invalid_choice"
+                )
         return words
 
 
@@ -53,7 +55,7 @@ class Codes(Several):
         ids = dict(known.order_by("-odoo_id").values_list("code", "odoo_id"))
         for code in codes:
             if code not in ids:
-                raise ValidationError(f"{code[:50]!r} is not known here.", "does_not_exist")
+                raise ValidationError(f"{code[:50]!r} is unknown.", "does_not_exist")
         return [ids[code] for code in codes]
 
 
@@ -63,17 +65,19 @@ def odoo_id(**options: Any) -> serializers.IntegerField:
 
 
 def company_for(user: Any, wanted: int | None) -> int | None:
-    """The company to write for: the one that is wanted, or the only one in the user's scope.
+    """The company to write for: the requested one, or the only one in the user's scope.
 
-    None leaves it to Odoo. Raises ValidationError for one that is unknown, not read by the bridge or
-    outside the scope, and for none where the scope has several.
+    None leaves the choice to Odoo. Raises ValidationError for a company that is unknown, not read by the
+    bridge or outside the scope, and if none is given although the scope has several.
     """
     scope = user.access.company_ids
     if wanted is None and len(scope) == 1:
         [wanted] = scope
     if wanted is None:
         if scope:
-            raise wrong("company_id", "You may write for several companies: name one.", "required")
+            raise wrong(
+                "company_id", "You may write for several companies: choose one.", "required"
+            )
         return None
     allowed = settings.ODOO_COMPANY_IDS
     outside = (scope and wanted not in scope) or (allowed and wanted not in allowed)
@@ -91,19 +95,19 @@ def read_now(stream: str, odoo_id: int, user: Any) -> None:
         return
     except TooOld as exc:
         raise OdooUnavailable(
-            f"{stream} {odoo_id} is not mirrored, and Odoo could not be asked for it just now."
+            f"{stream} {odoo_id} is not mirrored, and it could not be read from Odoo now."
         ) from exc
 
 
 def _known(kind: str, **values: Any) -> Reference | None:
     """The active reference with these values, read from Odoo now if it is not known here.
 
-    It may have been made or activated since the last reconcile. Raises the errors of the gateway.
+    It may have been created or activated since the last reconcile. Raises the errors of the gateway.
     """
     rows = Reference.objects.filter(kind=kind, active=True, gone_at=None, **values)
     found = rows.order_by("odoo_id").first()
     if found is None:
-        # Well before the read, whatever the clocks say: what was stored since is not taken for gone.
+        # Well before the read, in case clocks differ: rows stored since then are not marked gone.
         since = timezone.now() - timedelta(minutes=5)
         references.save(references.read(connect(), [kind]), since)
         found = rows.order_by("odoo_id").first()
@@ -138,11 +142,11 @@ def reference(kind: str, code: str) -> int:
     found = _known(kind, code=code)
     if found is None:
         raise ValidationError(
-            f"{code} is not known in Odoo, or not active there.", "does_not_exist"
+            f"{code} does not exist in Odoo or is not active there.", "does_not_exist"
         )
     return found.odoo_id
 
 
 def wrong(field: str, message: str, code: str = "invalid") -> ValidationError:
-    """What a serializer's ``validate`` raises when one of its fields does not fit the others."""
+    """The error that a serializer's ``validate`` raises about one of its fields."""
     return ValidationError({field: [ErrorDetail(message, code=code)]})

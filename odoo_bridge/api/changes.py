@@ -1,4 +1,4 @@
-"""The changes feed: what became new, different or gone in a stream since a client last asked.
+"""The changes feed: rows of a stream that are new, changed or gone since a client's last request.
 
 Rows come in the order of ``change_seq``, which is the order of the commits: every transaction that
 numbers rows holds the stream's state row until it commits. Once a number is seen, all numbers below
@@ -23,13 +23,13 @@ _NOT_CONTENT = {"write_date", "stored_at"}
 
 
 class FeedRestarted(APIException):
-    """The client's place is one of another feed: this mirror was restored or made anew."""
+    """The client's position belongs to another feed: this mirror was restored or recreated."""
 
     status_code = status.HTTP_410_GONE
     default_code = "feed_restarted"
     default_detail = (
-        "Your place is not one of this feed: the mirror was restored or made anew. "
-        "Drop what you have and start again with after=0."
+        "Your position is not in this feed, because the mirror was restored from a backup or recreated. "
+        "Delete your copy and start again with after=0."
     )
 
 
@@ -38,19 +38,19 @@ class ChangesQuerySerializer(StrictSerializer):
         min_value=0,
         max_value=2**63 - 1,
         default=0,
-        help_text="The next_after of the last answer; 0 to begin.",
+        help_text="`next_after` of the last response; 0 to begin.",
     )
     feed = serializers.CharField(
         default="",
         allow_blank=True,
         max_length=16,
-        help_text="The feed of the last answer, to be told if it is no longer the same.",
+        help_text="`feed` of the last response. If the feed was restarted since, the response is a 410.",
     )
     limit = serializers.IntegerField(
-        min_value=1, max_value=MAX_ROWS, default=MAX_ROWS, help_text="At most so many rows."
+        min_value=1, max_value=MAX_ROWS, default=MAX_ROWS, help_text="The maximum number of rows."
     )
     totals = serializers.BooleanField(
-        default=False, help_text="Ask for totals, where they do not come unasked."
+        default=False, help_text="Request `totals`. An account with a scope always gets them."
     )
 
 
@@ -60,21 +60,21 @@ class TotalsSerializer(serializers.Serializer):
 
 
 class ChangesSerializer(serializers.Serializer):
-    """A page of the feed; subclasses say what its rows are."""
+    """A page of the feed; subclasses define its rows."""
 
-    feed = serializers.CharField(help_text="What after counts in. Keep it beside next_after.")
-    next_after = serializers.IntegerField(help_text="Where to go on, now or later.")
-    more = serializers.BooleanField(help_text="Go on now: this page was not the last.")
+    feed = serializers.CharField(help_text="The feed to which `next_after` belongs. Store both.")
+    next_after = serializers.IntegerField(help_text="The position for the next request.")
+    more = serializers.BooleanField(help_text="Whether there are more changes to read now.")
     totals = TotalsSerializer(
         allow_null=True,
-        help_text="Of the rows you should have by now, gone ones left out. If yours differ, rows "
-        "came into your scope or left it: start again with after=0. Null before the last page, "
-        "while rows are being stored, and for accounts without a scope that did not ask.",
+        help_text="Count and sum of ids of the rows that you should have now, without gone rows. If "
+        "yours differ, rows entered or left your scope: start again with after=0. Null before the last "
+        "page, while rows are being stored, and for accounts without a scope that did not request it.",
     )
 
 
 def changes_schema(summary: str, answer: type[ChangesSerializer]) -> Any:
-    """What OpenAPI says of a feed."""
+    """The OpenAPI description of a feed."""
     return extend_schema(
         summary=summary,
         parameters=[ChangesQuerySerializer],

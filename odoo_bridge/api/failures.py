@@ -1,9 +1,9 @@
-"""The one shape of every failure of the API.
+"""The shape of every error of the API.
 
     {"error": {"code": "invalid", "message": "...", "fields": {"lines.0.price": [{"code", "message"}]}}}
 
-``code`` is for programs and does not change; ``message`` is for people. ``fields`` is there when the
-request itself is wrong: each name, dotted where bodies are nested, with what is wrong with it.
+``code`` is for programs and does not change; ``message`` is for people. If the request itself is wrong,
+``fields`` has the errors by name, with dots for nested bodies.
 """
 
 import logging
@@ -36,22 +36,22 @@ from odoo_bridge.writing.errors import WriteError
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 30
-LONG_QUERY = "A query took too long and was stopped. Ask for less, or try again later."
+LONG_QUERY = "A query took too long and was stopped. Request less data, or try again later."
 # Where DRF and Django keep what is wrong with a request as a whole.
 WHOLE = "non_field_errors"
 _WHOLE_NAMES = {WHOLE, "__all__"}
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """For ``EXCEPTION_HANDLER``. None, and so a 500, for what is our own mistake."""
+    """For ``EXCEPTION_HANDLER``. Returns None, and so a 500, for bugs."""
     if isinstance(exc, BridgeError):
         return _odoo_failure(exc)
     if isinstance(exc, OperationalError | InterfaceError):
         if was_canceled(exc):
             return _timed_out()
-        # What the driver says names hosts and users: that is for the log.
+        # The driver's message names hosts and users, so it goes only into the log.
         logger.error("The database failed: %s", exc)
-        down = _failure(503, "database_unavailable", "The database does not answer.")
+        down = _failure(503, "database_unavailable", "The database is not available.")
         down["Retry-After"] = "5"
         return down
     response = drf_exception_handler(exc, context)
@@ -144,7 +144,7 @@ def _answer(request: HttpRequest, status: int, code: str, message: str) -> HttpR
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    answer = _answer(request, 404, "not_found", "There is nothing at this address.")
+    answer = _answer(request, 404, "not_found", "There is nothing at this URL.")
     return answer or defaults.page_not_found(request, exception)
 
 
@@ -190,5 +190,5 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     if was_canceled(sys.exc_info()[1]):
         # By a statement of a middleware, whose exceptions come here alone.
         return query_timeout(request)
-    answer = _answer(request, 500, "server_error", "An error on our side; it is in the log.")
+    answer = _answer(request, 500, "server_error", "Internal error; the log has the details.")
     return answer or defaults.server_error(request)

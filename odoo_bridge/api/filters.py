@@ -1,5 +1,5 @@
-"""Query parameters of the lists. A parameter that is unknown or impossible is an error: ignored,
-it would answer with rows that were not asked for."""
+"""Query parameters of the lists. An unknown or impossible parameter is an error: if it were ignored, the
+response would contain rows that the client did not request."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
@@ -132,7 +132,7 @@ class OneOf(django_filters.BaseInFilter, django_filters.CharFilter):
             if word not in self.choices:
                 known = ", ".join(self.choices)
                 raise forms.ValidationError(
-                    f"{word[:50]!r} is none of {known}.", code="invalid_choice"
+                    f"{word[:50]!r} is not one of {known}.", code="invalid_choice"
                 )
         return words
 
@@ -149,7 +149,7 @@ class Codes(OneOf):
         for word in words:
             if not (len(word) == self._length and word.isascii() and word.isalpha()):
                 raise forms.ValidationError(
-                    f"{word[:50]!r} is no ISO code: {self._length} letters.", code="invalid"
+                    f"{word[:50]!r} is not an ISO code of {self._length} letters.", code="invalid"
                 )
         codes = [word.upper() for word in words]
         references = Reference.objects.filter(kind=self._kind)
@@ -157,7 +157,7 @@ class Codes(OneOf):
         unknown = sorted(set(codes) - set(known))
         # Before the first copy nothing is known.
         if unknown and references.exists():
-            raise forms.ValidationError(f"Odoo has no {unknown[0]}.", code="does_not_exist")
+            raise forms.ValidationError(f"Odoo does not have {unknown[0]}.", code="does_not_exist")
         return codes
 
 
@@ -198,8 +198,8 @@ class Ordering(django_filters.ChoiceFilter):
         super().__init__(
             choices=[(name, name) for name in choices],
             null_value=None,
-            help_text="Absent values come last, descending first. Without it rows come by id, and "
-            "those of a range (of stamps, dates or amounts) by what the range is of.",
+            help_text="Order by one field, `-` for descending. Missing values come last, in descending "
+            "order first. By default rows are ordered by id, or with a range filter by its field.",
         )
         _describe(self, type="string", enum=choices)
 
@@ -261,7 +261,7 @@ class _Mirrored(StrictFilters):
     also_known = frozenset({"fields", "expand"})
 
     include_gone = YesNo(
-        method="leave_as_it_is", help_text="Also rows that Odoo no longer shows (gone_at)."
+        method="leave_as_it_is", help_text="Include rows that are gone from Odoo (`gone_at`)."
     )
 
     def leave_as_it_is(self, rows: QuerySet, _name: str, _value: bool) -> QuerySet:
@@ -289,13 +289,13 @@ class MirrorFilters(_Mirrored):
 
     updated_since = Since(
         field_name="write_date",
-        help_text="Written in Odoo then or later, or Odoo does not say when.",
+        help_text="Rows that Odoo wrote at this time or later, or without a write date.",
     )
-    created_by = Me(help_text="Made in Odoo through this bridge, by the user who asks.")
+    created_by = Me(help_text="Only records that the requesting user created through this bridge.")
     search = django_filters.CharFilter(
         method="by_words",
-        help_text="Rows that have all of these words, or parts of words, in capitals or not. "
-        "One or two letters find only words that begin with them.",
+        help_text="Rows that contain all of these words or parts of words, ignoring case. One or two "
+        "letters match only the beginning of a word.",
     )
 
     @classmethod

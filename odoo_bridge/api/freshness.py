@@ -1,4 +1,4 @@
-"""How fresh an answer is: since when it is as it is, and how to make it fresher."""
+"""How fresh a response is: when it last changed, and how to read it from Odoo again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _REST = timedelta(minutes=1)
 
 
 class TooOld(APIException):
-    """The copy is older than the client takes, and Odoo could not be asked for a fresh one."""
+    """The copy is older than the client accepts, and could not be read from Odoo again."""
 
     status_code = 503
     default_code = "too_old"
@@ -32,7 +32,7 @@ class TooOld(APIException):
 
 
 class NotCopied(TooOld):
-    """Odoo was asked, and what it returned could not be copied."""
+    """The record was read from Odoo but could not be copied."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def read_again(
         issues = done.status == SyncRun.Status.SUCCEEDED_WITH_ISSUES
         old = "was never complete" if age is None else f"is {age.total_seconds():.0f} seconds old"
         raise (NotCopied if issues else TooOld)(
-            f"The copy {old}, and it could not be read from Odoo again just now."
+            f"The copy {old}, and the record could not be read from Odoo now."
         )
     return done.started_at
 

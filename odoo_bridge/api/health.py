@@ -1,4 +1,4 @@
-"""Health."""
+"""The health routes."""
 
 from typing import Any
 
@@ -28,7 +28,8 @@ class AliveSerializer(serializers.Serializer):
 class FreshnessSerializer(serializers.Serializer):
     fresh = serializers.BooleanField()
     age_seconds = serializers.IntegerField(
-        allow_null=True, help_text="Since the watermark; null before the first complete copy."
+        allow_null=True,
+        help_text="The age of the watermark in seconds; null before the first complete copy.",
     )
     reason = serializers.CharField(allow_blank=True, help_text="Why it is not fresh.")
 
@@ -36,41 +37,46 @@ class FreshnessSerializer(serializers.Serializer):
 class ReadySerializer(serializers.Serializer):
     status = serializers.ChoiceField(choices=["ready", "stale", "other_odoo", "no database"])
     one_process = serializers.BooleanField(
-        required=False, help_text="For trying out: SQLite, and everything in one process."
+        required=False,
+        help_text="Whether this is the one-process mode on SQLite, for trying the bridge out.",
     )
     streams = serializers.DictField(child=FreshnessSerializer(), required=False)
 
 
 class LiveView(StrictQuery, APIView):
-    """The process answers. Asks nothing of anybody, so a dead database does not restart us."""
+    """Responds if the process is alive. It checks nothing else, so that a dead database does not cause
+    restarts."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(summary="Whether the process is alive", responses=AliveSerializer)
+    @extend_schema(
+        summary="Whether the process is alive",
+        description="Checks nothing else: the database may be down.",
+        responses=AliveSerializer,
+    )
     def get(self, request: Request) -> Response:
         return Response({"status": "alive"})
 
 
 class ReadyView(StrictQuery, APIView):
-    """200 when the database answers and each stream is fresh; 503 with the reason otherwise.
-
-    ``other_odoo``: the last run found another Odoo than the one that is mirrored, and refused it.
-
-    Odoo is not asked: the mirror serves on while it is down, and says how old it is.
-    """
+    """Whether the database is available and every stream is fresh. It does not call Odoo, because the
+    mirror can be used while Odoo is down."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     @extend_schema(
         summary="Whether the mirror is fresh",
+        description="200 if the database is available and every stream is fresh, otherwise 503 with the "
+        "reason. `other_odoo`: the last run found a different Odoo from the mirrored one and refused "
+        "it. Odoo itself is not checked, because the mirror can be used while Odoo is down.",
         responses={
             200: ReadySerializer,
             503: OpenApiResponse(
                 ReadySerializer,
-                description="A stream is stale, the settings lead to another Odoo than the mirrored "
-                "one, or the database does not answer.",
+                description="A stream is stale, the settings point to a different Odoo from the "
+                "mirrored one, or the database is not available.",
                 examples=[OpenApiExample("no database", {"status": "no database"})],
             ),
         },

@@ -81,7 +81,7 @@ class Position:
         if type(odoo_id) is not int or type(back) is not bool or not 0 < odoo_id < 2**63:
             raise ValueError("Not a cursor of this list.")
         if position.order != str(order):
-            raise ValueError("A cursor of another order: begin again with an empty one.")
+            raise ValueError("This cursor is for another order: start again with an empty cursor.")
         return position
 
     def __str__(self) -> str:

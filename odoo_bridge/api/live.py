@@ -1,5 +1,5 @@
-"""Odoo itself over the API: rows read live, and wishes carried out. Models, methods, fields, orders
-and contexts are the apps' fixed ones; of a request only checked values get as far as Odoo."""
+"""Live reads from Odoo over the API. Models, methods, fields, orders and contexts are fixed; only
+validated values of a request reach Odoo."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,24 +26,30 @@ Domain = list[Any]
 
 
 class LiveQuerySerializer(StrictSerializer):
-    """What every live list can be asked for. ``domain`` makes Odoo's conditions of it."""
+    """The parameters of every live list. ``domain`` converts them to Odoo's conditions."""
 
     limit = serializers.IntegerField(
-        min_value=1, max_value=MAX_ROWS, default=MAX_ROWS, help_text="At most so many records."
+        min_value=1,
+        max_value=MAX_ROWS,
+        default=MAX_ROWS,
+        help_text="The maximum number of records.",
     )
     after = serializers.IntegerField(
         min_value=0,
         max_value=MAX_ID,
         default=0,
-        help_text="Only ids greater than this one: the last id of an answer gives the next.",
+        help_text="Only ids greater than this one; pass the last id of a response for the next records.",
     )
     search = serializers.CharField(
-        default="", allow_blank=True, max_length=200, help_text="All of these words."
+        default="",
+        allow_blank=True,
+        max_length=200,
+        help_text="Records that contain all of these words.",
     )
     updated_since = serializers.DateTimeField(
         required=False,
         default_timezone=UTC,
-        help_text="Written in Odoo then or later, or Odoo does not say when.",
+        help_text="Records that Odoo wrote at this time or later, or without a write date.",
     )
 
     # Parameter -> Odoo's field and operator.
@@ -75,9 +81,10 @@ class LiveQuerySerializer(StrictSerializer):
 
 
 class LiveAnswerSerializer(serializers.Serializer):
-    count = serializers.IntegerField(help_text="Records in this answer.")
+    count = serializers.IntegerField(help_text="The number of records in this response.")
     results = serializers.ListField(
-        child=serializers.DictField(), help_text="Odoo's own field names, ordered by id."
+        child=serializers.DictField(),
+        help_text="Records with Odoo's own field names, ordered by id.",
     )
 
 
@@ -88,9 +95,9 @@ def live_list(
     fixed: Domain,
     query: LiveQuerySerializer,
 ) -> Response:
-    """What Odoo has this moment, of what ``query`` asks for within ``fixed``.
+    """The records in Odoo now that match ``query`` and the conditions ``fixed``.
 
-    ``searched``: the fields that words are searched in, each with the conditions under which the
+    ``searched``: the fields in which words are searched, each with the conditions under which the
     user may read that field.
     """
     query.is_valid(raise_exception=True)
@@ -120,8 +127,8 @@ def read(
 ) -> list[dict[str, Any]]:
     """Return at most ``limit`` records with ids greater than ``after``, ordered by id.
 
-    A field this Odoo lacks is left out; an empty value is None, a moment aware UTC, an amount a
-    string. Raises the errors of the gateway.
+    A field that this Odoo lacks is omitted; an empty value is None, a moment is aware UTC, an
+    amount is a string. Raises the errors of the gateway.
     """
     odoo = connect()
 
@@ -148,34 +155,37 @@ def read(
         try:
             return ask()
         except OdooRejected:
-            # A field may have gone since this process asked for them: with a module, say.
+            # A field may have been removed since this process read the fields, for example with a
+            # module.
             odoo.forget_fields(model)
             return ask()
     except (KeyError, ValueError) as exc:
-        raise OdooUnavailable(f"{model}.read: Odoo's answer has an unknown shape ({exc})") from exc
+        raise OdooUnavailable(
+            f"{model}.read: Odoo's response has an unknown shape ({exc})"
+        ) from exc
 
 
 def any_of(conditions: Sequence[Condition | Domain]) -> Domain:
-    """Odoo's "or" stands in front of what it joins. A domain among ``conditions`` must be one made
-    by ``any_of`` or ``all_of``."""
+    """The conditions joined by "or", which Odoo writes as a prefix. A domain among ``conditions``
+    must come from ``any_of`` or ``all_of``."""
     flat = [[one] if isinstance(one, tuple) else one for one in conditions]
     return ["|"] * (len(flat) - 1) + [part for one in flat for part in one]
 
 
 def all_of(conditions: Sequence[Condition | str]) -> Domain:
-    """``conditions``, which Odoo joins by "and" only at its top level, as a single one."""
+    """``conditions`` as a single condition; Odoo implies "and" only at the top level."""
     operators = sum(isinstance(part, str) for part in conditions)
-    # Each operator makes one condition of two; what remains is joined here.
+    # Each operator joins two conditions; this joins the remaining ones.
     return ["&"] * (len(conditions) - 2 * operators - 1) + list(conditions)
 
 
 def escaped(text: str) -> str:
-    """``text`` itself, for the operators that take % and _ for wildcards."""
+    """``text`` with % and _ escaped, for operators that treat them as wildcards."""
     return re.sub(r"([\\%_])", r"\\\1", text)
 
 
 def _operand(operator: str, value: Any) -> Any:
-    """A checked value as Odoo's condition takes it."""
+    """A validated value in the form that Odoo's condition expects."""
     if operator == "in" and not isinstance(value, list):
         return [value]
     if isinstance(value, date):

@@ -1,4 +1,4 @@
-"""What the lists of all mirrored nouns share."""
+"""The base of the views of mirrored nouns."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -33,8 +33,8 @@ Page = list[Row]
 
 
 class MirrorViewSet(viewsets.GenericViewSet):
-    """Lists and rows of the mirror. ``X-Odoo-Synced-At``: all that was written in Odoo up to then,
-    on its clock, is in the answer; absent before the first complete copy."""
+    """The response contains everything written in Odoo up to the time in ``X-Odoo-Synced-At``, on Odoo's
+    clock. The header is absent before the first complete copy."""
 
     noun: Noun
     filterset_class: type[MirrorFilters] | None = None
@@ -64,7 +64,7 @@ class MirrorViewSet(viewsets.GenericViewSet):
         return self.get_paginated_response(self.finished(page))
 
     def retrieve(self, request: Request, odoo_id: int) -> Response:
-        """A row that is gone, or outside your scope, is answered with 404."""
+        """Returns 404 for a row that is gone (unless `include_gone` is set) or outside your scope."""
         if self.is_too_old:
             self.synced_at = self.refresh(odoo_id)
         filters = RowFilters(request.query_params, self.get_queryset(), request=request)
@@ -78,10 +78,11 @@ class MirrorViewSet(viewsets.GenericViewSet):
 
     @action(detail=False)
     def changes(self, request: Request) -> Response:
-        """What is new, different or gone since ``after``, oldest change first. Keep ``next_after``
-        and ``feed`` and ask with them again, at once while ``more`` is true: no change is missed. A
-        gone row has only its id, change_seq and gone_at. Rows carry their own content; for the
-        names behind ids ask the lists, for those change without the row."""
+        """Rows that are new, changed or gone since ``after``, oldest change first. Store
+        ``next_after`` and ``feed`` and send them with the next request, at once while ``more`` is
+        true: no change is missed. A gone row has only its id, ``change_seq`` and ``gone_at``. Rows
+        do not contain the names behind ids, because those can change without the row; read them
+        from the lists."""
         query = ChangesQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         asked, user = query.validated_data, cast(Any, request.user)
@@ -96,11 +97,11 @@ class MirrorViewSet(viewsets.GenericViewSet):
 
     @action(detail=False)
     def export(self, request: Request) -> HttpResponseBase:
-        """All rows that the filters leave, as one file, sent while it is read.
+        """All rows that match the filters, as one file that is sent while it is read.
 
-        In CSV an apostrophe stands before texts that a spreadsheet would take for formulas,
-        telephone numbers that begin with + included. Workbooks and NDJSON have every text as it
-        is. ``X-Changes-After``: from where the changes feed goes on.
+        In CSV an apostrophe precedes texts that a spreadsheet would treat as formulas, including
+        telephone numbers that begin with +. Workbooks and NDJSON contain unmodified texts.
+        ``X-Changes-After`` is the position from which to continue with the changes feed.
         """
         query = ExportQuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
@@ -214,7 +215,7 @@ class MirrorViewSet(viewsets.GenericViewSet):
         return max_age is not None and not self.marks.younger_than(max_age)
 
     def modified_of(self, odoo_id: int, stored_at: datetime) -> datetime:
-        """Since when the answer about a row, which was stored at ``stored_at``, is as it is."""
+        """When the response about a row, which was stored at ``stored_at``, last changed."""
         return max(stored_at, self.names.stored_at or stored_at)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -232,7 +233,7 @@ class MirrorViewSet(viewsets.GenericViewSet):
         return response
 
     def conditional(self, response: Response) -> HttpResponseBase:
-        # What a change of scope takes out of an answer leaves no date.
+        # Rows that leave a scope change no ``stored_at``, so a scoped response has no Last-Modified.
         user: Any = self.request.user
         dated = None if user.access.is_scoped else self.modified_at
         return conditional(self.request, response, self.marks, dated)
@@ -250,7 +251,7 @@ def _listed(request: Request, parameter: str, known: Collection[str]) -> set[str
     unknown = sorted(names - set(known))
     if unknown:
         choices = ", ".join(known) or "nothing"
-        raise ValidationError({parameter: [f"{unknown[0][:50]!r} is none of {choices}."]})
+        raise ValidationError({parameter: [f"{unknown[0][:50]!r} is not one of {choices}."]})
     return names
 
 
@@ -271,9 +272,9 @@ def fields_parameter(rows: Rows, expansions: Collection[str] = ()) -> OpenApiPar
 MAX_AGE = OpenApiParameter(
     "max_age",
     {"type": "integer", "minimum": 0, "maximum": MAX_SECONDS},
-    description="In seconds. What was last synced longer ago is read from Odoo first; where that "
-    "fails the answer is 503, never silently old.",
+    description="Maximum age in seconds. If the row was last synced longer ago, it is read from Odoo "
+    "first; if that fails, the response is a 503.",
 )
 INCLUDE_GONE = OpenApiParameter(
-    "include_gone", bool, description="Also if Odoo no longer shows it (gone_at)."
+    "include_gone", bool, description="Also return the row if it is gone from Odoo (`gone_at`)."
 )

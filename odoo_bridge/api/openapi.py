@@ -1,4 +1,4 @@
-"""What every operation of the schema has: how to log in, how it can fail, and an example."""
+"""Parts that every operation of the schema has: authentication, errors, and an example."""
 
 from copy import deepcopy
 from typing import Any
@@ -13,26 +13,26 @@ from odoo_bridge.api.strict import StrictSerializer
 
 
 class FailureDetailSerializer(serializers.Serializer):
-    code = serializers.CharField(help_text="For programs: required, unknown, invalid ...")
-    message = serializers.CharField(help_text="For people.")
+    code = serializers.CharField(help_text="A code for programs: required, unknown, invalid ...")
+    message = serializers.CharField(help_text="A message for people.")
 
 
 class FailureErrorSerializer(serializers.Serializer):
-    code = serializers.CharField(help_text="For programs; does not change.")
-    message = serializers.CharField(help_text="For people.")
+    code = serializers.CharField(help_text="A code for programs, which does not change.")
+    message = serializers.CharField(help_text="A message for people.")
     fields = serializers.DictField(  # type: ignore[assignment]  # the name is the API's
         child=FailureDetailSerializer(many=True),
         required=False,
-        help_text="With the code `invalid`: each wrong parameter or key, dotted where bodies are "
-        "nested. `non_field_errors` is the request as a whole.",
+        help_text="With the code `invalid`: the errors of each wrong parameter or key, with dots for "
+        "nested bodies. `non_field_errors` stands for the request as a whole.",
     )
     odoo_id = serializers.IntegerField(
-        required=False, help_text="Of the record that is in Odoo all the same."
+        required=False, help_text="The id of the record, if it exists in Odoo despite the error."
     )
 
 
 class FailureSerializer(serializers.Serializer):
-    """The shape of every failure."""
+    """The shape of every error."""
 
     error = FailureErrorSerializer()
 
@@ -40,25 +40,33 @@ class FailureSerializer(serializers.Serializer):
 # status -> (description, code, message)
 FAILURES = {
     400: (
-        "The request is not valid; `fields` names what is wrong.",
+        "The request is not valid; `fields` lists the errors.",
         "invalid",
         "The request is not valid.",
     ),
-    401: ("No token, or one that is not good any more.", "token_not_valid", "Log in again."),
+    401: ("The token is missing or no longer valid.", "token_not_valid", "Log in again."),
     403: ("The account may not do this.", "permission_denied", "Ask the staff of this bridge."),
-    404: ("Not there, or outside the user's scope.", "not_found", "Not found."),
-    406: ("Not in a form that `Accept` allows.", "not_acceptable", "Not in that form."),
-    409: ("The same write is being worked on.", "in_progress", "Try again in a moment."),
-    410: ("The feed begins anew.", "feed_restarted", "Start again with after=0."),
+    404: ("It does not exist, or is outside the user's scope.", "not_found", "Not found."),
+    406: ("No format that `Accept` allows is available.", "not_acceptable", "Not in that format."),
+    409: ("A request with this key is in progress.", "in_progress", "Try again in a moment."),
+    410: ("The feed was restarted.", "feed_restarted", "Start again with after=0."),
     415: ("The body is not JSON.", "unsupported_media_type", "Unsupported media type."),
-    422: ("Odoo said no, in its own words.", "odoo_rejected", "The due date is missing."),
-    429: ("Too often; `Retry-After` says how many seconds to wait.", "throttled", "Too often."),
-    502: ("Odoo refuses the bridge's login or rights.", "odoo_refused", "Staff must act."),
+    422: (
+        "Odoo rejected the request; the message is Odoo's own.",
+        "odoo_rejected",
+        "The due date is missing.",
+    ),
+    429: (
+        "Too many requests; wait the number of seconds given in `Retry-After`.",
+        "throttled",
+        "Too many requests.",
+    ),
+    502: ("Odoo refused the bridge's login or rights.", "odoo_refused", "Staff must act."),
     503: (
-        "The database, or Odoo where it is asked, does not answer; try again after `Retry-After` "
-        "seconds.",
+        "The database, or Odoo if the request needs it, is not available; try again after "
+        "`Retry-After` seconds.",
         "database_unavailable",
-        "The database does not answer.",
+        "The database is not available.",
     ),
 }
 
@@ -67,7 +75,7 @@ def _failure_example(status: int) -> dict[str, Any]:
     _description, code, message = FAILURES[status]
     error: dict[str, Any] = {"code": code, "message": message}
     if status == 400:
-        nothing = {"code": "unknown", "message": "There is nothing of this name here."}
+        nothing = {"code": "unknown", "message": "Unknown parameter."}
         error["fields"] = {"serch": [nothing]}
     return {"error": error}
 
@@ -86,12 +94,12 @@ class Schema(AutoSchema):
         example = example_of(operation["operationId"], noun, action, bool(self._is_list_view()))
         for parameter in operation.get("parameters", ()):
             if parameter.get("explode") is False:
-                # Nothing between the commas is refused, and so is nothing at all.
+                # An empty value between commas is refused, and so is an empty list.
                 parameter["schema"]["minItems"] = 1
         for media_type, value in example.get("request", {}).items():
             operation["requestBody"]["content"][media_type]["example"] = value
         for status, body in operation["responses"].items():
-            # A workbook could not be shown.
+            # A workbook cannot be shown as an example.
             if status < "300" and "response" in example:
                 kinds = [kind for kind in body["content"] if kind in _SHOWN]
                 body["content"][kinds[0]]["example"] = deepcopy(example["response"])
@@ -109,7 +117,7 @@ class Schema(AutoSchema):
         return dict(sorted(bodies.items()))
 
     def _failing(self) -> set[int]:
-        """The statuses of failures that the operation has by what it is."""
+        """The error statuses that follow from the kind of operation."""
         statuses = {400, 406, 503}
         allowing = (permissions.AllowAny, permissions.IsAuthenticated)
         auth = self.get_auth()
@@ -117,7 +125,7 @@ class Schema(AutoSchema):
             statuses.add(401)
             if any(type(one) not in allowing for one in self.view.get_permissions()):
                 statuses.add(403)
-        # A page beyond the last one is not there either.
+        # A page beyond the last one is a 404 too.
         paged: Any = self._is_list_view() and self._get_paginator()  # type: ignore[no-untyped-call]
         if "{" in self.path or paged:
             statuses.add(404)
@@ -136,7 +144,7 @@ class Schema(AutoSchema):
 
 
 class StrictSchema(OpenApiSerializerExtension):
-    """Says of a body what ``StrictSerializer`` holds it to."""
+    """Describes the rules that ``StrictSerializer`` enforces for a body."""
 
     target_class = StrictSerializer
     match_subclasses = True
@@ -151,18 +159,18 @@ class StrictSchema(OpenApiSerializerExtension):
             field = self.target.fields[name]
             text = isinstance(field, serializers.CharField) and not field.allow_blank
             if text and field.trim_whitespace and not {"pattern", "format"} & set(described):
-                # Blanks around it are cut off before it is looked at.
+                # Surrounding spaces are removed before validation.
                 described["pattern"] = r"\S"
             if isinstance(field, serializers.DecimalField):
                 spelled = {key: described.pop(key) for key in ("type", "format", "pattern")}
                 described["anyOf"] = [spelled, {"type": "number"}]
-        # A copy: the generator goes on to write into it.
+        # A copy, because the generator modifies it.
         rules = deepcopy(getattr(self.target, "rules", {}))
         return {**schema, "additionalProperties": False, **rules}
 
 
 class TokenScheme(OpenApiAuthenticationExtension):
-    """Swagger UI asks for name and password and fetches the token itself, or takes one."""
+    """Swagger UI fetches a token with name and password, or accepts a token."""
 
     target_class = "accounts.authentication.TokenAuthentication"
     priority = 1

@@ -32,7 +32,7 @@ class Pages(BasePagination):
         if "cursor" not in asked:
             return self._numbered(queryset, asked.get("page", "1"), size, view)
         if "page" in asked:
-            raise ValidationError({"cursor": ["Either a page or a cursor."]})
+            raise ValidationError({"cursor": ["Use either page or cursor."]})
         return self._from_row_to_row(queryset, asked["cursor"], size, view)
 
     def _numbered(self, rows: QuerySet, number: str, size: int, view: Any) -> list[Row]:
@@ -96,7 +96,7 @@ class Pages(BasePagination):
                 "count": {
                     "type": "integer",
                     "nullable": True,
-                    "description": "Rows in the whole list. Null in a page by cursor.",
+                    "description": "The number of rows in the whole list. Null in a page by cursor.",
                 },
                 "next": link,
                 "previous": link,
@@ -106,10 +106,10 @@ class Pages(BasePagination):
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         return [
-            _parameter("page", "The number of the page, from 1.", type="integer", minimum=1),
+            _parameter("page", "The page number, from 1.", type="integer", minimum=1),
             _parameter(
                 "per_page",
-                f"Rows in a page, {MAX_SIZE} at most.",
+                f"Rows per page, at most {MAX_SIZE}.",
                 type="integer",
                 minimum=1,
                 maximum=MAX_SIZE,
@@ -117,8 +117,9 @@ class Pages(BasePagination):
             ),
             _parameter(
                 "cursor",
-                "Empty to begin; then as `next` and `previous` say it. As fast at any depth, and "
-                "rows that come or go meanwhile shift nothing. Not together with `page`.",
+                "Pages by cursor: start with an empty value, then follow `next` and `previous`. Equally "
+                "fast at any depth, and rows that appear or vanish meanwhile shift nothing. Cannot be "
+                "combined with `page`.",
                 type="string",
             ),
         ]

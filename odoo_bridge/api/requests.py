@@ -1,5 +1,5 @@
-"""Requests that no page or route can mean, refused before any of them looks; and the time that the
-database may take for each of the others."""
+"""Refuses malformed requests before they reach a view, and limits the time of SQL statements for the
+others."""
 
 import codecs
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from odoo_bridge.runtime import postgres
 # A body of another encoding would be decoded by whatever codec of Python's has that name, and the
 # query with it: bz2, rot13 and the like are codecs too.
 ENCODINGS = {"utf-8", "ascii", "iso8859-1"}
-NUL = ("null_characters_not_allowed", "NUL is no character of a text.")
-REPEATED = ("repeated", "Given more than once. Several values are separated by commas.")
+NUL = ("null_characters_not_allowed", "Text must not contain a NUL character.")
+REPEATED = ("repeated", "Given more than once. Separate several values with commas.")
 
 
 class Sane:

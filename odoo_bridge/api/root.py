@@ -18,11 +18,11 @@ from odoo_bridge.api.strict import StrictQuery
 class RouteSerializer(serializers.Serializer):
     method = serializers.ChoiceField(choices=["GET", "POST", "PATCH"])
     path = serializers.CharField(
-        help_text="With the names of what it needs: /api/contacts/{odoo_id}."
+        help_text="The path, with the names of its parameters: /api/contacts/{odoo_id}."
     )
     summary = serializers.CharField()
     urls = serializers.ListField(
-        child=serializers.CharField(), help_text="Its addresses. Empty where an id is needed."
+        child=serializers.CharField(), help_text="Its URLs; empty if the path needs an id."
     )
 
 
@@ -33,18 +33,19 @@ class GroupSerializer(serializers.Serializer):
 
 class RootSerializer(serializers.Serializer):
     documentation = serializers.DictField(
-        child=serializers.CharField(), help_text="The addresses of the schema and its pages."
+        child=serializers.CharField(), help_text="The URLs of the schema and of the documentation."
     )
     groups = GroupSerializer(many=True)
 
 
 class RootView(StrictQuery, APIView):
-    """Every route that your account may use, in groups. Without a login: those open to all."""
+    """The routes that the account may use, in groups."""
 
     permission_classes = [AllowAny]
 
     @extend_schema(
         summary="The routes of the API",
+        description="The routes that your account may use, in groups; without a login, the public ones.",
         operation_id="root",
         tags=["root"],
         responses=RootSerializer,

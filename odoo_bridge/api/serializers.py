@@ -50,8 +50,8 @@ class _Maker(serializers.Field):
 def made_by() -> serializers.Field:
     return _Maker(
         read_only=True,
-        help_text="Who made the record through this bridge: the user who asks, or another one. Null "
-        "for all other records.",
+        help_text="Who created the record through this bridge: `me` is the requesting user, `other` any "
+        "other user. Null for all other records.",
     )
 
 

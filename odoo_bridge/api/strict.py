@@ -1,4 +1,4 @@
-"""Names that are not known are refused: ignored, a typing error would be a wrong answer."""
+"""Unknown names are refused: if they were ignored, a typing error would cause a wrong response."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
@@ -11,17 +11,17 @@ _LONGEST = 50
 
 
 def unknown(names: Iterable[Any]) -> dict[str, list[ErrorDetail]]:
-    """What to say of each of ``names``, which come from the request."""
+    """The errors about ``names``, which come from the request."""
     said = {}
     for name in sorted(map(str, names)):
-        # Half a character (a lone surrogate) could not be written into the answer.
+        # A lone surrogate could not be written into the response.
         shown = name[:_LONGEST].encode("utf-8", "replace").decode()
-        said[shown] = [ErrorDetail("There is nothing of this name here.", code="unknown")]
+        said[shown] = [ErrorDetail("Unknown parameter.", code="unknown")]
     return said
 
 
 class StrictSerializer(serializers.Serializer):
-    """Takes no keys but those of its fields that can be written."""
+    """Accepts only the keys of its writable fields."""
 
     def to_internal_value(self, data: Any) -> Any:
         said = self._refused(data) if isinstance(data, Mapping) else {}
@@ -44,10 +44,10 @@ class StrictSerializer(serializers.Serializer):
 
 
 class StrictBody(StrictSerializer):
-    """A body of JSON, whose values must have JSON's own types: DRF would take 5 for "5" and 1 for
-    true, and a mistake of the program would be an answer."""
+    """A JSON body whose values must have the right JSON types. DRF would accept 5 for "5" and 1 for
+    true, which would hide mistakes of a client."""
 
-    # What holds between fields, in the words of JSON Schema.
+    # Rules between fields, as JSON Schema.
     rules: ClassVar[Mapping[str, Any]] = {}
 
     def _refused(self, data: Mapping[Any, Any]) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class StrictBody(StrictSerializer):
 
 
 def _mistyped(field: Any, value: Any) -> Any:
-    """What is wrong with the type of ``value``, or nothing."""
+    """The error about the type of ``value``; empty if it is right."""
     if isinstance(field, serializers.ListField) and isinstance(value, list):
         items = {number: _mistyped(field.child, item) for number, item in enumerate(value)}
         return {number: wrong for number, wrong in items.items() if wrong}
@@ -81,12 +81,12 @@ def _mistyped(field: Any, value: Any) -> Any:
 
 
 class StrictQuery:
-    """A view that takes no query parameters but those it names."""
+    """A view that accepts only the query parameters that it names."""
 
     query_parameters: Collection[str] = ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # After logging in: whoever may not ask is told only that.
+        # After authentication: a client without permission learns nothing else.
         super().initial(request, *args, **kwargs)  # type: ignore[misc]
         said = unknown(set(request.query_params) - set(self.query_parameters))
         if said:

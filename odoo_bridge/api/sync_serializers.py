@@ -1,4 +1,4 @@
-"""Runs, issues and streams as the API spells them."""
+"""The API's runs, issues and stream statuses."""
 
 from typing import Any, ClassVar
 
@@ -11,10 +11,10 @@ from odoo_bridge.odoo.remedies import remedy
 
 MAX_IDS = 1000
 _KINDS = {
-    SyncRun.Kind.CHANGES: "what was written since the last run",
-    SyncRun.Kind.RECONCILE: "compare every row's stamp with Odoo",
+    SyncRun.Kind.CHANGES: "copy what changed since the last run",
+    SyncRun.Kind.RECONCILE: "compare the timestamp of every row with Odoo",
     SyncRun.Kind.FULL: "read every row again",
-    SyncRun.Kind.RECORDS: "the records `ids`",
+    SyncRun.Kind.RECORDS: "read the records in `ids`",
 }
 _COUNTS = (
     "inventoried_count",
@@ -30,26 +30,26 @@ _COUNTS = (
 
 
 class RunSerializer(serializers.ModelSerializer):
-    """One run. While it runs its counts grow. ``read`` is created, updated, unchanged and issues."""
+    """One run. Its counts increase while it runs. ``read`` = created + updated + unchanged + issues."""
 
     requested_by = serializers.CharField(
         source="requested_by.username",
         read_only=True,
         default=None,
         allow_null=True,
-        help_text="For operators.",
+        help_text="The user who requested the run. Only for operators.",
     )
     phase = serializers.ChoiceField(
         choices=SyncRun.Phase.choices,
         allow_blank=True,
         read_only=True,
-        help_text="Empty before it begins, then the last one it was in.",
+        help_text="The current or last phase; empty before the run starts.",
     )
     remedy = serializers.SerializerMethodField(help_text="What a person can do about the error.")
 
-    # Names of people and machines, and what Odoo said, are for those who run the bridge.
+    # Only operators may see names of people and machines, and Odoo's messages.
     for_operators = ("requested_by", "holder", "error", "note")
-    # What a run did tells of rows outside a scope: that they exist, how many, what changed.
+    # What a run did would reveal rows outside a scope: that they exist, how many, what changed.
     of_all_rows = (*_COUNTS, "odoo_calls", "odoo_seconds", "error", "note")
 
     class Meta:
@@ -78,10 +78,11 @@ class RunSerializer(serializers.ModelSerializer):
         ]
         read_only_fields = fields
         extra_kwargs = {
-            "holder": {"allow_null": True, "help_text": "Host and process. For operators."},
+            "holder": {"allow_null": True, "help_text": "Host and process. Only for operators."},
             "error": {
                 "allow_null": True,
-                "help_text": "Why it failed, was skipped, or waits. For operators without a scope.",
+                "help_text": "Why the run failed, was skipped, or waits. Only for operators without a "
+                "scope.",
             },
             **{
                 name: {"allow_null": True, "help_text": "Null for an account with a scope."}
@@ -89,8 +90,8 @@ class RunSerializer(serializers.ModelSerializer):
             },
             "note": {
                 "allow_null": True,
-                "help_text": "What it noticed about Odoo: moved, or restored from a backup. "
-                "For operators.",
+                "help_text": "A finding about Odoo: it moved, or was restored from a backup. "
+                "Only for operators.",
             },
         }
 
@@ -144,35 +145,40 @@ class StreamStatusSerializer(serializers.Serializer):
     stream = serializers.CharField()
     watermark = serializers.DateTimeField(
         allow_null=True,
-        help_text="All that was written in Odoo up to here, on its clock, is in the mirror. Null "
+        help_text="Everything written in Odoo up to this time, on Odoo's clock, is in the mirror. Null "
         "before the first complete copy.",
     )
     lag_seconds = serializers.IntegerField(
-        allow_null=True, help_text="How long ago the watermark is."
+        allow_null=True, help_text="The age of the watermark in seconds."
     )
     row_count = serializers.IntegerField(
         allow_null=True,
         help_text="Rows here when the watermark last moved. Null for an account with a scope.",
     )
     odoo_row_count = serializers.IntegerField(
-        allow_null=True, help_text="Records in Odoo then. Null for an account with a scope."
+        allow_null=True,
+        help_text="Records in Odoo when the watermark last moved. Null for an account with a scope.",
     )
     odoo_version = serializers.CharField(allow_blank=True)
     unavailable_fields = serializers.ListField(
         child=serializers.CharField(),
-        help_text="Fields that are empty: this Odoo lacks them, or they are not ours to read.",
+        help_text="Odoo fields that stay empty, because this Odoo lacks them or the bridge's user may "
+        "not read them.",
     )
     left_out_fields = serializers.DictField(
         child=serializers.CharField(),
-        help_text="ODOO_EXTRA_FIELDS that are not copied: field -> why.",
+        help_text="Fields in ODOO_EXTRA_FIELDS that are not copied, each with the reason.",
     )
     open_issues = serializers.IntegerField(
-        help_text="Records that could not be copied; for an account with a scope, those in it."
+        help_text="The number of records that could not be copied; for an account with a scope, only "
+        "those in the scope."
     )
-    current_run = RunSerializer(allow_null=True, help_text="The one at work.")
-    last_run = RunSerializer(allow_null=True, help_text="The last one that did something.")
+    current_run = RunSerializer(allow_null=True, help_text="The run that is in progress.")
+    last_run = RunSerializer(
+        allow_null=True, help_text="The last run of the whole stream that was not skipped."
+    )
     next_runs = NextRunsField(
-        help_text="By kind, when its schedule starts the next one; a paused schedule is left out."
+        help_text="When schedules start the next run of each kind; paused schedules are absent."
     )
 
 
@@ -186,7 +192,7 @@ class SilenceSerializer(serializers.Serializer):
 class SyncSerializer(serializers.Serializer):
     streams = StreamStatusSerializer(many=True)
     silences = SilenceSerializer(
-        many=True, help_text="Parts of the bridge that have not been heard of for minutes."
+        many=True, help_text="Parts of the bridge whose heartbeat is missing for minutes."
     )
 
 
@@ -200,7 +206,7 @@ class StartRunSerializer(StrictBody):
         required=False,
         min_length=1,
         max_length=MAX_IDS,
-        help_text="Odoo's ids, for the kind `records` alone; with a scope, of rows in it.",
+        help_text="Odoo's ids, only for the kind `records`; with a scope, ids of rows in it.",
     )
 
     rules: ClassVar = {
@@ -221,14 +227,15 @@ class StartRunSerializer(StrictBody):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if (attrs["kind"] == SyncRun.Kind.RECORDS) != ("ids" in attrs):
             raise serializers.ValidationError(
-                {"ids": "The kind records takes ids, and no other kind does."}, code="invalid"
+                {"ids": "Required for the kind records, and not allowed for other kinds."},
+                code="invalid",
             )
         visible = self.context["visible"]
         if visible is not None and "ids" in attrs:
             found = set(visible.filter(pk__in=attrs["ids"]).values_list("pk", flat=True))
             if found != set(attrs["ids"]):
-                # How a run about other records ends would tell whether they exist.
+                # The outcome of a run for other records would reveal whether they exist.
                 raise serializers.ValidationError(
-                    {"ids": "With a scope, only ids of rows in it."}, code="does_not_exist"
+                    {"ids": "Some ids are not in your scope."}, code="does_not_exist"
                 )
         return attrs

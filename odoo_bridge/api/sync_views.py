@@ -1,4 +1,4 @@
-"""The sync over the API: where each stream stands, runs, issues, and starting a run."""
+"""The sync over the API: stream status, runs, issues, and starting a run."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -38,7 +38,7 @@ PAGES = frozenset({"page", "per_page"})
 
 
 class SyncApi(APIView):
-    """Who may do what is for the accounts to say: ``SYNC_PERMISSIONS`` names their classes."""
+    """The base of the sync's views. ``SYNC_PERMISSIONS`` names the permission classes."""
 
     may = "runs"
 
@@ -58,7 +58,7 @@ class SyncApi(APIView):
         return {"operator": self.is_operator(), "scoped": self.is_scoped()}
 
     def visible_issues(self) -> QuerySet[SyncIssue]:
-        """All issues; for an account with a scope, those whose row is in it."""
+        """All issues; for an account with a scope, those of rows in the scope."""
         issues = SyncIssue.objects.order_by("-id")
         if not self.is_scoped():
             return issues
@@ -71,15 +71,19 @@ class SyncApi(APIView):
 
 
 class SyncView(StrictQuery, SyncApi):
-    """Where every stream stands. ``health/ready`` says the same in one word, without a login."""
+    """The status of every stream."""
 
     may = "state"
 
-    @extend_schema(summary="Where every stream stands", responses=SyncSerializer)
+    @extend_schema(
+        summary="The status of every stream",
+        description="`health/ready` gives a one-word summary without a login.",
+        responses=SyncSerializer,
+    )
     def get(self, request: Request) -> Response:
         statuses = all_statuses()
         if self.is_scoped():
-            # How much there is outside the scope is not for them.
+            # Do not reveal how many rows there are outside the scope.
             issues = self.visible_issues().filter(resolved_at=None)
             open_issues = Counter(issues.values_list("stream", flat=True))
             for stream in statuses:
@@ -91,10 +95,10 @@ class SyncView(StrictQuery, SyncApi):
 
 
 class Listed(generics.ListAPIView):
-    """A short list in pages, whose rows are spelled by the serializer."""
+    """A short list in pages, whose rows are formatted by the serializer."""
 
     pagination_class = NumberedPages
-    # The next tick adds a row: its number is asked for each time.
+    # Counted for each request, because every tick adds a row.
     content = ()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -115,7 +119,9 @@ class RunFilters(StrictFilters):
     kind = django_filters.ChoiceFilter(choices=SyncRun.Kind.choices)
     status = django_filters.ChoiceFilter(choices=SyncRun.Status.choices)
     trigger = django_filters.ChoiceFilter(choices=SyncRun.Trigger.choices)
-    queued_since = Moment(field_name="queued_at", lookup_expr="gte", help_text="Then or later.")
+    queued_since = Moment(
+        field_name="queued_at", lookup_expr="gte", help_text="Queued at this time or later."
+    )
 
 
 class OfRuns(SyncApi, generics.GenericAPIView):
@@ -127,22 +133,30 @@ class OfRuns(SyncApi, generics.GenericAPIView):
 
 
 class RunsView(OfRuns, Listed):
-    """Runs, the latest first. Those that ended a month ago are forgotten, but for the last of each
-    outcome. For an operator with a scope they come without counts and errors."""
+    """A list of runs."""
 
     filterset_class = RunFilters
 
-    @extend_schema(summary="Runs", operation_id="sync_runs_list")
+    @extend_schema(
+        summary="Runs",
+        description="The latest first. Runs are deleted a month after they ended, except the last one "
+        "of each outcome. For an operator with a scope, counts and errors are null.",
+        operation_id="sync_runs_list",
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
 
 class RunView(StrictQuery, OfRuns, generics.RetrieveAPIView):
-    """A run; ask again until ``finished_at`` is there."""
+    """One run."""
 
     lookup_url_kwarg = "run_id"
 
-    @extend_schema(summary="One run", operation_id="sync_runs_retrieve")
+    @extend_schema(
+        summary="One run",
+        description="To wait for the end of a run, poll until `finished_at` is set.",
+        operation_id="sync_runs_retrieve",
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -152,7 +166,7 @@ class IssueFilters(StrictFilters):
 
     stream = django_filters.ChoiceFilter(choices=STREAMS)
     include_resolved = YesNo(
-        method="with_resolved", help_text="Also records that got through meanwhile."
+        method="with_resolved", help_text="Include records that have been copied since."
     )
 
     def with_resolved(self, rows: QuerySet, _name: str, _value: bool) -> QuerySet:
@@ -165,8 +179,7 @@ class IssueFilters(StrictFilters):
 
 
 class IssuesView(SyncApi, Listed):
-    """Records that could not be copied, with the reason: by name, so that nothing is missing
-    silently. For an account with a scope, those whose row is in it."""
+    """Records that could not be copied."""
 
     serializer_class = IssueSerializer
     filterset_class = IssueFilters
@@ -175,7 +188,12 @@ class IssuesView(SyncApi, Listed):
     def get_queryset(self) -> QuerySet[SyncIssue]:
         return self.visible_issues()
 
-    @extend_schema(summary="Records that could not be copied", operation_id="sync_issues_list")
+    @extend_schema(
+        summary="Records that could not be copied",
+        description="Each with the reason. An account with a scope gets only those of rows in the "
+        "scope.",
+        operation_id="sync_issues_list",
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -189,10 +207,10 @@ class StartRunView(StrictQuery, SyncApi):
     @extend_schema(
         summary="Start a run",
         operation_id="sync_run_start",
-        description="The run is written down before this is answered, and a worker takes it in "
-        "moments; while the queue is down, within a minute of its return. Ask for it at the address "
-        "in `Location`. One that waits to begin already, of the same stream and kind, is answered "
-        "in place of another one; one that finds a run at work ends as `skipped`.",
+        description="The run is stored before the response; a worker picks it up within moments, or, if "
+        "the queue is down, within a minute after it is up again. Poll the URL in `Location`. If a run "
+        "of the same stream and kind is already queued, the response is that run instead of a new one. "
+        "A run that starts while another is syncing the stream ends as `skipped`.",
         parameters=[
             OpenApiParameter("stream", OpenApiTypes.STR, "path", enum=list(all_streams())),
             OpenApiParameter(
@@ -200,7 +218,7 @@ class StartRunView(StrictQuery, SyncApi):
                 {"type": "string", "format": "uri-reference"},
                 "header",
                 response=[202],
-                description="The run.",
+                description="The URL of the run.",
             ),
         ],
         request=StartRunSerializer,

@@ -1,5 +1,5 @@
-"""Limits on how often. Their counts are in the cache that all processes share; while Redis is down,
-in each process's memory, so that a limit then holds per process."""
+"""Rate limits. Their counts are in the cache that all processes share. While Redis is down they are in
+each process's memory, so a limit then applies per process."""
 
 import math
 from typing import Any, cast
@@ -12,7 +12,7 @@ from odoo_bridge.runtime.client_address import client_network
 
 
 class RateThrottle(SimpleRateThrottle):
-    """DRF's limit, for a cache that others may have written to."""
+    """DRF's rate limit, safe for a cache that others may have written to."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
         self.cache = cast(BaseCache, _Histories(type(self).cache, self.timer))
@@ -23,9 +23,9 @@ class RateThrottle(SimpleRateThrottle):
 
 
 class _Histories:
-    """A cache whose values are moments, newest first; whatever else it holds is not there.
+    """A cache whose values are moments, newest first. Anything else in it is ignored.
 
-    A moment that is still to come would shut somebody out until then.
+    A moment in the future would lock a client out until then.
     """
 
     def __init__(self, cache: Any, timer: Any) -> None:
@@ -51,24 +51,24 @@ class _Histories:
 
 
 class RequestThrottle(RateThrottle, UserRateThrottle):
-    """Everything that names no limit of its own: lists, feeds, sums. Far above what a client needs; it
-    keeps one that runs in a circle from taking the server from the others."""
+    """The limit of all routes without one of their own: lists, feeds, sums. It is far above what a
+    client needs, but stops a client in an endless loop from overloading the server."""
 
     scope = "requests"
 
     def get_cache_key(self, request: Request, view: Any) -> str | None:
-        # Without a user there is nothing to read but whether the bridge is well.
+        # Without a user only the health routes can be read.
         return super().get_cache_key(request, view) if request.user and request.user.pk else None
 
 
 class SyncThrottle(RateThrottle, UserRateThrottle):
-    """Starting runs. Without it a stream still runs once at a time."""
+    """Limits starting runs. Even without it a stream has only one run at a time."""
 
     scope = "sync"
 
 
 class RefreshThrottle(RateThrottle, UserRateThrottle):
-    """Rows that ``max_age`` has read from Odoo. Those that are young enough do not count."""
+    """Limits rows that ``max_age`` reads from Odoo. Rows that are fresh enough do not count."""
 
     scope = "refreshes"
 
@@ -77,6 +77,6 @@ class RefreshThrottle(RateThrottle, UserRateThrottle):
 
 
 class ExportThrottle(RateThrottle, UserRateThrottle):
-    """Files of whole tables. Each keeps one of the server's threads busy until it is sent."""
+    """Limits exports. Each one occupies one of the server's threads until it is sent."""
 
     scope = "exports"

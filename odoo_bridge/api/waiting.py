@@ -1,6 +1,6 @@
-"""Requests that wait on others: at most half of the web server's threads do at the same time.
+"""Limits the requests that wait for Odoo or for clients to half of the web server's threads.
 
-A frozen Odoo, or clients that do not read what they asked for, then leave threads for everybody else.
+So a frozen Odoo, or clients that do not read their responses, leave threads for all other requests.
 """
 
 import threading
@@ -20,7 +20,7 @@ _EXPORT_SECONDS = 120
 
 
 class Busy(APIException):
-    """As many requests as may wait are waiting. 503."""
+    """503: the maximum number of requests is already waiting."""
 
     status_code = 503
     default_code = "busy"
@@ -29,7 +29,7 @@ class Busy(APIException):
 
 
 class ExportRunning(Throttled):
-    """The account has an export under way. 429."""
+    """429: the account already has an export in progress."""
 
     default_code = "export_running"
     default_detail = "Another export of this account is being sent. Try again when it is complete."

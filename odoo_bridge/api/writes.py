@@ -35,16 +35,17 @@ KEY_PARAMETER = OpenApiParameter(
     "response was lost.",
 )
 WRITE_ERRORS = {
-    400: OpenApiResponse(description="The body or the key is not valid. Odoo was not asked."),
-    409: OpenApiResponse(description="A request with this key is being worked on (Retry-After)."),
+    400: OpenApiResponse(description="The body or the key is not valid. Nothing was sent to Odoo."),
+    409: OpenApiResponse(description="A request with this key is in progress (see Retry-After)."),
     422: OpenApiResponse(
-        description="Odoo said no, in its own words; or the record is in Odoo (odoo_id), but not as "
-        "asked; or the key was used for another request. Final: the same key gets it again."
+        description="Odoo rejected the request, with Odoo's own message; or the record is in Odoo "
+        "(`odoo_id`) but differs from the request; or the key was used for another request. This is "
+        "final: the same key gets the same response."
     ),
-    429: OpenApiResponse(description="Too many writes a minute (Retry-After)."),
-    502: OpenApiResponse(description="Odoo refuses the bridge's login or rights."),
+    429: OpenApiResponse(description="Too many writes in a minute (see Retry-After)."),
+    502: OpenApiResponse(description="Odoo refused the bridge's login or rights."),
     503: OpenApiResponse(
-        description="Odoo did not answer. After Retry-After, send the same request with the same key."
+        description="Odoo did not respond. After Retry-After, send the same request with the same key."
     ),
 }
 
@@ -53,13 +54,13 @@ class NoKey(APIException):
     status_code = 400
     default_code = "idempotency_key_required"
     default_detail = (
-        "A write needs the header Idempotency-Key: 8 to 128 letters, digits and _.:~+/=-, such as a "
-        "new UUID for each new wish, and the same one when it is sent again."
+        "A write needs the header Idempotency-Key: 8 to 128 letters, digits and _.:~+/=-, for example a "
+        "new UUID per request. To repeat a request, send the same key again."
     )
 
 
 class NothingSerializer(StrictBody):
-    """An empty body: the address says it all."""
+    """An empty body: the URL contains everything."""
 
 
 class WriteView(APIView):
@@ -72,10 +73,10 @@ class WriteView(APIView):
         body: Callable[[], Mapping[str, Any]],
         odoo_id: int | None = None,
     ) -> Response:
-        """Carry the request out, or give the answer it got before.
+        """Carry out the request, or return the response that it got before.
 
-        ``wish`` checks the body and returns what to do, with Odoo's ids; it is not asked again when
-        the key comes again. ``odoo_id``: of the record to change.
+        ``body`` validates the body and returns it with Odoo's ids; it is not called again when the key
+        is repeated. ``odoo_id`` is the id of the record to change.
         """
         said = unknown(request.query_params)
         if said:
@@ -87,7 +88,7 @@ class WriteView(APIView):
         write = find_request(request.user, key, digest)
         replayed = write is not None and write.state not in OPEN
         if write is not None and replayed:
-            # Asks Odoo nothing, and checks that the user may still see the answer.
+            # Calls Odoo no more, but checks that the user may still see the response.
             write = carry_out(write, request.user)
         else:
             with waiting.for_odoo():
@@ -104,6 +105,6 @@ class WriteView(APIView):
 
 
 def _digest(action: str, odoo_id: int | None, body: Any) -> str:
-    """The same for two requests that ask for the same, whatever the order of their keys."""
+    """A hash that is the same for equal requests, whatever the order of their keys."""
     text = json.dumps([action, odoo_id, body], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -649,7 +649,7 @@ def test_errors_are_pages_too(monkeypatch):
         ("/api/contacts?serch=acme", 400, "serch"),
         ("/api/contacts?page=9", 404, "There is no page"),
         ("/api/contacts/9", 404, "Not found"),
-        ("/api/nothing", 404, "There is nothing at this address"),
+        ("/api/nothing", 404, "There is nothing at this URL"),
         ("/api/auth/token", 405, "not allowed"),
         ("/api/contacts/changes?after=99", 410, "start again with after=0"),
     ]:
@@ -694,7 +694,7 @@ def test_without_a_database_there_is_a_page_that_says_so(monkeypatch):
         answer = client.get("/api/contacts")
         alive = client.get("/api/health/live")
     assert answer.status_code == 503
-    assert "The database does not answer" in text(answer)
+    assert "The database is not available" in text(answer)
     assert alive.status_code == 200
 
 

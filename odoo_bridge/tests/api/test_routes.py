@@ -51,7 +51,7 @@ def only(*roles, status=200):
 READERS = only("reader")
 # No Odoo listens where the tests point: getting as far as asking it is a 503.
 OPERATORS = only("operator", status=503)
-# Nobody sends a key for its wish here, which is the first thing that is looked at.
+# These requests have no Idempotency-Key, which is checked first.
 WRITERS = only("writer", status=400)
 ANY_USER = only(*ROLES[1:])
 EMPTY_BODY = dict.fromkeys(ROLES, 400)
@@ -592,7 +592,7 @@ def test_a_mistake_of_our_own_is_a_500_that_says_nothing_of_it(monkeypatch):
     assert (answer.status_code, answer["Content-Type"]) == (500, "application/json")
     assert answer.json()["error"] == {
         "code": "server_error",
-        "message": "An error on our side; it is in the log.",
+        "message": "Internal error; the log has the details.",
     }
 
 
