@@ -88,6 +88,10 @@ class Database:
         self.tables = {model: Table(names) for model, names in indexed.items()}
         self._last_ids = dict.fromkeys(indexed, 0)
 
+    def add_table(self, model: str) -> None:
+        self.tables[model] = Table(())
+        self._last_ids[model] = 0
+
     def next_id(self, model: str, wanted: int | None = None) -> int:
         """Draw an id. Like PostgreSQL's sequences, a rollback does not give it back."""
         with self.lock:

@@ -15,7 +15,7 @@ from odoo_bridge.demo.domain import parse_moment
 from odoo_bridge.demo.errors import OdooError, access_error
 from odoo_bridge.demo.faults import Faults
 from odoo_bridge.demo.records import Environment
-from odoo_bridge.demo.schema import models_of
+from odoo_bridge.demo.schema import Model, models_of
 from odoo_bridge.demo.server import Server
 from odoo_bridge.demo.views import Rules
 
@@ -188,6 +188,11 @@ class DemoOdoo:
             from odoo_bridge.demo.seed import fill
 
             fill(self, contacts, invoices, seed)
+
+    def add_model(self, model: Model) -> None:
+        """Add an empty table: of a model that the demo has no data of."""
+        self.models[model.name] = model
+        self._data.add_table(model.name)
 
     # Serving
 

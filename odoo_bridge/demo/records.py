@@ -80,6 +80,9 @@ class Environment(View):
             row["company_id"] = row["company_id"] or base.COMPANY
             if not row["partner_id"]:
                 row["partner_id"] = self.create("res.partner", {"name": row["name"]})
+        if model == "product.product" and not row["product_tmpl_id"]:
+            template = {"name": row["name"], "list_price": row["list_price"]}
+            row["product_tmpl_id"] = self.create("product.template", template)
         if model == "account.fiscal.position":
             row["company_id"] = row["company_id"] or base.COMPANY
 

@@ -34,6 +34,9 @@ class Field:
     indexed: bool = False
     # A record that such a many2one names cannot be deleted. The other fields are emptied then.
     restricts: bool = False
+    # The parent's field that Odoo shows as the record's own.
+    related: str = ""
+    depends: tuple[str, ...] = ()
     since: int = OLDEST
     until: int = NEWEST
 
@@ -56,8 +59,10 @@ class Field:
             "sortable": self.store,
             "groupable": self.store,
             "company_dependent": False,
-            "depends": [],
+            "depends": [*self.depends],
         }
+        if self.related:
+            answer |= {"related": self.related, "depends": [self.related]}
         if self.relation:
             answer["relation"] = self.relation
         if self.type == "one2many":
@@ -499,10 +504,29 @@ MODELS: dict[str, _Source] = {
         char("model", "Model Name", required=True),
         integer("res_id", "Record ID", indexed=True),
     )),
+    "product.template": _Source("Product", "name, id", (
+        char("name", "Name", required=True),
+        float_("list_price", "Sales Price"),
+        _active,
+    )),
     "product.product": _Source("Product Variant", "default_code, id", (
-        char("name", "Name", store=False, required=True),
+        many2one("product_tmpl_id", "Product Template", "product.template", required=True),
+        char("name", "Name", store=False, required=True, related="product_tmpl_id.name"),
         char("default_code", "Internal Reference"),
-        float_("list_price", "Sales Price", store=False),
+        float_("list_price", "Sales Price", store=False, related="product_tmpl_id.list_price"),
+        # From 17 on a change of the template moves the stamp of its variants.
+        datetime_(
+            "write_date", "Write Date", readonly=True,
+            depends=("product_tmpl_id.write_date",), since=17,
+        ),
+        _active,
+    )),
+    "res.partner.bank": _Source("Bank Accounts", "sequence, id", (
+        char("acc_number", "Account Number", required=True),
+        char("acc_holder_name", "Account Holder Name"),
+        many2one("partner_id", "Account Holder", "res.partner", required=True, indexed=True),
+        many2one("currency_id", "Currency", "res.currency"),
+        integer("sequence", "Sequence", default=10),
         _active,
     )),
 }  # fmt: skip
@@ -514,7 +538,7 @@ def models_of(major: int) -> dict[str, Model]:
     """Return the models of that version, each with ``id``, its fields and the log fields."""
     answer = {}
     for name, source in MODELS.items():
-        fields = [integer("id", "ID", readonly=True), *source.fields, *LOG_FIELDS]
+        fields = [integer("id", "ID", readonly=True), *LOG_FIELDS, *source.fields]
         own = {each.name: each for each in fields if each.since <= major <= each.until}
         own.setdefault(
             "display_name", char("display_name", "Display Name", readonly=True, store=False)

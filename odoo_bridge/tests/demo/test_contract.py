@@ -1036,7 +1036,12 @@ MIRRORED = {
     "account.payment.term": "name char; active boolean",
     "account.fiscal.position": "name char; active boolean",
     "account.account": "name char",
-    "product.product": "default_code char; active boolean",
+    "product.product": "default_code char; active boolean; product_tmpl_id many2one > product.template",
+    "product.template": "name char; list_price float; active boolean",
+    "res.partner.bank": """
+        acc_number char; acc_holder_name char; partner_id many2one > res.partner
+        currency_id many2one > res.currency; sequence integer; active boolean
+    """,
 }
 
 

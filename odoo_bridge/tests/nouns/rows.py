@@ -7,11 +7,12 @@ from typing import Any
 from django.db import models
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from odoo_bridge.demo import schema
 from odoo_bridge.mirror.noun import Noun, all_nouns
 from odoo_bridge.models.fields import ExactDecimalField, ExtraField, IdsField
 from odoo_bridge.models.mirrored import MirroredModel
 from odoo_bridge.odoo import values
-from odoo_bridge.sync.streams import Column
+from odoo_bridge.sync.streams import Column, Derived
 
 NOUNS = list(all_nouns().values())
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
@@ -21,6 +22,12 @@ NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 def row(noun: Noun, odoo_id: int, **given: Any) -> MirroredModel:
     """A row whose every column says something, and something else for each id."""
     named = {name: value(column, odoo_id) for name, column in noun.columns.items()}
+    # ISO codes have letters only, and few of them.
+    named |= {
+        name: chr(64 + odoo_id) * 3
+        for name, source in noun.stream.columns.items()
+        if isinstance(source, Derived)
+    }
     at = NOON + timedelta(days=odoo_id)
     always = {
         "odoo_id": odoo_id,
@@ -53,10 +60,7 @@ def value(column: models.Field, odoo_id: int) -> Any:
         return NOON + timedelta(days=odoo_id)
     if isinstance(column, models.DateField):
         return date(2026, 2, 1) + timedelta(days=odoo_id)
-    # Codes have letters only, and few of them.
-    return (
-        chr(64 + odoo_id) * 3 if column.attname.endswith("_code") else f"{column.attname}{odoo_id}"
-    )
+    return f"{column.attname}{odoo_id}"
 
 
 # Routes ----------------------------------------------------------------------------------------------
@@ -94,6 +98,37 @@ LISTED = [noun for noun in NOUNS if "list" in paths(noun)]
 
 
 # Records of the demo Odoo ----------------------------------------------------------------------------
+_TYPES: dict[Any, str] = {
+    values.text: "char",
+    values.boolean: "boolean",
+    values.integer: "integer",
+    values.decimal: "float",
+    values.day: "date",
+    values.moment: "datetime",
+    values.many2one: "many2one",
+    values.ids: "many2many",
+}
+
+
+def add_model(demo: Any, noun: Noun) -> None:
+    """Give the demo Odoo the model of ``noun`` if it has none, with the fields of the mapping."""
+    name = noun.stream.odoo_model
+    if name in demo.models:
+        return
+    fields = {
+        one.name: one for one in (schema.integer("id", "ID", readonly=True), *schema.LOG_FIELDS)
+    }
+    for column, source in noun.stream.columns.items():
+        if isinstance(source, Column) and source.sources[0] not in fields:
+            kind, field = _TYPES[source.convert], source.sources[0]
+            # Of which model an id is does not matter to a copy.
+            relation = noun.refers.get(column, "res.company") if kind.startswith("many2") else ""
+            default = True if field == "active" else None
+            fields[field] = schema.Field(kind, field, field, relation, default=default)
+    fields["display_name"] = schema.char("display_name", "Display Name", readonly=True, store=False)
+    demo.add_model(schema.Model(name, name, "id", fields))
+
+
 def make_record(demo: Any, noun: Noun) -> int:
     """Create a record of ``noun`` in the demo Odoo, as ``tests/records.py`` of its app says, or with
     what the model requires."""
@@ -111,9 +146,12 @@ def make_record(demo: Any, noun: Noun) -> int:
 def required(demo: Any, model: str) -> dict[str, Any]:
     """Values for the fields that a record of ``model`` must have, and a name."""
     found: dict[str, Any] = {}
-    for name, field in demo.models[model].fields.items():
+    fields = demo.models[model].fields
+    for name, field in fields.items():
         wanted = field.required or name == "name"
-        if not wanted or field.default is not None or not field.has_column:
+        # A record brings its parent along.
+        is_parent = any(one.related.startswith(f"{name}.") for one in fields.values())
+        if not wanted or field.default is not None or not field.has_column or is_parent:
             continue
         if field.type == "many2one":
             found[name] = min(demo.rows(field.relation))

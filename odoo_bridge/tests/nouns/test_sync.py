@@ -2,7 +2,7 @@
 
 import pytest
 
-from odoo_bridge.tests.nouns.rows import NOUNS, make_record, written_text
+from odoo_bridge.tests.nouns.rows import NOUNS, add_model, make_record, written_text
 from odoo_bridge.tests.runs import assert_equal_to_odoo, synced
 
 pytestmark = [
@@ -15,6 +15,7 @@ pytestmark = [
 @pytest.fixture
 def sync(noun, demo):
     """Run the stream of the noun, which must succeed."""
+    add_model(demo, noun)
 
     def run(kind="changes"):
         return synced(noun.stream.name, kind)
