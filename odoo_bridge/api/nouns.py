@@ -91,7 +91,7 @@ def mirrors(noun: Noun, **described: Any) -> Callable[[type[View]], type[View]]:
         # The filters leave out what is gone, unless include_gone asks for it.
         view.queryset = noun.model._default_manager.order_by("odoo_id")
         view.serializer_class = view.serializer_class or row_serializer(noun)
-        view.__doc__ = noun.about
+        view.__doc__ = noun.about or f"Mirrored {noun.plural}. Odoo stays the place to write them."
         return extend_schema_view(**{**usual, **described})(view)
 
     return of_noun

@@ -34,6 +34,11 @@ class Reads(Calls):
             self._fields[model] = answer
         return self._fields[model]
 
+    def describe(self, model: str) -> dict[str, dict[str, Any]]:
+        """Return all that Odoo says of the fields our user may read, by their names."""
+        answer: dict[str, dict[str, Any]] = self._ask(model, "fields_get", dict)
+        return answer
+
     def forget_fields(self, model: str) -> None:
         """Request the fields again next time: a module upgrade may have added or removed some."""
         self._fields.pop(model, None)

@@ -155,7 +155,15 @@ def test_a_sync_that_failed_says_what_to_do(demo, settings):
 
 @pytest.mark.parametrize(
     "name",
-    ["check_odoo", "demo_odoo", "restart_feeds", "start", "sync_odoo", "verify_mirror"],
+    [
+        "check_odoo",
+        "demo_odoo",
+        "restart_feeds",
+        "start",
+        "startnoun",
+        "sync_odoo",
+        "verify_mirror",
+    ],
 )
 def test_the_help_of_a_command_has_examples(name):
     command = load_command_class("odoo_bridge", name)

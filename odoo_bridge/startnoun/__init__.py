@@ -1,0 +1,1 @@
+"""Starting a noun: which fields of an Odoo model to copy, and the folder that copies them."""
