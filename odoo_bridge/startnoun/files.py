@@ -2,19 +2,13 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 
 from odoo_bridge.models import Reference
-from odoo_bridge.startnoun.fields import Choice, Chosen
+from odoo_bridge.startnoun.fields import Chosen
+from odoo_bridge.startnoun.mapping_test import mapping_test
+from odoo_bridge.startnoun.plan import CODES, SEARCHED, Plan
 
-_CALLED_BY = ("complete_name", "name", "acc_number", "reference", "ref", "default_code", "code")
-_SEARCHED = (
-    *("complete_name", "name", "default_code", "code", "ref", "reference", "acc_number", "barcode"),
-    *("email", "phone", "origin", "client_order_ref", "memo", "payment_reference"),
-)
-# Texts that are looked up whole, whatever their case.
-_CODES = ("default_code", "code", "ref", "reference", "acc_number", "barcode", "email", "vat")
 # Parameters that every list has: no filter may be called so.
 _TAKEN = (
     *("page", "per_page", "cursor", "fields", "expand", "format", "search", "ordering", "max_age"),
@@ -23,59 +17,6 @@ _TAKEN = (
 )
 _MAX_INDEX_NAME = 30
 _COLUMNS_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a folder is made of. ``name``: products; ``model``: Product; ``streams``: our models that
-    a column may point to -> their streams."""
-
-    name: str
-    model: str
-    odoo_model: str
-    choice: Choice
-    streams: dict[str, str]
-
-    @property
-    def constant(self) -> str:
-        return self.name.upper()
-
-    @property
-    def singular(self) -> str:
-        words = "".join(f" {one.lower()}" if one.isupper() else one for one in self.model)
-        return words.strip()
-
-    @property
-    def plural(self) -> str:
-        return self.name.replace("_", " ")
-
-    def of(self, *kinds: str) -> list[Chosen]:
-        return [one for one in self.choice.fields if one.kind in kinds]
-
-    @property
-    def columns(self) -> set[str]:
-        return {one.column for one in self.choice.fields}
-
-    @property
-    def called_by(self) -> str:
-        """The column that a row is called by; empty if it has no text."""
-        texts = [one.column for one in self.of("text") if not one.choices]
-        return next((name for name in (*_CALLED_BY, *texts) if name in texts), "")
-
-    @property
-    def searched(self) -> list[str]:
-        texts = {one.column for one in self.of("text") if not one.choices}
-        return [name for name in _SEARCHED if name in texts] or [self.called_by][: bool(texts)]
-
-    @property
-    def codes(self) -> list[str]:
-        texts = {one.column for one in self.of("text") if not one.choices}
-        return [name for name in _CODES if name in texts]
-
-    @property
-    def contact(self) -> Chosen | None:
-        """The column with the contact of a row."""
-        return next((one for one in self.of("noun") if one.target == "contacts.Contact"), None)
 
 
 def files(plan: Plan) -> dict[str, str]:
@@ -90,7 +31,7 @@ def files(plan: Plan) -> dict[str, str]:
         "admin.py": _admin(plan),
         "migrations/__init__.py": "",
         "tests/__init__.py": "",
-        "tests/test_mapping.py": _tests(plan),
+        "tests/test_mapping.py": mapping_test(plan),
     }
 
 
@@ -426,68 +367,7 @@ def _shown(plan: Plan) -> list[str]:
     found: list[str] = []
     for kind in kinds:
         for one in plan.of(kind):
-            is_long = kind == "text" and one.column not in (*_CODES, *_SEARCHED) and not one.choices
+            is_long = kind == "text" and one.column not in (*CODES, *SEARCHED) and not one.choices
             if one.column != plan.called_by and one.column != "currency_id" and not is_long:
                 found.append(one.column)
     return found[:_COLUMNS_SHOWN]
-
-
-# tests ---------------------------------------------------------------------------------------------
-# By kind: what Odoo sends, and what the column holds then.
-_SAMPLES = {
-    "text": ('"Words"', '"Words"'),
-    "boolean": ("True", "True"),
-    "integer": ("7", "7"),
-    "decimal": ("12.5", 'Decimal("12.5")'),
-    "money": ("12.5", 'Decimal("12.5")'),
-    "company money": ("12.5", 'Decimal("12.5")'),
-    "day": ('"2026-02-01"', "date(2026, 2, 1)"),
-    "moment": ('"2026-02-01 09:30:00"', "MOMENT"),
-    "id": ("5", "5"),
-    "reference": ("5", "5"),
-    "noun": ("5", "5"),
-    "ids": ("[4, 2]", "[2, 4]"),
-}
-_ABSENT = {
-    **{"text": '""', "boolean": "False", "integer": "0", "ids": "[]"},
-    **dict.fromkeys(("decimal", "money", "company money"), 'Decimal("0.0")'),
-}
-
-
-def _tests(plan: Plan) -> str:
-    fields: Sequence[Chosen] = plan.choice.fields
-    kinds = {one.kind for one in fields}
-    has_numbers = bool(kinds & {"decimal", "money", "company money"})
-    record = "".join(f'    "{one.source}": {_SAMPLES[one.kind][0]},\n' for one in fields)
-    row = "".join(f'    "{one.column}": {_SAMPLES[one.kind][1]},\n' for one in fields)
-    nothing = "".join(f'    "{one.source}": {_nothing(one.kind)},\n' for one in fields)
-    empty = "".join(f'    "{one.column}": {_ABSENT.get(one.kind, "None")},\n' for one in fields)
-    moments = (
-        '    "create_date": "2026-02-01 09:30:00",\n    "write_date": "2026-02-01 09:30:00",\n'
-    )
-    stored = '    "create_date": MOMENT,\n    "write_date": MOMENT,\n    "extra": {},\n'
-    dates = "UTC, date, datetime" if "day" in kinds else "UTC, datetime"
-    return (
-        f'"""What a ``{plan.odoo_model}`` becomes here. The rest is in the contract of all nouns."""\n\n'
-        f"from datetime import {dates}\n"
-        + ("from decimal import Decimal\n" if has_numbers else "")
-        + "\nimport pytest\n\n"
-        "from odoo_bridge.sync.references import References\n"
-        f"from {plan.name}.mapping import {plan.constant}\n\n"
-        "pytestmark = pytest.mark.django_db\n"
-        "MOMENT = datetime(2026, 2, 1, 9, 30, tzinfo=UTC)\n"
-        f'RECORD = {{\n    "id": 7,\n{record}{moments}}}\n'
-        f'ROW = {{\n    "odoo_id": 7,\n{row}{stored}}}\n'
-        "# What Odoo sends where there is no value.\n"
-        f'EMPTY_RECORD = {{\n    "id": 8,\n{nothing}{moments}}}\n'
-        f'EMPTY_ROW = {{\n    "odoo_id": 8,\n{empty}{stored}}}\n\n\n'
-        '@pytest.mark.parametrize(("record", "row"), [(RECORD, ROW), (EMPTY_RECORD, EMPTY_ROW)])\n'
-        "def test_a_record_becomes_a_row(record, row):\n"
-        f"    mapper = {plan.constant}.bind({{name: {{}} for name in record}}, References())\n"
-        "    assert dict(zip(mapper.columns, mapper.to_row(record), strict=True)) == row\n"
-    )
-
-
-def _nothing(kind: str) -> str:
-    absent = {"integer": "0", "ids": "[]"}
-    return absent.get(kind, "0.0" if kind in ("decimal", "money", "company money") else "False")

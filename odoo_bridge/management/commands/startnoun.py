@@ -15,7 +15,8 @@ from odoo_bridge.odoo.connect import connect
 from odoo_bridge.odoo.errors import BridgeError
 from odoo_bridge.odoo.gateway import Gateway
 from odoo_bridge.startnoun.fields import Choice, choose, inherits
-from odoo_bridge.startnoun.files import Plan, files
+from odoo_bridge.startnoun.files import files
+from odoo_bridge.startnoun.plan import Plan
 from odoo_bridge.sync.streams import all_streams
 
 # Django writes the migration: for that the new app must be installed, which its one line in the
