@@ -1,4 +1,4 @@
-"""Contacts as people read them."""
+"""The admin of contacts."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def children(request: HttpRequest, contact: Contact, names: Names) -> Panel | No
     everyone = f"{reverse('admin:contacts_contact_changelist')}?parent__exact={contact.pk}"
     return Panel(
         "People and addresses",
-        ("Name", "What", "E-mail", "Phone", "City"),
+        ("Name", "Role", "E-mail", "Phone", "City"),
         [
             Line(
                 (
@@ -127,7 +127,7 @@ class ContactAdmin(RecordAdmin):
                 ],
             ),
             Section(
-                "Trade",
+                "Business details",
                 [
                     ("VAT number", contact.vat),
                     ("Reference", contact.ref),
@@ -157,7 +157,7 @@ def _country(contact: Contact, names: Names) -> str:
 
 
 def _tags(contact: Contact, names: Names) -> SafeString | str:
-    # By name, as Odoo shows them.
+    # Ordered by name, as in Odoo.
     known = sorted(names.name(Reference.Kind.TAG, tag) or f"tag {tag}" for tag in contact.tag_ids)
     return in_a_row(badge(tag, QUIET) for tag in known)
 

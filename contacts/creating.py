@@ -1,4 +1,4 @@
-"""Contacts made in Odoo over the API."""
+"""Creating contacts in Odoo over the API."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ from odoo_bridge.writing.actions import Action
 from odoo_bridge.writing.imports import find_by_marker, import_of
 from odoo_bridge.writing.requests import copy_records, record_creator
 
-# What Odoo takes from the parent, and what it is called in a request.
+# The fields that Odoo copies from the parent, with their names in a request.
 ADDRESS = {
     "street": "street",
     "street2": "street2",
@@ -39,7 +39,7 @@ def check_contact(user: Any, field: str, contact_id: int, *, gone_too: bool = Fa
     rows = Contact.objects.all() if gone_too else Contact.objects.present()
     visible = rows.visible_to(user)
     if not gone_too and not rows.filter(pk=contact_id).exists():
-        # It may have been made since the last run.
+        # It may have been created since the last run.
         read_now("contacts", contact_id, user)
     if not visible.filter(pk=contact_id).exists():
         raise wrong(field, "There is no such contact.")
@@ -50,35 +50,36 @@ def check_parent(user: Any, parent_id: int | None, *, gone_too: bool = False) ->
     if parent_id is not None:
         check_contact(user, "parent_id", parent_id, gone_too=gone_too)
     elif user.access.contact_ids:
-        raise wrong("parent_id", "You may add contacts below those in your scope only: name one.")
+        raise wrong("parent_id", "You may add contacts only below those in your scope: choose one.")
 
 
 # Creating -----------------------------------------------------------------------------------------
 class NewContactSerializer(StrictBody):
-    """A contact to be made in Odoo."""
+    """A contact to create in Odoo."""
 
     name = serializers.CharField(max_length=200)
     email = serializers.EmailField(required=False, max_length=254)
     phone = serializers.CharField(required=False, max_length=64)
     is_company = serializers.BooleanField(default=False)
     parent_id = odoo_id(
-        help_text="The contact it belongs to, as mirrored here: the company of a person or address."
+        help_text="The id of the contact to which it belongs: the company of a person or address."
     )
     company_id = odoo_id(
-        help_text="Odoo's company that alone may see it. Without one all may; a writer scoped to one "
-        "company writes for that one, a writer scoped to several must say."
+        help_text="The Odoo company to which the contact is limited; without one, all companies share "
+        "it. The default for a writer scoped to one company is that company; a writer scoped to several "
+        "must choose one."
     )
     type = serializers.ChoiceField(
         ["contact", "invoice", "delivery", "other"],
         default="contact",
-        help_text="What kind of address it is.",
+        help_text="The type of address.",
     )
     vat = serializers.CharField(required=False, max_length=64)
     ref = serializers.CharField(required=False, max_length=200)
     lang = serializers.RegexField(
         r"^[a-z]{2,3}(_[A-Z]{2})?(@[a-z]+)?$",
         required=False,
-        help_text="Of a language installed in Odoo, as en_US.",
+        help_text="The code of a language installed in Odoo, for example en_US.",
     )
     street = serializers.CharField(required=False, max_length=200)
     street2 = serializers.CharField(required=False, max_length=200)
@@ -88,14 +89,14 @@ class NewContactSerializer(StrictBody):
         r"^[A-Z]{2}$",
         source="country_id",
         required=False,
-        help_text="ISO 3166-1, two capitals.",
+        help_text="ISO 3166-1 code: two capital letters.",
     )
 
     def validate_country_code(self, code: str) -> int:
         return reference(Reference.Kind.COUNTRY, code)
 
     def validate(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Put Odoo's ids beside the codes, and refuse what Odoo would drop without a word."""
+        """Replace codes by Odoo's ids, and refuse values that Odoo would silently ignore."""
         user = self.context["request"].user
         parent_id = body.get("parent_id")
         check_parent(user, parent_id)
@@ -103,11 +104,11 @@ class NewContactSerializer(StrictBody):
             for name in body.keys() & ADDRESS.keys():
                 raise wrong(
                     ADDRESS[name],
-                    "A contact below another has that one's address. For one of its own, make it an "
-                    "address: type invoice, delivery or other.",
+                    "A contact below another one shares that contact's address. To give it an address "
+                    "of its own, use the type invoice, delivery or other.",
                 )
         if parent_id is not None and "vat" in body and not body["is_company"]:
-            raise wrong("vat", "A contact below another has that one's VAT number.")
+            raise wrong("vat", "A contact below another one shares that contact's VAT number.")
         body["company_id"] = company_for(user, body.get("company_id"))
         return body
 
@@ -138,11 +139,11 @@ def _send(odoo: Gateway, write: OdooWrite) -> int:
 
 
 def _complete(_odoo: Gateway, _write: OdooWrite, _contact_id: int) -> None:
-    """A contact is complete when it is made."""
+    """A contact is complete once it is created."""
 
 
 def _mirror(write: OdooWrite, contact_id: int) -> None:
-    # Odoo may have changed the one above it: it takes the address of the first contact below it.
+    # Odoo may have changed the parent: a parent without an address gets that of its first contact.
     parent_id = write.body.get("parent_id")
     copy_records("contacts", [contact_id, parent_id] if parent_id else [contact_id], write)
     record_creator("contacts", Contact.objects.filter(pk=contact_id), write)

@@ -1,4 +1,4 @@
-"""What contacts can be filtered and ordered by."""
+"""Filters and orders of contacts."""
 
 from django.db.models import F, QuerySet
 
@@ -11,10 +11,10 @@ from odoo_bridge.models.indexes import HasId, start_of
 class ContactFilters(MirrorFilters):
     is_company = YesNo()
     active = YesNo(help_text="False: archived in Odoo.")
-    type = OneOf(help_text="contact, invoice, delivery, other ...; several: separated by commas.")
+    type = OneOf(help_text="contact, invoice, delivery, other ...; separate several with commas.")
     parent = OdooId(field_name="parent_id")
     commercial = OdooId(
-        field_name="commercial_contact_id", help_text="The company that invoices are owed by."
+        field_name="commercial_contact_id", help_text="The contact that owes the invoices."
     )
     country = Codes(
         field_name="country_code",
@@ -25,7 +25,7 @@ class ContactFilters(MirrorFilters):
     email = SameText()
     vat = SameText()
     ref = SameText()
-    company = OdooId(field_name="company_id", help_text="Odoo's company, not the employer.")
+    company = OdooId(field_name="company_id", help_text="The Odoo company, not the employer.")
     tag = OdooId(method="with_tag")
     ordering = Ordering({"name": start_of("name"), "write_date": F("write_date")})
 

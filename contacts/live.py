@@ -1,4 +1,4 @@
-"""Contacts straight from Odoo, and into it."""
+"""Live reads of contacts from Odoo."""
 
 from typing import Any
 
@@ -34,21 +34,21 @@ FIELDS = (
     "write_date",
 )
 _SEARCHED = ("complete_name", "name", "email", "phone", "vat", "ref", "city")
-# Those that were sold to or bought from: Odoo counts the invoices.
+# Customers and vendors: Odoo counts their invoices.
 PARTNERS: Domain = any_of([("customer_rank", ">", 0), ("supplier_rank", ">", 0)])
 
 
 class LiveContactsSerializer(LiveQuerySerializer):
     is_company = serializers.BooleanField(required=False)
     active = serializers.BooleanField(required=False, help_text="False: archived in Odoo.")
-    type = Several(help_text="contact, invoice, delivery, other ...; several: by commas.")
+    type = Several(help_text="contact, invoice, delivery, other ...; separate several with commas.")
     parent = odoo_id()  # type: ignore[assignment]  # DRF takes fields out of the class
-    commercial = odoo_id(help_text="The company that invoices are owed by.")
+    commercial = odoo_id(help_text="The contact that owes the invoices.")
     country = Codes(Reference.Kind.COUNTRY, help_text="ISO codes: BE,FR")
     email = serializers.CharField(required=False, max_length=254)
     vat = serializers.CharField(required=False, max_length=64)
     ref = serializers.CharField(required=False, max_length=200)
-    company = odoo_id(help_text="Odoo's company, not the employer.")
+    company = odoo_id(help_text="The Odoo company, not the employer.")
     tag = odoo_id()
 
     conditions = {
@@ -80,7 +80,7 @@ def in_scope(user: Any, via: str = "") -> Domain:
 
 
 def searched(user: Any) -> dict[str, Domain]:
-    """For ``live_list``. A complete name holds the names of contacts above, which a scope may hide."""
+    """For ``live_list``. A complete name contains the names of parents, which a scope may hide."""
     places: dict[str, Domain] = {place: [] for place in _SEARCHED}
     if user.access.is_scoped:
         del places["complete_name"]

@@ -44,7 +44,7 @@ class LiveVersionView(StrictQuery, APIView):
 
 @extend_schema(tags=["utils"])
 class LiveContactsView(WriteView):
-    """Contacts as Odoo has them this moment, archived ones and addresses included."""
+    """The contacts in Odoo now, including archived ones and addresses."""
 
     permission_classes = [ReadsOrWritesOdoo]
     throttle_classes = [LiveThrottle, WriteThrottle]
@@ -78,7 +78,7 @@ class LiveContactsView(WriteView):
 
 @extend_schema(tags=["utils"])
 class LivePartnersView(APIView):
-    """Customers and vendors as Odoo has them this moment: contacts with a posted invoice or bill."""
+    """The customers and vendors in Odoo now: contacts with a posted invoice or bill."""
 
     permission_classes = [IsOperator]
     throttle_classes = [LiveThrottle]

@@ -1,4 +1,4 @@
-"""Invoices as people read them, and those of a contact on the contact's page."""
+"""The admin of invoices, and the panel of a contact's invoices on the contact's page."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -37,7 +37,7 @@ from odoo_bridge.models import Reference
 from odoo_bridge.models.fields import EXACT, ExactSum
 from odoo_bridge.models.indexes import start_of
 
-# More lines than this nobody reads in a page; Odoo's own form pages them too.
+# Nobody reads more lines on one page; Odoo's own form splits them into pages too.
 _LINES_SHOWN, _INVOICES_SHOWN = 500, 10
 
 TYPES = {
@@ -56,7 +56,7 @@ PAYMENT_STATES = {
     "paid": ("Paid", GOOD),
     "reversed": ("Reversed", QUIET),
     "blocked": ("Blocked", BAD),
-    "invoicing_legacy": ("From before", QUIET),
+    "invoicing_legacy": ("Legacy", QUIET),
 }
 
 
@@ -70,7 +70,7 @@ def is_late(invoice: Invoice) -> bool:
 
 
 def states(invoice: Invoice) -> list[SafeString]:
-    """What the invoice is in: posted and paid are one thing to people, draft is another."""
+    """The badge with the state that matters most: overdue, the payment state if posted, or the state."""
     if is_late(invoice):
         return [badge("Overdue", BAD)]
     if invoice.state == "posted" and invoice.payment_state:
@@ -79,7 +79,7 @@ def states(invoice: Invoice) -> list[SafeString]:
 
 
 class Due(Choice):
-    """Among what is still to be paid, by when it is or was due: the ages of the ageing."""
+    """Filters open invoices by age, with the same ages as the ageing report."""
 
     title, parameter_name = "due", "due"
     choices_of = [("overdue", "Overdue"), *AGES_IN_WORDS.items()]
@@ -94,7 +94,7 @@ class Due(Choice):
 
 
 def lines_of(request: HttpRequest, invoice: Invoice, names: Names) -> Panel:
-    """What is on the invoice: products, headings and notes."""
+    """The lines of the invoice: products, headings and notes."""
     lines = list(invoice.lines.order_by("sequence", "odoo_id")[: _LINES_SHOWN + 1])
     names.learn(
         {
@@ -112,7 +112,7 @@ def lines_of(request: HttpRequest, invoice: Invoice, names: Names) -> Panel:
         note=(
             f"The first {_LINES_SHOWN} of {len(invoice.line_ids):,}"
             if more
-            else "No line is here (yet)."
+            else "No lines have been copied."
             if not lines
             else f"Amounts in {invoice.currency_code}"
         ),
@@ -207,7 +207,7 @@ class InvoiceAdmin(RecordAdmin):
     def total(self, invoice: Any) -> str:
         return _in_its_currency(invoice, invoice.names, "amount_total")
 
-    @admin.display(description="Open")
+    @admin.display(description="Amount due")
     def open(self, invoice: Any) -> str:
         return _in_its_currency(invoice, invoice.names, "amount_residual")
 
@@ -256,9 +256,15 @@ class InvoiceAdmin(RecordAdmin):
                     ("Without tax", _in_its_currency(invoice, names, "amount_untaxed")),
                     ("Tax", _in_its_currency(invoice, names, "amount_tax")),
                     ("Total", _in_its_currency(invoice, names, "amount_total")),
-                    ("Still to pay", _in_its_currency(invoice, names, "amount_residual")),
-                    ("Total in the books", _in_the_books(invoice, names, "amount_total_signed")),
-                    ("Open in the books", _in_the_books(invoice, names, "amount_residual_signed")),
+                    ("Amount due", _in_its_currency(invoice, names, "amount_residual")),
+                    (
+                        "Total (company currency)",
+                        _in_company_currency(invoice, names, "amount_total_signed"),
+                    ),
+                    (
+                        "Amount due (company currency)",
+                        _in_company_currency(invoice, names, "amount_residual_signed"),
+                    ),
                 ],
             ),
             Section(
@@ -280,8 +286,8 @@ def _in_its_currency(invoice: Invoice, names: Names, column: str) -> str:
     return amount(getattr(invoice, column), places, invoice.currency_code)
 
 
-def _in_the_books(invoice: Invoice, names: Names, column: str) -> str:
-    """In the company's currency, negative for what we owe; only where that says something new."""
+def _in_company_currency(invoice: Invoice, names: Names, column: str) -> str:
+    """The amount in the company's currency, negative for payables; empty if it is the same number."""
     value: Decimal | None = getattr(invoice, column)
     if value == getattr(invoice, column.removesuffix("_signed")):
         return ""
@@ -292,12 +298,12 @@ def _refunded(invoice: Invoice) -> SafeString | str:
     if invoice.reversed_entry_id is None:
         return ""
     original = Invoice.objects.filter(pk=invoice.reversed_entry_id).first()
-    return link_to(original) if original else f"{invoice.reversed_entry_id} in Odoo"
+    return link_to(original) if original else f"Odoo id {invoice.reversed_entry_id}"
 
 
 @panel_on(Contact)
 def invoices_of(request: HttpRequest, contact: Contact, names: Names) -> Panel | None:
-    """The latest invoices of the contact and of whoever it pays for, and what is open."""
+    """The latest invoices of the contact and of those it pays for, and the amounts due."""
     if not request.user.has_perm("invoices.view_invoice"):
         return None
     its = Invoice.objects.filter(Q(contact=contact.pk) | Q(commercial_contact=contact.pk))
@@ -314,7 +320,7 @@ def invoices_of(request: HttpRequest, contact: Contact, names: Names) -> Panel |
     names.learn({Reference.Kind.CURRENCY: {invoice.currency_id for invoice in latest}})
     return Panel(
         "Invoices",
-        ("Number", "Type", "Date", "Due", "Total", "Open", "State"),
+        ("Number", "Type", "Date", "Due", "Total", "Amount due", "State"),
         [
             Line(
                 (
@@ -341,16 +347,19 @@ def invoices_of(request: HttpRequest, contact: Contact, names: Names) -> Panel |
 
 
 def _balance(open_sums: Sequence[tuple[str, int, str, Decimal]], names: Names) -> str:
-    """``Open: 1,200.00 EUR from them, 80.00 USD to them``."""
+    """``Amount due from them: 1,200.00 EUR. Amount due to them: 80.00 USD.``"""
     names.learn({Reference.Kind.CURRENCY: {currency_id for _, currency_id, _, _ in open_sums}})
     sums: dict[tuple[str, str, int], Decimal] = {}
     for code, currency_id, move_type, value in open_sums:
-        # A refund takes from what its side owes.
+        # A refund reduces what its side owes.
         side = "from them" if move_type.startswith("out_") else "to them"
         signed = value.copy_negate() if move_type.endswith("_refund") else value
         key = (side, code, names.places(currency_id))
         sums[key] = EXACT.add(sums.get(key, Decimal()), signed)
-    words = [
-        f"{amount(value, places, code)} {side}" for (side, code, places), value in sums.items()
-    ]
-    return f"Open: {', '.join(words)}" if words else "Nothing is open."
+    words: dict[str, list[str]] = {}
+    for (side, code, places), value in sums.items():
+        words.setdefault(side, []).append(amount(value, places, code))
+    return (
+        " ".join(f"Amount due {side}: {', '.join(values)}." for side, values in words.items())
+        or "No amount is due."
+    )

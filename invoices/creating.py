@@ -1,4 +1,4 @@
-"""Invoices made in Odoo over the API, posted at once or left as drafts."""
+"""Creating invoices in Odoo over the API, as drafts or posted."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -33,16 +33,16 @@ from odoo_bridge.writing.imports import cell, find_by_marker, import_of
 from odoo_bridge.writing.requests import copy_records, record_creator
 
 MAX_LINES = 200
-# What an invoice shows of its contact.
+# The fields of an invoice whose text comes from its contact.
 LENT = ("contact_name",)
 
 
 # Creating -----------------------------------------------------------------------------------------
 class NewLineSerializer(StrictBody):
     name = serializers.CharField(
-        required=False, max_length=1000, help_text="The product's name unless given."
+        required=False, max_length=1000, help_text="The default is the product's name."
     )
-    product_id = odoo_id(help_text="Odoo's id of the product.")
+    product_id = odoo_id(help_text="The product's id in Odoo.")
     product_code = serializers.CharField(
         required=False,
         max_length=64,
@@ -53,33 +53,31 @@ class NewLineSerializer(StrictBody):
     tax_ids = serializers.ListField(
         child=odoo_id(required=True),
         max_length=20,
-        help_text="Odoo's ids of all taxes on the line; an empty list for none. Never guessed.",
+        help_text="The ids in Odoo of all taxes on the line; an empty list for no tax. Never guessed.",
     )
 
     def validate(self, line: dict[str, Any]) -> dict[str, Any]:
         if "product_id" in line and "product_code" in line:
-            raise wrong("product_code", "Name the product by its id or its code, not by both.")
+            raise wrong("product_code", "Give either product_id or product_code, not both.")
         if "name" not in line and "product_id" not in line and "product_code" not in line:
             raise wrong("name", "A line without a product needs a name.")
         return line
 
 
 class NewInvoiceSerializer(StrictBody):
-    """An invoice to be made in Odoo, as a draft or posted."""
+    """An invoice to create in Odoo, as a draft or posted."""
 
     move_type = serializers.ChoiceField(MOVE_TYPES)
-    contact_id = odoo_id(
-        required=True, help_text="The contact it is addressed to, as mirrored here."
-    )
+    contact_id = odoo_id(required=True, help_text="The id of the contact to which it is addressed.")
     company_id = odoo_id(
-        help_text="Odoo's company whose books it goes to: the bridge user's own unless given. A writer "
-        "scoped to one company writes for that one, a writer scoped to several must say."
+        help_text="The Odoo company of the invoice; the default is that of the bridge's user, or for a "
+        "writer scoped to one company that company. A writer scoped to several must choose one."
     )
     currency_code = serializers.RegexField(
         r"^[A-Z]{3}$",
         source="currency_id",
         required=False,
-        help_text="ISO 4217; the company's currency unless given.",
+        help_text="ISO 4217 code; the default is the company's currency.",
     )
     invoice_date = serializers.DateField(required=False)
     invoice_date_due = serializers.DateField(required=False)
@@ -89,22 +87,23 @@ class NewInvoiceSerializer(StrictBody):
     )
     amount_total = decimal_field(
         required=False,
-        help_text="The total with taxes you expect. If Odoo comes to another one, the invoice stays a "
-        "draft and the answer is 422 totals_differ.",
+        help_text="The expected total including taxes. If Odoo calculates another one, the invoice "
+        "stays a draft and the response is 422 `totals_differ`.",
     )
     post = serializers.BooleanField(
-        default=False, help_text="Post it too, once its totals are right."
+        default=False, help_text="Also post the invoice, if its totals are right."
     )
 
     def validate_currency_code(self, code: str) -> int:
         return reference(Reference.Kind.CURRENCY, code)
 
     def validate(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Look the rest up in the mirror. Raises ValidationError for what is not there."""
+        """Look the contact and the company up in the mirror. Raises ValidationError if one is
+        missing."""
         user = self.context["request"].user
         check_contact(user, "contact_id", body["contact_id"])
         if body["post"] and body["move_type"].startswith("in_") and "invoice_date" not in body:
-            raise wrong("invoice_date", "Odoo posts a vendor's document with its date only.")
+            raise wrong("invoice_date", "Odoo posts a vendor document only if it has a date.")
         body["company_id"] = company_for(user, body.get("company_id"))
         return body
 
@@ -130,7 +129,7 @@ def _resolve(
     taxes: Mapping[int, Record],
     use: str,
 ) -> dict[str, list[ErrorDetail]]:
-    """Put the product's id and name into ``line``; return what is wrong with it."""
+    """Put the product's id and name into ``line``; return the errors of the line."""
     said: dict[str, list[ErrorDetail]] = {}
     for field in ("product_id", "product_code"):
         if field not in line:
@@ -201,7 +200,7 @@ def _send(odoo: Gateway, write: OdooWrite) -> int:
     rows = []
     for number, line in enumerate(body["lines"]):
         cells = (
-            # With a name of its own a line is not added once more if the import comes again.
+            # With an external id of its own, a line is not added twice if the import is repeated.
             f"{write.marker}_{number}",
             line["name"],
             line.get("product_id"),
@@ -222,8 +221,8 @@ def _complete(odoo: Gateway, write: OdooWrite, invoice_id: int) -> None:
     difference = _difference(write.body, move, lines, unit)
     if difference:
         raise NotAsRequested(
-            f"Odoo made draft {invoice_id} of it with other amounts: {difference}. It was not posted; "
-            "correct it in Odoo, or delete it there and send another request.",
+            f"Odoo created draft {invoice_id} with other amounts: {difference}. It was not posted. "
+            "Correct it in Odoo, or delete it there and send another request.",
             "totals_differ",
         )
     if write.body["post"]:
@@ -231,7 +230,7 @@ def _complete(odoo: Gateway, write: OdooWrite, invoice_id: int) -> None:
             post_draft(odoo, invoice_id)
         except OdooRejected as exc:
             raise NotAsRequested(
-                f"Odoo made draft {invoice_id} of it, and refused to post that: {exc.reason}",
+                f"Odoo created draft {invoice_id}, but refused to post it: {exc.reason}",
                 "not_posted",
             ) from exc
 
@@ -241,7 +240,7 @@ def _read_back(odoo: Gateway, invoice_id: int) -> tuple[Record, list[Record]]:
     found = odoo.read(MODEL, [invoice_id], ["currency_id", "amount_total", "invoice_line_ids"])
     if not found:
         raise NotAsRequested(
-            f"{invoice_id} was made, and has been deleted in Odoo since.", "deleted"
+            f"Invoice {invoice_id} was created, but has been deleted in Odoo since.", "deleted"
         )
     [move] = found
     fields = ["quantity", "price_unit", "price_subtotal", "price_total"]
@@ -326,7 +325,7 @@ CREATE_INVOICE = Action(
 
 
 def post_draft(odoo: Gateway, invoice_id: int) -> None:
-    """Post it, unless it is posted: by an earlier call, maybe, whose answer was lost."""
+    """Post the invoice, unless it is posted already, perhaps by an earlier call that got no response."""
     if state_in_odoo(odoo, invoice_id) == "posted":
         return
     try:
@@ -336,11 +335,11 @@ def post_draft(odoo: Gateway, invoice_id: int) -> None:
             return
         raise
     if state_in_odoo(odoo, invoice_id) != "posted":
-        raise OdooRejected("", reason="it took the call and did not post")
+        raise OdooRejected("", reason="Odoo accepted the call but did not post the invoice")
 
 
 def state_in_odoo(odoo: Gateway, invoice_id: int) -> str:
     found = odoo.read(MODEL, [invoice_id], ["state"])
     if not found:
-        raise OdooMissing(f"Odoo has no invoice {invoice_id} any more.")
+        raise OdooMissing(f"Invoice {invoice_id} no longer exists in Odoo.")
     return str(found[0]["state"])

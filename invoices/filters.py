@@ -1,4 +1,4 @@
-"""What invoices can be filtered and ordered by."""
+"""Filters and orders of invoices."""
 
 from typing import ClassVar
 
@@ -33,12 +33,14 @@ class InvoiceFilters(MirrorFilters):
 
     ranges = RANGES
     move_type = OneOf(
-        choices=MOVE_TYPES, help_text="out_invoice, in_refund ...; several: separated by commas."
+        choices=MOVE_TYPES, help_text="out_invoice, in_refund ...; separate several with commas."
     )
-    state = OneOf(choices=STATES, help_text="draft, posted, cancel; several: separated by commas.")
-    payment_state = OneOf(help_text="not_paid, partial, paid ...; several: separated by commas.")
+    state = OneOf(choices=STATES, help_text="draft, posted, cancel; separate several with commas.")
+    payment_state = OneOf(help_text="not_paid, partial, paid ...; separate several with commas.")
     contact = OdooId(field_name="contact_id")
-    commercial = OdooId(field_name="commercial_contact_id", help_text="The company that owes it.")
+    commercial = OdooId(
+        field_name="commercial_contact_id", help_text="The contact that owes the invoice."
+    )
     company = OdooId(field_name="company_id")
     currency = Codes(
         field_name="currency_code",
@@ -53,7 +55,7 @@ class InvoiceFilters(MirrorFilters):
     due_to = Day(field_name="invoice_date_due", lookup_expr="lte", help_text="Included.")
     overdue = YesNo(
         method="due_before_today",
-        help_text="Posted, something is still to be paid, and was due before today (UTC).",
+        help_text="Only posted invoices with an amount due whose due date is before today (UTC).",
     )
     amount_from = Amount(
         field_name="amount_total", lookup_expr="gte", help_text="In the invoice's currency."

@@ -1,4 +1,4 @@
-"""Invoices straight from Odoo, and into it."""
+"""Live reads of invoices from Odoo."""
 
 from typing import Any
 
@@ -35,21 +35,23 @@ FIELDS = (
     "write_date",
 )
 _SEARCHED = ("name", "ref", "payment_reference", "invoice_origin")
-# Entries are no invoices, and not mirrored.
+# Journal entries are not invoices and are not mirrored.
 INVOICES: Domain = [("move_type", "!=", "entry")]
 
 
 def decimal_field(**options: Any) -> serializers.DecimalField:
-    # Odoo keeps floats; fifteen digits come out of one as they went in.
+    # Odoo stores floats, which keep fifteen digits exactly.
     return serializers.DecimalField(max_digits=15, decimal_places=6, **options)
 
 
 class LiveInvoicesSerializer(LiveQuerySerializer):
-    move_type = Several(MOVE_TYPES, help_text="out_invoice, in_refund ...; several: by commas.")
-    state = Several(STATES, help_text="draft, posted, cancel; several: by commas.")
-    payment_state = Several(help_text="not_paid, partial, paid ...; several: by commas.")
+    move_type = Several(
+        MOVE_TYPES, help_text="out_invoice, in_refund ...; separate several with commas."
+    )
+    state = Several(STATES, help_text="draft, posted, cancel; separate several with commas.")
+    payment_state = Several(help_text="not_paid, partial, paid ...; separate several with commas.")
     contact = odoo_id()
-    commercial = odoo_id(help_text="The company that owes it or is owed.")
+    commercial = odoo_id(help_text="The contact that owes the invoice or is owed.")
     company = odoo_id()
     currency = Codes(Reference.Kind.CURRENCY, help_text="ISO codes: EUR,USD")
     journal = odoo_id()
@@ -59,7 +61,7 @@ class LiveInvoicesSerializer(LiveQuerySerializer):
     due_to = serializers.DateField(required=False, help_text="Included.")
     overdue = serializers.BooleanField(
         required=False,
-        help_text="Posted, something is still to be paid, and was due before today (UTC).",
+        help_text="Only posted invoices with an amount due whose due date is before today (UTC).",
     )
     amount_from = decimal_field(required=False, help_text="In the invoice's currency.")
     amount_to = decimal_field(required=False, help_text="Included.")
@@ -98,7 +100,7 @@ class LiveInvoicesSerializer(LiveQuerySerializer):
                     ("invoice_date_due", "<", today),
                 ]
             case False:
-                # Said in full: what has no date is not overdue either.
+                # Both conditions are needed: an invoice without a due date is not overdue either.
                 found += any_of([
                     ("state", "!=", "posted"),
                     ("amount_residual", "=", 0),

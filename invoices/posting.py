@@ -1,4 +1,4 @@
-"""Drafts posted in Odoo over the API."""
+"""Posting drafts in Odoo over the API."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def _find_posted(odoo: Gateway, write: OdooWrite) -> int | None:
 def _complete_post(odoo: Gateway, _write: OdooWrite, invoice_id: int) -> None:
     if state_in_odoo(odoo, invoice_id) != "posted":
         raise NotAsRequested(
-            "Odoo took the call and did not post it: it may be waiting for an answer there.",
+            "Odoo accepted the call but did not post the invoice; it may need an answer in Odoo.",
             "not_posted",
         )
 

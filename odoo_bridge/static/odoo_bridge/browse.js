@@ -121,7 +121,7 @@ async function send(form) {
     });
     text = await answer.text();
   } catch {
-    show(result, "No answer. The same key may be sent again.", false, sent);
+    show(result, "No response. You can send the request again with the same key.", false, sent);
     return;
   }
   show(result, `${answer.status} ${answer.statusText}`, answer.ok, sent, answer);
