@@ -87,7 +87,7 @@ def link_to_related(row: Model, name: str) -> str | SafeString:
     except ObjectDoesNotExist:
         related = None
     # None as well where it was fetched with the others.
-    return link_to(related) if related else f"{odoo_id} in Odoo, which is not here"
+    return link_to(related) if related else f"Odoo id {odoo_id}, not copied here"
 
 
 def web_link(address: str) -> str | SafeString:

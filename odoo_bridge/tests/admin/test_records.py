@@ -294,7 +294,7 @@ def test_invoices_are_for_those_who_may_see_them(client):
 def test_a_reference_to_a_record_that_is_not_here_is_told(staff):
     invoice = InvoiceFactory(contact_id=999, reversed_entry_id=998)
     text = read(staff, invoice)
-    assert "999 in Odoo, which is not here" in text
+    assert "Odoo id 999, not copied here" in text
     assert "Odoo id 998" in text
 
 
