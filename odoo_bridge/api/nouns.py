@@ -1,4 +1,4 @@
-"""The routes of a noun and what OpenAPI says of them: made of its declaration."""
+"""The routes of a noun and their description in OpenAPI, derived from its declaration."""
 
 from collections.abc import Callable, Collection
 from functools import cache
@@ -45,7 +45,7 @@ def expanded_serializer(noun: Noun, **expanded: serializers.Field) -> type[RowSe
 
 
 def _described(noun: Noun, field: str) -> serializers.Field | None:
-    """What ``field`` is; None where that follows from the column alone."""
+    """The serializer field of ``field``; None if it follows from the column alone."""
     column = noun.columns.get(field)
     if field == "created_by":
         return made_by()
@@ -71,9 +71,9 @@ def changes_serializer(noun: Noun) -> type[ChangesSerializer]:
 
 # Views --------------------------------------------------------------------------------------------
 def mirrors(noun: Noun, **described: Any) -> Callable[[type[View]], type[View]]:
-    """Make a view one of the rows of ``noun``, and say of its ordinary routes what OpenAPI shows.
+    """Make a view serve the rows of ``noun``, and describe its ordinary routes in OpenAPI.
 
-    ``described``: what the schema of a route (``list``, ``retrieve`` ...) says instead.
+    ``described``: the schema of a route (``list``, ``retrieve`` ...), in place of the usual one.
     """
     fields = fields_parameter(noun.rows)
     several = noun.plural.capitalize()
@@ -88,7 +88,7 @@ def mirrors(noun: Noun, **described: Any) -> Callable[[type[View]], type[View]]:
 
     def of_noun(view: type[View]) -> type[View]:
         view.noun = noun
-        # The filters leave out what is gone, unless include_gone asks for it.
+        # The filters leave out rows that are gone, unless include_gone is set.
         view.queryset = noun.model._default_manager.order_by("odoo_id")
         view.serializer_class = view.serializer_class or row_serializer(noun)
         view.__doc__ = noun.about or f"Mirrored {noun.plural}. Odoo stays the place to write them."
@@ -98,7 +98,7 @@ def mirrors(noun: Noun, **described: Any) -> Callable[[type[View]], type[View]]:
 
 
 def view_of(noun: Noun, filters: type[MirrorFilters] | None = None) -> type[MirrorViewSet]:
-    """The view of a noun that has nothing special."""
+    """The view of a noun that declares none of its own."""
     name = f"{noun.model.__name__}ViewSet"
     view: type[MirrorViewSet] = type(name, (MirrorViewSet,), {"filterset_class": filters})
     return mirrors(noun)(view)
@@ -108,9 +108,9 @@ def view_of(noun: Noun, filters: type[MirrorFilters] | None = None) -> type[Mirr
 def noun_routes(
     view: type[MirrorViewSet], *, at: str = "", only: Collection[str] = ROUTES
 ) -> list[URLPattern]:
-    """The ordinary routes of ``view``, or ``only`` some of them, below ``at``.
+    """Return the ordinary routes of ``view``, or ``only`` some of them, under the path ``at``.
 
-    ``at`` is the noun's plural unless it is given: ``contacts``.
+    ``at`` is the noun's plural by default: ``contacts``.
     """
     one = view.noun.singular.replace(" ", "-")
     several = view.noun.plural.replace(" ", "-")
@@ -139,5 +139,5 @@ def noun_routes(
 
 
 def _without_pages(filters: type[MirrorFilters]) -> type[MirrorFilters]:
-    """The same filters for a file, which has a format and no pages."""
+    """The same filters for an export, which has a format but no pages."""
     return type(f"{filters.__name__}OfExport", (filters,), {"also_known": {"format", "fields"}})

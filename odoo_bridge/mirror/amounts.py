@@ -1,4 +1,4 @@
-"""Amounts as people read them: with the decimal places of their currency, and never fewer."""
+"""Amounts as text, with at least the decimal places of their currency."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -10,7 +10,7 @@ from odoo_bridge.models import Reference
 
 
 def plain(value: Decimal) -> str:
-    """Every digit, and no zeros at the end of a fraction: 2.5000 is 2.5, 1E+2 is 100."""
+    """Return every digit, without trailing zeros: 2.5000 is 2.5, 1E+2 is 100."""
     # Not normalize(), which rounds to 28 digits.
     text = format(value, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
@@ -18,7 +18,7 @@ def plain(value: Decimal) -> str:
 
 
 def spelled(value: Decimal, places: int) -> str:
-    """With ``places`` decimals; more where the value has more, since none may be lost."""
+    """Return the value with ``places`` decimals, or more if it has more: no digit may be lost."""
     text = str(value)
     whole, point, fraction = text.partition(".")
     # Most are 1234.5 or 1234.56 already, with two places.
@@ -30,7 +30,7 @@ def spelled(value: Decimal, places: int) -> str:
 
 
 def amount(column: str) -> Spelled:
-    """In the row's currency; in its company's where it has none."""
+    """An amount in the row's currency, or in its company's if the row has none."""
 
     def spell(
         names: Names,
@@ -52,7 +52,7 @@ def amount(column: str) -> Spelled:
 
 
 def amount_of_line(column: str) -> Spelled:
-    """In the line's currency, which is its invoice's."""
+    """An amount in the currency of the line, which is its invoice's."""
 
     def spell(
         names: Names, amounts: Sequence[Decimal | None], currencies: Sequence[int | None]
@@ -63,7 +63,7 @@ def amount_of_line(column: str) -> Spelled:
 
 
 def company_amount(column: str) -> Spelled:
-    """In the currency of the row's company."""
+    """An amount in the currency of the row's company."""
 
     def spell(
         names: Names, amounts: Sequence[Decimal | None], companies: Sequence[int | None]
@@ -85,7 +85,7 @@ def measure(column: str) -> Spelled:
 def _all_spelled(
     amounts: Sequence[Decimal | None], keys: Sequence[Any], places: Callable[[Any], int]
 ) -> list[str | None]:
-    """``places`` says how many decimals there are by ``keys``: a few, in many rows."""
+    """``places`` returns the decimals of a key. It is called once a key: many rows share a few keys."""
     known = {key: places(key) for key in set(keys)}
     return [
         None if value is None else spelled(value, known[key])

@@ -30,14 +30,14 @@ _KINDS = {
 
 
 def kinds(model: type[Model], fields: Iterable[str]) -> dict[str, str]:
-    """What each of ``fields`` is, by its column; a name that another row lends is a text."""
+    """Return the kind of each of ``fields``, from its column. A field without a column is a text."""
     columns = {field.attname: field.get_internal_type() for field in model._meta.concrete_fields}
     return {name: _KINDS.get(columns.get(name, ""), "text") for name in fields}
 
 
 # CSV --------------------------------------------------------------------------------------------
 def _csv(_name: str, columns: Mapping[str, str], rows: Iterator[Row]) -> Iterator[bytes]:
-    # With the mark by which Excel knows UTF-8.
+    # Excel recognises UTF-8 by this byte order mark.
     yield "\ufeff".encode() + _csv_lines([list(columns)])
     spell = [(name, _CSV_CELLS[kind]) for name, kind in columns.items()]
     for part in _parts(rows):
@@ -70,20 +70,20 @@ def _json(value: Any) -> str:
     return unformulated(json.dumps(value, ensure_ascii=False)) if value else ""
 
 
-# Where a program may see the beginning of a cell: there, and behind what it may take for the end of
-# one, as it does where semicolons part cells. Blanks and signs of no width do not hide a formula,
-# and where people write = + - @ wide, it begins with the wide ones.
+# A spreadsheet may read a formula at the start of a cell, and after a character that it takes for the
+# end of a cell, such as a semicolon. Spaces and characters without width before the sign do not
+# prevent that, and the full-width forms of = + - @ count too.
 _ENDS = ";\t\r\n"
 _HIDES = r"[\s;\x00-\x1f\xad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]"
 _SIGN = r"[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b]"
-# Only from the beginning of what hides: a text of blanks is looked through once.
+# Match only from the first hiding character, so that a text of spaces is scanned once.
 _FORMULA = re.compile(rf"(?:\A|(?<!{_HIDES})(?={_HIDES}))({_HIDES}*)({_SIGN})")
 
 
 def unformulated(text: str) -> str:
-    """``text`` with an apostrophe wherever a spreadsheet would read a formula.
+    """Return ``text`` with an apostrophe wherever a spreadsheet would read a formula.
 
-    Texts only: a number below zero is no formula. A telephone number that begins with + is one.
+    For texts only: a negative number is no formula, but a telephone number that begins with + is one.
     """
     if not text:
         return ""

@@ -1,4 +1,4 @@
-"""What the ids in a page of rows are called, without a query per row."""
+"""The names of the ids in a page of rows, without a query per row."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from odoo_bridge.models import Reference
 
-# A currency that was not copied yet: most have two.
+# For a currency that is not copied yet. Most currencies have two decimal places.
 USUAL_PLACES = 2
 
 
@@ -21,10 +21,11 @@ class _Known(NamedTuple):
 
 
 class Names:
-    """Names of references, and decimal places of currencies: each asked for once, then remembered.
+    """Names of references and decimal places of currencies. Each is looked up once.
 
-    Made for one answer, be it a page or an export of many pages; ``names_at`` remembers longer.
-    ``viewer``: the id of the user who reads the answer, where that is known.
+    An object serves one response, be it a page or an export of many pages. ``names_at`` returns one
+    that lives longer.
+    ``viewer``: the id of the user who reads the response, if it is known.
     """
 
     viewer: int | None = None
@@ -33,7 +34,7 @@ class Names:
         self._known = {} if known is None else known
 
     def learn(self, ids: Mapping[str, Iterable[int | None]]) -> None:
-        """Look up what is not known yet of ``ids`` (kind -> ids), in one query at most.
+        """Look up those of ``ids`` (kind -> ids) that are not known yet, in one query at most.
 
         A company brings its currency.
         """
@@ -55,17 +56,17 @@ class Names:
         for kind, odoo_id, *rest in rows.values_list("kind", "odoo_id", *_Known._fields):
             self._known[kind, odoo_id] = _Known(*rest)
         for reference in missing:
-            # An id without a row is not asked for again.
+            # Do not look up an id without a row again.
             self._known.setdefault(reference, None)
 
     def name(self, kind: str, odoo_id: int | None) -> str:
-        """Empty without an id, while its row is not here, and when Odoo no longer shows it."""
+        """The name; empty if there is no id, if its row is not here, or if the row is gone."""
         known = self._known.get((kind, odoo_id or 0))
         return known.name if known and known.gone_at is None else ""
 
     @property
     def stored_at(self) -> datetime | None:
-        """When the newest of what was looked up was written here."""
+        """When the newest reference that was looked up was stored."""
         known = list(self._known.values())  # other threads may be learning
         return max((one.stored_at for one in known if one), default=None)
 
@@ -85,7 +86,7 @@ _remembered: tuple[datetime | None, dict[tuple[str, int], _Known | None]] = (Non
 
 
 def names_at(newest: datetime | None, now: datetime) -> Names:
-    """Names that this process remembers until a reference changes.
+    """Return names that this process keeps until a reference changes.
 
     ``newest``: the latest stored_at of all references. Two transactions may commit in another order
     than they are stamped, so only what has rested for a minute is remembered.

@@ -1,7 +1,7 @@
-"""A noun: one mirrored model, as all that stands above the copy knows it.
+"""A noun: one mirrored model, as the API, the admin and the exports see it.
 
-The mapping says where a column comes from, and the model what it is. What the API calls it, how it is
-spelled and in which order the fields come follows from those two; a noun says only what is special.
+The mapping says where a column comes from, and the model says what it is. The names, the form and the
+order of the API's fields follow from those two. A noun declares only what is special about it.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from odoo_bridge.models import MirroredModel, Reference
 from odoo_bridge.models.fields import ExactDecimalField, IdsField, MoneyField, ReferenceField
 from odoo_bridge.sync.streams import Stream
 
-# What every row ends with. Only nouns that are written to Odoo know who made a record.
+# The last fields of every row. Only nouns that the API creates in Odoo have created_by.
 _LAST = (
     *("extra", "created_by", "create_date", "write_date", "gone_at", "change_seq", "stored_at"),
 )
@@ -31,9 +31,9 @@ class Noun:
     """``stream``: where the columns come from, in the order of the API's fields.
 
     ``names``: column with the id of a reference -> the field with its name. ``state_id`` has
-    ``state_name`` unless another name, or None, is given here; a currency has its code instead.
-    ``spelled``: fields that are no columns of the model, or are spelled in a way of their own.
-    ``lent``: see ``Rows``. ``about`` and ``about_a_row`` are what the API's documentation says.
+    ``state_name`` unless another name or None is given here. A currency has its code instead.
+    ``spelled``: fields that are no columns of the model, or whose value is computed.
+    ``lent``: see ``Rows``. ``about`` and ``about_a_row`` are texts of the API's documentation.
     ``actions`` and ``charts`` are paths: what the API may do in Odoo, and what the overview draws.
     """
 
@@ -76,7 +76,7 @@ class Noun:
 
     @cached_property
     def rows(self) -> Rows:
-        """The rows as the API spells them."""
+        """Makes the rows that the API returns."""
         spelled = {
             name: how for name, column in self.columns.items() if (how := self._spelling(column))
         }
@@ -114,7 +114,7 @@ class Noun:
         known = [name for name in self.stream.columns if name not in _LAST]
         after: dict[str, list[str]] = {}
         for column, name in self._names.items():
-            # A code stands between the id and the name.
+            # The order is id, code, name.
             code = f"{column.removesuffix('_id')}_code"
             after.setdefault(code if code in known else column, []).append(name)
         last = [name for name in _LAST if name in self.columns or f"{name}_id" in self.columns]
@@ -126,6 +126,6 @@ class Noun:
 
 @cache
 def all_nouns() -> dict[str, Noun]:
-    """What the apps of ``settings.NOUNS`` declare in ``noun.py``, by the names of the streams."""
+    """The nouns that the apps of ``settings.NOUNS`` declare in ``noun.py``, by the stream's name."""
     declared = [noun for app in settings.NOUNS for noun in import_module(f"{app}.noun").NOUNS]
     return {noun.stream.name: noun for noun in declared}

@@ -1,4 +1,4 @@
-"""Rows of the mirror as the API spells them: from a query set to dicts, a page at a time.
+"""Rows of the mirror in the form that the API returns: from a query set to dicts, a page at a time.
 
 Serializers describe these rows to OpenAPI. Asking them for the values, field by field of a model
 instance made for the purpose, takes several times as long (docs/performance.md).
@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Spelled:
-    """A field that is not simply the column of its name.
+    """A field that is not just the column with the same name.
 
     ``spell(names, *columns)`` gets the values of ``columns`` for a whole page, one sequence a
     column, and returns the field's. ``refers``: which of the columns are ids of references, for
@@ -33,7 +33,7 @@ class Spelled:
 
 
 def name_of(column: str, kind: str) -> Spelled:
-    """The name behind the id in ``column``."""
+    """A field with the name of the record whose id is in ``column``."""
 
     def spell(names: Names, ids: Sequence[int | None]) -> list[str]:
         known = {odoo_id: names.name(kind, odoo_id) for odoo_id in set(ids)}
@@ -46,7 +46,7 @@ def _makers(names: Names, ids: Sequence[int | None]) -> list[str | None]:
     return [one and ("me" if one == names.viewer else "other") for one in ids]  # type: ignore[misc]
 
 
-# Who made the record through this bridge. Which other user it was is for the admin to show.
+# Who created the record through this bridge. Only the admin shows which other user it was.
 MADE_BY = Spelled(("created_by_id",), _makers)
 
 
@@ -73,8 +73,8 @@ class Rows:
         return self._spelled[field].about
 
     def of(self, rows: QuerySet) -> QuerySet:
-        """``rows`` with the columns of all fields chosen, for lists to begin with: choosing them in
-        each request would take as long as reading them."""
+        """``rows`` with the columns of all fields selected. Lists start from it: selecting them in each
+        request would take as long as reading them."""
         return rows.values_list(*self._columns(self.fields))
 
     def page(
@@ -83,7 +83,7 @@ class Rows:
         only: Collection[str] | None = None,
         names: Names | None = None,
     ) -> list[Row]:
-        """All of ``rows``, in their order, with the fields in ``only`` or all fields.
+        """Return all of ``rows``, in their order, with the fields in ``only``, or with all fields.
 
         Two queries at most: the rows, and the names that ``names`` does not know yet.
         """
@@ -98,7 +98,7 @@ class Rows:
     def stream(
         self, rows: QuerySet, only: Collection[str] | None = None, page_size: int = 2000
     ) -> Iterator[Row]:
-        """The same for any number of rows, in memory for ``page_size`` of them."""
+        """Yield the same for any number of rows; only ``page_size`` of them are in memory at a time."""
         fields, names = self._chosen(only), _for(rows, None)
         columns = self._columns(fields)
         found = rows.values_list(*self._within_scope(rows, columns)).iterator(page_size)
@@ -109,7 +109,7 @@ class Rows:
         return [name for name in self.fields if only is None or name in only]
 
     def _columns(self, fields: Sequence[str]) -> list[str]:
-        """The columns that ``fields`` are made of, each once."""
+        """The columns from which ``fields`` are computed, without duplicates."""
         columns: dict[str, None] = {}
         for name in fields:
             spelled = self._spelled.get(name)
@@ -117,7 +117,7 @@ class Rows:
         return list(columns)
 
     def _within_scope(self, rows: Any, columns: list[str]) -> list[Any]:
-        """``columns``, with expressions in place of those that show more than the viewer's scope."""
+        """``columns``, with an expression for each that would show more than the viewer may see."""
         if self._lent is None or rows.scope is None:
             return columns
         lent = self._lent(rows.scope)
@@ -132,7 +132,7 @@ class Rows:
     ) -> list[Row]:
         if not found:
             return []
-        # By column, not by row: one look at what a field is made of serves the whole page.
+        # Column by column, not row by row: each field is looked up once for the whole page.
         table = dict(zip(columns, zip(*found, strict=True), strict=True))
         spelled = [self._spelled[name] for name in fields if name in self._spelled]
         ids: dict[str, set[int | None]] = {}
