@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 SEARCHED = ("complete_name", "name", "email", "phone", "mobile", "vat", "ref", "city")
-# What holds names of other contacts, and what is searched without those.
+# Columns that hold names of other contacts, and the searched columns that do not.
 LENT = ("complete_name", "company_name")
 OWN = tuple(column for column in SEARCHED if column != "complete_name")
 
 
 class Below(models.Func):
-    """A condition: the contact whose id is in ``column`` is one of ``roots`` or below one of them.
+    """A condition: the contact whose id is in ``column`` is one of ``roots`` or is below one of them.
 
     Below by parent at any depth, or by the company that its invoices are owed by. Both, because a
     row in between may not be mirrored. Parents in a circle, which Odoo refuses, do not hang it.
@@ -54,8 +54,8 @@ class Below(models.Func):
         return self._condition(compiler, "{column} IN ({ids})")
 
     def as_postgresql(self, compiler: Any, connection: Any, **_: Any) -> Any:
-        # PostgreSQL guesses that a recursion finds much, and would rather read a whole table than
-        # look up each id. An array it takes for a handful of ids: it looks them up in the index.
+        # PostgreSQL expects a recursive query to return many ids, and would read the whole table. It
+        # expects an array to hold a few ids, and looks them up in the index.
         return self._condition(compiler, "{column} = ANY (ARRAY({ids}))")
 
     def _condition(self, compiler: Any, template: str) -> tuple[str, tuple[Any, ...]]:
@@ -84,7 +84,7 @@ def in_scope(access: "Access", via: str = "") -> Q:
 
 
 def own_names(access: "Access", via: str = "") -> Q:
-    """A condition: what the contact is called holds no name of a contact outside the scope.
+    """A condition: the names of the contact contain no name of a contact outside the scope.
 
     Odoo puts the names of the parent and of the commercial contact into ``complete_name`` and
     ``company_name``.
@@ -100,7 +100,7 @@ def own_names(access: "Access", via: str = "") -> Q:
 
 
 def names_within(access: "Access", via: str = "") -> dict[str, Case]:
-    """The columns with the names of a contact, as a user with this scope may read them."""
+    """The name columns of a contact, limited to what a user with this scope may read."""
     path = f"{via}__" if via else ""
     seen = in_scope(access, via) if via else ~Q(pk=None)
     whole = seen & own_names(access, via)
@@ -124,12 +124,12 @@ class ContactQuerySet(MirroredQuerySet):
         return self.filter(*(self.has_word(word) | this for word in words))
 
     def has_word(self, word: str, via: str = "") -> Q:
-        """A condition: the contact that ``via`` leads to has ``word``, in what the viewer may read."""
+        """A condition: ``word`` is in the contact of ``via``, in a text that the viewer may read."""
         path = f"{via}__" if via else ""
         found = Q(has_word(word, *(f"{path}{column}" for column in SEARCHED)))
         if self.scope:
             own = Q(has_word(word, *(f"{path}{column}" for column in OWN)))
-            # Both conditions: the first one has an index.
+            # Keep both conditions: only the first one has an index.
             found &= own_names(self.scope, via) | own
             if via:
                 found &= in_scope(self.scope, via)
@@ -184,8 +184,8 @@ class Contact(MirroredModel):
 
     class Meta:
         ordering = ["odoo_id"]
-        # With the id behind it an index also gives the order of a list, and where a page goes on.
-        # What most contacts do not have is left out: that keeps the first copy fast.
+        # With the id as its last column an index also gives the order of a list and the start of a
+        # page. Values that most contacts have are left out, which keeps the first copy fast.
         indexes = [
             models.Index(start_of("name"), "odoo_id", name="contact_name"),
             models.Index(folded("email"), name="contact_email", condition=~models.Q(email="")),

@@ -56,7 +56,7 @@ def invoiced_per_month() -> Chart:
 
 @chart("invoices.view_invoice")
 def receivables() -> Chart:
-    """What customers still have to pay, by how late they are, in the companies' currencies."""
+    """The amounts due from customers, by days overdue, in the companies' currencies."""
     sums: dict[tuple[str, str], Decimal] = {}
     ageing = InvoiceSums(Invoice.objects.present()).ageing("receivables", timezone.localdate())
     for row in ageing:
@@ -80,7 +80,7 @@ def receivables() -> Chart:
 
 
 def _months(today: date) -> list[date]:
-    """The first days of the last MONTHS months, this one included."""
+    """Return the first days of the last MONTHS months, including the current one."""
     last = today.year * 12 + today.month - 1
     return [date(number // 12, number % 12 + 1, 1) for number in range(last - MONTHS + 1, last + 1)]
 

@@ -8,12 +8,12 @@ from odoo_bridge.sync.streams import Stream, code, copy
 
 
 def _product_by_default(value: Any) -> str:
-    """Up to 15 a product line has no display_type; from 16 on it is called ``product``."""
+    """Up to Odoo 15 a product line has no display_type; from 16 on it has ``product``."""
     return values.text(value) or "product"
 
 
 def _shown_lines(fields: Mapping[str, Any]) -> list[Any]:
-    """The lines of ``invoice_line_ids``: neither taxes nor what balances the entry."""
+    """The lines of ``invoice_line_ids``: no tax lines and no balancing lines."""
     if "exclude_from_invoice_tab" in fields:
         shown: list[Any] = [("exclude_from_invoice_tab", "=", False)]
     else:
@@ -67,7 +67,7 @@ INVOICES = Stream(
         "invoices": ("reversed_entry_id",),
     },
     owns={"invoice_lines": ("line_ids", "invoice_id")},
-    # Up to 1 amounts were rounded to their currencies.
+    # Revision 1 rounded amounts to the decimal places of their currencies.
     revision=2,
 )
 

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from accounts.models import Access
 
 
-# A word that so many rows have is common: looking all of them up for one page takes long.
+# A word in more rows than this is common: looking up all of them for one page takes too long.
 _COMMON = 30_000
 SEARCHED = ("name", "ref", "payment_reference", "invoice_origin")
-# Odoo's own, of all versions; payment states differ by version and module. Entries are not mirrored.
+# The values of all Odoo versions. Payment states also depend on modules. Entries are not mirrored.
 MOVE_TYPES = ("out_invoice", "out_refund", "in_invoice", "in_refund", "out_receipt", "in_receipt")
 STATES = ("draft", "posted", "cancel")
-# What invoices are filtered by from one value to another.
+# Columns that have range filters.
 RANGES = (("date_from", "date_to"), ("due_from", "due_to"), ("amount_from", "amount_to"))
-# Posted, and something is still to be paid.
+# Posted, with an amount due.
 OPEN = Q(state="posted") & (Q(amount_residual__gt=0) | Q(amount_residual__lt=0))
 
 
@@ -38,19 +38,19 @@ class InvoiceQuerySet(MirroredQuerySet):
     searched = SEARCHED
 
     def with_words(self, words: Sequence[str], or_id: int | None = None) -> Self:
-        """In their numbers or references, or in what their contacts are found by."""
+        """Search numbers and references, and the searched columns of the contacts."""
         rows, this = self, Q() if or_id is None else Q(pk=or_id)
-        # What the viewer may not see of a contact does not find its invoices either.
+        # A text of a contact that the viewer may not see must not find its invoices.
         visible = Contact.objects.visible_to(self.viewer) if self.scope else Contact.objects.all()
         for word in words:
             own = Invoice.objects.filter(has_word(word, *SEARCHED)).order_by().values("pk")
             contacts = visible.with_words([word]).order_by().values("pk")
             if guess_rows(own.union(contacts, all=True)) >= _COMMON:
-                # Looked for on the way: a page is full before much was seen.
+                # Test row by row along the list: a page is full after a few rows.
                 at_contact = visible.has_word(word, "contact")
                 rows = rows.filter(Q(has_word(word, *SEARCHED)) | at_contact | this)
             else:
-                # A union, where an OR would be natural: it answers from the indexes of both tables.
+                # A union instead of an OR: it can use the indexes of both tables.
                 addressed = Invoice.objects.filter(contact__in=contacts).order_by().values("pk")
                 found = [addressed]
                 if or_id is not None:
@@ -102,7 +102,7 @@ class Invoice(MirroredModel):
     fiscal_position_id = models.BigIntegerField(null=True)
     payment_term_id = models.BigIntegerField(null=True)
     salesperson_id = ReferenceField(Reference.Kind.USER, null=True)
-    # Every digit that Odoo stores, also those beyond the places of the currency.
+    # Every digit that Odoo stores, also those beyond the decimal places of the currency.
     amount_untaxed = MoneyField(null=True)
     amount_tax = MoneyField(null=True)
     amount_total = MoneyField(null=True)
@@ -125,7 +125,7 @@ class Invoice(MirroredModel):
             models.Index(
                 fields=["state", "odoo_id"],
                 name="invoice_state",
-                # Most are posted.
+                # Most invoices are posted.
                 condition=~models.Q(state="posted"),
             ),
             models.Index(fields=["payment_state", "odoo_id"], name="invoice_payment_state"),
@@ -147,7 +147,7 @@ class Invoice(MirroredModel):
 
 class InvoiceLineQuerySet(MirroredQuerySet):
     def within(self, access: "Access") -> Self:
-        """The lines of the invoices in the scope."""
+        """Return the lines of the invoices in the scope."""
         return self.filter(invoice_id__in=Invoice.objects.within(access).order_by().values("pk"))
 
 
@@ -175,7 +175,7 @@ class InvoiceLine(MirroredModel):
     class Meta:
         ordering = ["invoice_id", "sequence", "odoo_id"]
         indexes = [
-            # Each run looks at the newest ones.
+            # Each run reads the newest lines.
             models.Index(fields=["write_date", "odoo_id"], name="invoice_line_write_date"),
         ]
 

@@ -1,5 +1,5 @@
-"""Invoices with what is put into them, and sums over invoices. Amounts are strings with the decimal
-places of their currency."""
+"""Expanded invoices, and sums over invoices. Amounts are strings with the decimal places of their
+currency."""
 
 from collections.abc import Iterable
 from datetime import date

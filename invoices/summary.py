@@ -1,4 +1,4 @@
-"""Sums over invoices, taken by the database: totals, and how old the open amounts are.
+"""Sums over invoices, computed by the database: totals, and the age of the open amounts.
 
 A sum never mixes currencies: each row of an answer has one currency of invoices and one currency of
 companies, and its amounts in both.
@@ -18,15 +18,15 @@ from odoo_bridge.mirror.names import Names
 from odoo_bridge.models import Reference
 from odoo_bridge.models.fields import ExactDecimalField, ExactSum
 
-# Odoo's sign of an invoice: below zero is what leaves us, a bill of a vendor or a credit to a
-# customer.
+# Odoo's sign of an invoice: negative is money that we pay, for a vendor bill or a customer's credit
+# note.
 OUTGOING = ("in_invoice", "in_receipt", "out_refund")
 SIDES = {
     "receivables": ("out_invoice", "out_refund", "out_receipt"),
     "payables": ("in_invoice", "in_refund", "in_receipt"),
 }
 AMOUNTS = ("untaxed", "tax", "total", "residual")
-# What totals may be split by, and how a row of the table is asked for it.
+# The dimensions of totals, and the expression for each.
 DIMENSIONS: dict[str, Any] = {
     "month": TruncMonth("invoice_date"),
     "move_type": F("move_type"),
@@ -118,7 +118,7 @@ class InvoiceSums:
         )
 
     def _learned(self, sums: QuerySet) -> list[dict[str, Any]]:
-        """The rows of ``sums``, with the names of their currencies known from now on."""
+        """Return the rows of ``sums``, after looking up the names of their currencies."""
         found = list(sums)
         ids = {row[f"{currency}_id"] for row in found for currency in _CURRENCIES}
         self._names.learn({Reference.Kind.CURRENCY: ids})
@@ -139,12 +139,12 @@ class InvoiceSums:
 
 
 def with_due_date(rows: QuerySet) -> QuerySet:
-    """``rows`` with ``due_on``: an invoice that names no due date is due when it was made."""
+    """Return ``rows`` with ``due_on``: an invoice without a due date is due on its own date."""
     return rows.annotate(due_on=Coalesce("invoice_date_due", "invoice_date", "date"))
 
 
 def _company_currency() -> Case:
-    """The currency of an invoice's company: companies are few, so no join for each invoice."""
+    """The currency of an invoice's company, without a join: there are few companies."""
     companies: dict[int, list[int]] = {}
     known = Reference.objects.filter(kind=Reference.Kind.COMPANY).order_by()
     for company_id, currency_id in known.values_list("odoo_id", "currency_id"):
@@ -170,7 +170,7 @@ def _sum(amount: Any, only: Q | None) -> Coalesce:
 
 
 def due(today: date, least: int | None, most: int | None) -> Q:
-    """Due between ``least`` and ``most`` days ago; what has no date at all is not due."""
+    """Due between ``least`` and ``most`` days ago. An invoice without any date is not due."""
     if least is None:
         return Q(due_on__gte=today - timedelta(days=most or 0)) | Q(due_on=None)
     only = Q(due_on__lte=today - timedelta(days=least))

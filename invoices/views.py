@@ -68,7 +68,7 @@ class InvoiceViewSet(MirrorViewSet):
     filterset_class = InvoiceFilters
 
     def freshness_of(self) -> tuple[str, ...]:
-        # Lines and contacts have streams of their own: an answer is as fresh as the oldest in it.
+        # Lines and contacts have their own streams: a response is as fresh as the oldest of them.
         streams = {"lines": "invoice_lines", "contact": "contacts"}
         return (self.stream, *(streams[name] for name in sorted(self.expanded)))
 
@@ -76,7 +76,7 @@ class InvoiceViewSet(MirrorViewSet):
         began = super().refresh(odoo_id)
         invoice = self.get_queryset().filter(pk=odoo_id).first()
         if invoice and "lines" in self.expanded:
-            # Those it has, and those it had.
+            # The lines it has now, and the lines it had.
             here = invoice.lines.values_list("pk", flat=True)
             if ids := {*invoice.line_ids, *here}:
                 self.read_again("invoice_lines", ids)
@@ -232,7 +232,7 @@ class LiveInvoicesView(WriteView):
 
 @extend_schema(tags=["utils"])
 class PostInvoiceView(WriteView):
-    """Posting a draft in Odoo. An invoice that is posted already is answered as it is."""
+    """Posts a draft in Odoo. An invoice that is posted already is returned unchanged."""
 
     permission_classes = [IsWriter]
     throttle_classes = [WriteThrottle]
