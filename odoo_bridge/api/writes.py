@@ -16,13 +16,7 @@ from rest_framework.views import APIView
 from odoo_bridge.api import waiting
 from odoo_bridge.api.strict import StrictBody, unknown
 from odoo_bridge.writing.actions import Action
-from odoo_bridge.writing.requests import (
-    OPEN,
-    carry_out,
-    find_request,
-    response_to,
-    store_request,
-)
+from odoo_bridge.writing.requests import OPEN, carry_out, find_request, response_to, store_request
 
 KEY = re.compile(r"[A-Za-z0-9_.:~+/=-]{8,128}")
 KEY_PARAMETER = OpenApiParameter(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from odoo_bridge.demo.database import Row
 from odoo_bridge.demo.errors import OdooError, type_error, value_error
-from odoo_bridge.demo.schema import Field
+from odoo_bridge.demo.fields import Field
 
 if TYPE_CHECKING:
     from odoo_bridge.demo.views import View

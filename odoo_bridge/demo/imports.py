@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from odoo_bridge.demo.errors import OdooError
+from odoo_bridge.demo.fields import Field
 from odoo_bridge.demo.records import Environment
-from odoo_bridge.demo.schema import Field
 
 Cells = dict[str, str]
 TRUE, FALSE = ("1", "true", "yes"), ("0", "false", "no", "")

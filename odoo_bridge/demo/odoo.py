@@ -14,8 +14,9 @@ from odoo_bridge.demo.database import Backup, Clock, Database, Row, Transaction
 from odoo_bridge.demo.domain import parse_moment
 from odoo_bridge.demo.errors import OdooError, access_error
 from odoo_bridge.demo.faults import Faults
+from odoo_bridge.demo.fields import Model
 from odoo_bridge.demo.records import Environment
-from odoo_bridge.demo.schema import Model, models_of
+from odoo_bridge.demo.schema import models_of
 from odoo_bridge.demo.server import Server
 from odoo_bridge.demo.views import Rules
 

@@ -19,7 +19,7 @@ from odoo_bridge.demo.errors import (
     validation_error,
     value_error,
 )
-from odoo_bridge.demo.schema import Field
+from odoo_bridge.demo.fields import Field
 from odoo_bridge.demo.views import View
 
 ADMIN = 2  # Odoo's first real user

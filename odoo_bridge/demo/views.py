@@ -10,12 +10,8 @@ from typing import Any
 from odoo_bridge.demo import contacts, invoices
 from odoo_bridge.demo.database import Row, Transaction
 from odoo_bridge.demo.domain import Test, compile_domain, mentions, wanted_ids
-from odoo_bridge.demo.errors import (
-    access_error,
-    user_error,
-    value_error,
-)
-from odoo_bridge.demo.schema import Field, Model
+from odoo_bridge.demo.errors import access_error, user_error, value_error
+from odoo_bridge.demo.fields import Field, Model
 
 ORDER = re.compile(r"^(\s*[a-z0-9_]+(\s+(asc|desc))?\s*(,|$))+(?<!,)$", re.IGNORECASE)
 

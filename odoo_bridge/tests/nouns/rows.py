@@ -8,6 +8,7 @@ from django.db import models
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from odoo_bridge.demo import schema
+from odoo_bridge.demo.fields import Field, Model, char, integer
 from odoo_bridge.mirror.noun import Noun, all_nouns
 from odoo_bridge.models.fields import ExactDecimalField, ExtraField, IdsField
 from odoo_bridge.models.mirrored import MirroredModel
@@ -115,18 +116,16 @@ def add_model(demo: Any, noun: Noun) -> None:
     name = noun.stream.odoo_model
     if name in demo.models:
         return
-    fields = {
-        one.name: one for one in (schema.integer("id", "ID", readonly=True), *schema.LOG_FIELDS)
-    }
+    fields = {one.name: one for one in (integer("id", "ID", readonly=True), *schema.LOG_FIELDS)}
     for column, source in noun.stream.columns.items():
         if isinstance(source, Column) and source.sources[0] not in fields:
             kind, field = _TYPES[source.convert], source.sources[0]
             # Of which model an id is does not matter to a copy.
             relation = noun.refers.get(column, "res.company") if kind.startswith("many2") else ""
             default = True if field == "active" else None
-            fields[field] = schema.Field(kind, field, field, relation, default=default)
-    fields["display_name"] = schema.char("display_name", "Display Name", readonly=True, store=False)
-    demo.add_model(schema.Model(name, name, "id", fields))
+            fields[field] = Field(kind, field, field, relation, default=default)
+    fields["display_name"] = char("display_name", "Display Name", readonly=True, store=False)
+    demo.add_model(Model(name, name, "id", fields))
 
 
 def make_record(demo: Any, noun: Noun) -> int:
