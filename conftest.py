@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import environ
 import pytest
+import redis
 from django.core.exceptions import ImproperlyConfigured
 
 from odoo_bridge.runtime.startup import stop
@@ -138,12 +139,16 @@ def _only_this_machine() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _empty_cache() -> Iterator[None]:
-    """Throttles and caches must not remember the test before."""
+def _empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Throttles, caches and queues must not remember the test before."""
     from django.core.cache import caches
 
     for name in caches:
         caches[name].clear()
+    if ON_REDIS and request.node.get_closest_marker("redis"):
+        # A worker would carry out the messages that another test left.
+        with redis.Redis.from_url(os.environ["REDIS_URL"]) as connection:
+            connection.flushdb()
     yield
 
 
