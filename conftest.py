@@ -57,13 +57,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
-    """Give each parallel process a Redis database of its own, as PostgreSQL's test databases are.
+    """Give each parallel process two Redis databases of its own: for the queue, and the next one for
+    the cache. A Redis has 16, enough for the eight processes that bin/test starts.
 
     Through its environment: it loads the settings before it comes to this file.
     """
     if ON_REDIS:
-        for number, spec in enumerate(specs, start=1):
-            url = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{number}")
+        for number, spec in enumerate(specs):
+            url = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{2 * number}")
             spec.env["REDIS_URL"] = url.geturl()
 
 
