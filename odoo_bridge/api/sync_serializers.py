@@ -16,17 +16,6 @@ _KINDS = {
     SyncRun.Kind.FULL: "read every row again",
     SyncRun.Kind.RECORDS: "read the records in `ids`",
 }
-_COUNTS = (
-    "inventoried_count",
-    "planned_count",
-    "read_count",
-    "created_count",
-    "updated_count",
-    "unchanged_count",
-    "gone_count",
-    "restored_count",
-    "issue_count",
-)
 
 
 class RunSerializer(serializers.ModelSerializer):
@@ -50,7 +39,7 @@ class RunSerializer(serializers.ModelSerializer):
     # Only operators may see names of people and machines, and Odoo's messages.
     for_operators = ("requested_by", "holder", "error", "note")
     # What a run did would reveal rows outside a scope: that they exist, how many, what changed.
-    of_all_rows = (*_COUNTS, "odoo_calls", "odoo_seconds", "error", "note")
+    of_all_rows = (*SyncRun.COUNTS, "odoo_calls", "odoo_seconds", "error", "note")
 
     class Meta:
         model = SyncRun
@@ -67,7 +56,7 @@ class RunSerializer(serializers.ModelSerializer):
             "finished_at",
             "watermark_before",
             "watermark_after",
-            *_COUNTS,
+            *SyncRun.COUNTS,
             "odoo_calls",
             "odoo_seconds",
             "phase",
@@ -86,7 +75,7 @@ class RunSerializer(serializers.ModelSerializer):
             },
             **{
                 name: {"allow_null": True, "help_text": "Null for an account with a scope."}
-                for name in (*_COUNTS, "odoo_calls", "odoo_seconds")
+                for name in (*SyncRun.COUNTS, "odoo_calls", "odoo_seconds")
             },
             "note": {
                 "allow_null": True,

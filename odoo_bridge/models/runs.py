@@ -42,6 +42,19 @@ class SyncRun(models.Model):
         GONE = "gone", "checking for deleted records"
         INDEXES = "indexes", "building indexes"
 
+    # What a run counts, in the order of its steps.
+    COUNTS = (
+        "inventoried_count",
+        "planned_count",
+        "read_count",
+        "created_count",
+        "updated_count",
+        "unchanged_count",
+        "gone_count",
+        "restored_count",
+        "issue_count",
+    )
+
     stream = models.CharField(max_length=64)
     kind = models.CharField(max_length=16, choices=Kind)
     trigger = models.CharField(max_length=16, choices=Trigger)

@@ -26,15 +26,7 @@ Progress = Callable[[SyncRun], None]
 Kind, Phase = SyncRun.Kind, SyncRun.Phase
 # What a run writes of its own row while it runs. Not the whole row: a request to cancel may arrive.
 _PROGRESS = (
-    "inventoried_count",
-    "planned_count",
-    "read_count",
-    "created_count",
-    "updated_count",
-    "unchanged_count",
-    "gone_count",
-    "restored_count",
-    "issue_count",
+    *SyncRun.COUNTS,
     "odoo_calls",
     "odoo_seconds",
     "watermark_before",

@@ -88,7 +88,7 @@ def test_what_has_not_been_heard_of_is_named(operator):
     assert silence["remedy"]
 
 
-def test_standing_takes_as_many_queries_with_runs_as_without(
+def test_the_status_takes_as_many_queries_with_runs_as_without(
     operator, django_assert_max_num_queries
 ):
     for stream in all_streams():
