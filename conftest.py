@@ -1,5 +1,6 @@
 """What every test stands on: an environment of its own, no network, an empty demo Odoo."""
 
+import gc
 import os
 import socket
 import tempfile
@@ -151,6 +152,16 @@ def _empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
         with redis.Redis.from_url(os.environ["REDIS_URL"]) as connection:
             connection.flushdb()
     yield
+
+
+@pytest.fixture(autouse=True)
+def _free_slots() -> None:
+    """An export that the test before did not read to its end waits for the garbage collector, and
+    takes one of the few places for requests that wait."""
+    from odoo_bridge.api.waiting import slots
+
+    if slots.is_taken:
+        gc.collect()
 
 
 @pytest.fixture(autouse=True)

@@ -47,6 +47,11 @@ class Slots:
         self._taken = 0
         self.number = number
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether a request waits."""
+        return self._taken > 0
+
     def take(self) -> None:
         """Raises Busy, at once."""
         with self._lock:

@@ -226,7 +226,14 @@ def held(*statements: str) -> Iterator[Callable[[], bool]]:
             ours.execute(statement)
 
         def awaited() -> bool:
-            waiting = ours.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone()
+            # In this database: tests in other processes have databases and locks of their own. The
+            # lock of a row names no database, but its process also has locks of tables that do.
+            waiting = ours.execute("""
+                SELECT 1 FROM pg_locks WHERE NOT granted AND pid IN (
+                    SELECT pid FROM pg_locks JOIN pg_database ON pg_database.oid = database
+                    WHERE datname = current_database()
+                )
+            """).fetchone()
             return waiting is not None
 
         yield awaited
